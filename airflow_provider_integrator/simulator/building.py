@@ -1,0 +1,218 @@
+"""How a test fills the world: projects, flows, executions and lines, with what it doesn't say filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_integrator.api.enums import State, Status
+from airflow_provider_integrator.simulator.records import Counts, Execution, Flow, Line, Project
+from airflow_provider_integrator.simulator.world import World, stable_id
+
+
+class WorldBuilder:
+    """
+    The half of :class:`IntegratorSimulator` that says what there is. May be called while it serves.
+
+    :param clock: the time in seconds since the epoch.
+    :param seed: makes the ids of executions the same in every run.
+    """
+
+    def __init__(self, clock: Callable[[], float], seed: int | None) -> None:
+        self._clock = clock
+        self._world = World(clock, seed)
+
+    @property
+    def projects(self) -> list[Project]:
+        """All projects in the order in which they were added."""
+        with self._world.lock:
+            return list(self._world.projects.values())
+
+    @property
+    def flows(self) -> list[Flow]:
+        """All flows of all projects in the order in which they were added."""
+        with self._world.lock:
+            return list(self._world.flows.values())
+
+    def add_project(
+        self, name: str, *, slug: str | None = None, partner_id: str = "partner-1", id: str | None = None
+    ) -> Project:
+        """
+        Add a project.
+
+        :param name: its name.
+        :param slug: its slug, made from the name where it isn't given.
+        :param partner_id: the partner it belongs to.
+        :param id: its id, derived from partner and name where it isn't given.
+        :return: the project.
+        :raises ValueError: where the id is taken.
+        """
+        project_id = id or stable_id(partner_id, name)
+        return self._world.add_project(
+            Project(project_id, slug or _slug(name, "-"), name, partner_id, self._clock())
+        )
+
+    def add_flow(
+        self,
+        project: Project,
+        name: str,
+        *,
+        slug: str | None = None,
+        inbound: bool = True,
+        outbound: bool = False,
+        state: str = "RUNNING",
+        type: str | None = None,
+        scheduling_strategy: str = "CRON_DRIVEN",
+        scheduling_period: str = "0 0,30 * * * ? *",
+        variables: Mapping[str, str] | None = None,
+        id: str | None = None,
+    ) -> Flow:
+        """
+        Add a flow.
+
+        :param project: its project.
+        :param name: its name, unique in the project, of at most 20 characters.
+        :param slug: its slug, made from the name where it isn't given; may be another flow's too.
+        :param inbound: whether it runs by itself.
+        :param outbound: whether rows are posted to it.
+        :param state: ``RUNNING`` or ``STOPPED``.
+        :param type: its type, such as ``Product``; the name where it isn't given.
+        :param scheduling_strategy: as List flows shows it.
+        :param scheduling_period: a Quartz cron of 7 fields, seconds first.
+        :param variables: further variables for List flows.
+        :param id: its id, derived from project and name where it isn't given.
+        :return: the flow.
+        :raises ValueError: where id or name is taken, or the name too long.
+        """
+        return self._world.add_flow(
+            Flow(
+                id=id or stable_id(project.id, name),
+                slug=slug or _slug(name, "_"),
+                name=name,
+                project=project,
+                type=type or name,
+                inbound=inbound,
+                outbound=outbound,
+                state=state,
+                scheduling_strategy=scheduling_strategy,
+                scheduling_period=scheduling_period,
+                variables=dict(variables or {}),
+            )
+        )
+
+    def add_execution(
+        self,
+        flow: Flow,
+        *,
+        status: int = Status.SUCCESS,
+        lasts: float | None = None,
+        created: datetime | None = None,
+        process_count: int | None = None,
+        success_count: int | None = None,
+        fail_count: int | None = None,
+        log: object = None,
+        steps: Sequence[str | Mapping[str, Any]] | None = None,
+        state: State = State.IN_PROGRESS,
+        is_triggered: bool = False,
+        triggered_by: str = "System",
+        id: str | None = None,
+    ) -> Execution:
+        """
+        Add an execution.
+
+        :param flow: whose run it is.
+        :param status: how it goes in the end; a number that :class:`Status` doesn't know is shown as it is.
+        :param lasts: seconds by the clock from creation to the end, at Start in the first half and In
+            Progress in the second; 0: finished at once; None: unfinished until :meth:`finish`.
+        :param created: when it was created, with an offset; now where it isn't given. It shows up once that
+            moment has come.
+        :param process_count: rows processed; the counts that aren't given follow from the others and the
+            status.
+        :param success_count: rows that went well.
+        :param fail_count: rows that failed.
+        :param log: what Download log gives: bytes as they are, a ``BigLog``, or anything that JSON can hold;
+            a believable log where it isn't given.
+        :param steps: names of its steps, or mappings with ``name``, and if wanted ``slug``, ``status``,
+            ``log``, ``process_count``, ``success_count``, ``fail_count``; login, read data and write data by
+            default.
+        :param state: the state it is held at while ``lasts`` is None.
+        :param is_triggered: whether a user started it.
+        :param triggered_by: the user's e-mail address, or System.
+        :param id: the execution id (``filename_uuid``), a new UUID where it isn't given.
+        :return: the execution.
+        :raises ValueError: where the id is taken, ``created`` has no offset, or a step has an unknown key.
+        """
+        return self._world.add_execution(
+            flow,
+            status=status,
+            lasts=lasts,
+            created=created,
+            counts=Counts.filled(status, process_count, success_count, fail_count),
+            steps=steps,
+            log=log,
+            state=state,
+            is_triggered=is_triggered,
+            triggered_by=triggered_by,
+            id=id,
+        )
+
+    def finish(
+        self,
+        execution: Execution | str,
+        *,
+        status: int | None = None,
+        process_count: int | None = None,
+        success_count: int | None = None,
+        fail_count: int | None = None,
+        log: object = None,
+    ) -> Execution:
+        """
+        Let an execution end now.
+
+        :param execution: the execution or its id.
+        :param status: how it went; as was said when it was added where it isn't given.
+        :param process_count: rows processed; without any count those of :meth:`add_execution` stay, unless
+            the status changes.
+        :param success_count: rows that went well.
+        :param fail_count: rows that failed.
+        :param log: what Download log gives from now on; what it gave before where it isn't given.
+        :return: the execution.
+        :raises KeyError: where no execution has this id.
+        """
+        given = (process_count, success_count, fail_count)
+        with self._world.lock:
+            known = self._world.execution(execution)
+            final = known.status if status is None else status
+            if final != known.status or any(count is not None for count in given):
+                known.counts = Counts.filled(final, *given)
+            known.status = final
+            known.ends = self._clock()
+            known.contents = known.contents if log is None else log
+            return known
+
+    def add_lines(
+        self,
+        execution: Execution | str,
+        rows: Iterable[Mapping[str, object]],
+        *,
+        status: int = Status.SUCCESS,
+        log: object = None,
+    ) -> list[Line]:
+        """
+        Add line logs to an execution.
+
+        :param execution: the execution or its id.
+        :param rows: the rows; ``search_field.N`` finds a line by the text of a row's field.
+        :param status: how the rows went.
+        :param log: what Download log gives for each of them; a believable log with the row where it isn't
+            given.
+        :return: the lines, in the order of the rows.
+        :raises KeyError: where no execution has this id.
+        """
+        known = self._world.execution(execution)
+        return [self._world.add_line(known, row, status, log) for row in rows]
+
+
+def _slug(name: str, separator: str) -> str:
+    return separator.join(name.lower().split())
