@@ -1,0 +1,113 @@
+"""Run an embedded Integrator with the demo's world: ``python -m airflow_provider_integrator.simulator``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from airflow_provider_integrator.simulator.demo import DemoActivity, DemoWorld, demo_world
+from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
+
+_DEFAULT_PORT = 8900
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Serve until Ctrl-C or SIGTERM.
+
+    :param arguments: the command line, that of the process by default.
+    :return: the exit code: 0, or 1 where the port can't be bound.
+    """
+    options = _parser().parse_args(arguments)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    integrator = IntegratorSimulator(host=options.host, port=options.port, seed=1)
+    integrator.token_lifetime = options.token_lifetime
+    try:
+        integrator.start()
+    except OSError as error:
+        print(f"The Integrator can't listen on {options.host}:{options.port}: {error}", file=sys.stderr)
+        return 1
+    try:
+        world = demo_world(integrator)
+        with DemoActivity(world, speed=options.speed):
+            print(welcome(world), flush=True)
+            stopping.wait()
+    finally:
+        integrator.stop()
+    print("The Integrator has stopped.", flush=True)
+    return 0
+
+
+def welcome(world: DemoWorld) -> str:
+    """
+    Say how to use the running simulator.
+
+    :param world: the demo's world.
+    :return: a text for people, with lines to paste into a shell.
+    """
+    integrator, project = world.integrator, world.project
+    connection = shlex.quote(json.dumps(integrator.connection(partner_id=project.partner_id)))
+    query = f"projectid={project.id}&projectId={project.id}&flowId={world.flows['price'].id}&limit=2"
+    return f"""\
+An embedded Integrator is running. It is simulated: nothing leaves this machine. Stop it with Ctrl-C.
+
+  URL        {integrator.url}
+  login      {integrator.username}
+  password   {integrator.password}
+  partner    {project.partner_id}
+  project    {project.id} (slug {project.slug})
+  flows      {", ".join(world.flows)}
+
+Every flow runs every few seconds; price fails, order is empty, the others succeed.
+
+For Airflow:
+
+  export AIRFLOW_CONN_INTEGRATOR_DEFAULT={connection}
+
+Without Airflow:
+
+  TOKEN=$(curl -s {integrator.url}/api/nifi/login -d username={integrator.username} -d password={integrator.password})
+  curl -H "Authorization: Bearer $TOKEN" '{integrator.url}/logs?{query}'
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_integrator.simulator",
+        description="An embedded Akinon Integrator with a demo's project and flows, for trying things out.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=_DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--speed",
+        type=_positive,
+        default=1.0,
+        help="how many times faster executions come and go (default: 1)",
+    )
+    parser.add_argument(
+        "--token-lifetime",
+        type=_positive,
+        metavar="SECONDS",
+        help="let tokens expire after so many seconds (default: never)",
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} isn't a number above 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""
+A small world to look at: one project whose flows succeed, fail and stay empty, always in the same way.
+
+Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, whose ids are ``demo-`` and
+the slug: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of 12, ``order`` is
+empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones finished an hour ago.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
+from airflow_provider_integrator.simulator.records import Execution, Flow, Project
+
+_HISTORY = timedelta(hours=1)
+_HISTORY_LASTS = 42.0
+
+
+class _Habit(NamedTuple):
+    """How the executions of a flow go."""
+
+    name: str
+    status: Status
+    rows: int
+    seconds: float
+
+
+_HABITS = {
+    "product": _Habit("Product", Status.SUCCESS, 40, 6.0),
+    "price": _Habit("Price", Status.FAILED, 12, 5.0),
+    "stock": _Habit("Stock", Status.SUCCESS, 120, 4.0),
+    "order": _Habit("Order", Status.EMPTY, 0, 3.0),
+    "image": _Habit("Image", Status.SUCCESS, 8, 8.0),
+    "order_status": _Habit("Order Status", Status.SUCCESS, 5, 4.0),
+}
+_ERRORS = [
+    {"row": 2, "sku": "SKU-00002", "message": "The price 0.00 isn't allowed: it must be greater than 0."},
+    {
+        "row": 7,
+        "sku": "SKU-00007",
+        "message": "The currency 'EURO' isn't known: use a code of three letters.",
+    },
+    {"row": 11, "sku": "SKU-00011", "message": "There is no product with this SKU in the catalogue."},
+]
+
+
+@dataclass
+class DemoWorld:
+    """What :func:`demo_world` made; ``flows`` by slug."""
+
+    integrator: IntegratorSimulator
+    project: Project
+    flows: dict[str, Flow]
+    _numbers: Counter[str] = field(default_factory=Counter)
+
+    def run(self, slug: str, *, lasts: float | None = None, created: datetime | None = None) -> Execution:
+        """
+        Let a flow run once, in its usual way.
+
+        :param slug: the flow's slug.
+        :param lasts: seconds until it is finished, a few by default.
+        :param created: when it was created, now by default.
+        :return: the execution.
+        :raises KeyError: where the demo has no such flow.
+        """
+        habit = _HABITS[slug]
+        self._numbers[slug] += 1
+        errors = _ERRORS if habit.status is Status.FAILED else []
+        return self.integrator.add_execution(
+            self.flows[slug],
+            status=habit.status,
+            lasts=habit.seconds if lasts is None else lasts,
+            created=created,
+            process_count=habit.rows,
+            fail_count=len(errors),
+            log=_log(slug, habit, errors),
+            id=f"demo-{slug}-{self._numbers[slug]}",
+        )
+
+
+class DemoActivity:
+    """
+    Let every flow of the demo run again and again; a context manager with a thread of its own.
+
+    :param world: the demo's world.
+    :param every: seconds between two rounds; the first comes at once.
+    :param speed: how many times faster everything goes.
+    """
+
+    def __init__(self, world: DemoWorld, *, every: float = 10.0, speed: float = 1.0) -> None:
+        if every <= 0 or speed <= 0:
+            raise ValueError(f"every and speed must be above 0, not {every} and {speed}")
+        self._world = world
+        self._every = every / speed
+        self._speed = speed
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="integrator-demo", daemon=True)
+
+    def __enter__(self) -> DemoActivity:
+        """
+        Start the thread.
+
+        :return: itself.
+        """
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            for slug, habit in _HABITS.items():
+                self._world.run(slug, lasts=habit.seconds / self._speed)
+            if self._stopping.wait(self._every):
+                return
+
+
+def demo_world(integrator: IntegratorSimulator) -> DemoWorld:
+    """
+    Fill a simulator with the demo's project, its flows, and one finished execution of each flow.
+
+    :param integrator: the simulator.
+    :return: the world, with which more executions can be added.
+    :raises ValueError: where the simulator has it already.
+    """
+    project = integrator.add_project(
+        "Demo Shop", slug="demo-shop", partner_id="demo-partner", id="demo-project"
+    )
+    flows = {
+        slug: integrator.add_flow(project, habit.name, slug=slug, id=f"demo-{slug}")
+        for slug, habit in _HABITS.items()
+    }
+    world = DemoWorld(integrator, project, flows)
+    for slug in flows:
+        world.run(slug, lasts=_HISTORY_LASTS, created=datetime.now(timezone.utc) - _HISTORY)
+    return world
+
+
+def _log(slug: str, habit: _Habit, errors: list[dict[str, Any]]) -> dict[str, Any]:
+    failed = {error["row"] for error in errors}
+    rows = [{"row": row, "sku": f"SKU-{row:05d}", slug: row * 10} for row in range(1, habit.rows + 1)]
+    return {
+        "errors": errors,
+        "request": {"flow": slug, "body": rows},
+        "response": {
+            "status_code": 400 if errors else 200,
+            "body": {"accepted": [row["sku"] for row in rows if row["row"] not in failed]},
+        },
+    }
