@@ -55,6 +55,7 @@ def welcome(world: DemoWorld) -> str:
     integrator, project = world.integrator, world.project
     connection = shlex.quote(json.dumps(integrator.connection(partner_id=project.partner_id)))
     query = f"projectid={project.id}&projectId={project.id}&flowId={world.flows['price'].id}&limit=2"
+    credentials = f"-d username={integrator.username} -d password={integrator.password}"
     return f"""\
 An embedded Integrator is running. It is simulated: nothing leaves this machine. Stop it with Ctrl-C.
 
@@ -73,7 +74,7 @@ For Airflow:
 
 Without Airflow:
 
-  TOKEN=$(curl -s {integrator.url}/api/nifi/login -d username={integrator.username} -d password={integrator.password})
+  TOKEN=$(curl -s {integrator.url}/api/nifi/login {credentials})
   curl -H "Authorization: Bearer $TOKEN" '{integrator.url}/logs?{query}'
 """
 
