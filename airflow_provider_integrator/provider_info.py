@@ -1,0 +1,105 @@
+"""What Airflow is told of this provider: its modules, its connection type and the form for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_integrator import __version__
+
+INTEGRATION = "Akinon Integrator"
+
+# Airflow 3.2 and later make the form from this; earlier ones ask the hook's `get_ui_field_behaviour`.
+# A field may be left empty in the form, hence "null" in every type.
+CONN_FIELDS: dict[str, Any] = {
+    "token": {
+        "label": "Token",
+        "description": "Used as it is, instead of Login and Password.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "environment": {
+        "label": "Environment",
+        "description": "Whose Integrator is asked where Host is empty: prod (the default) or dev.",
+        "schema": {"type": ["string", "null"], "enum": ["prod", "dev"], "default": "prod"},
+    },
+    "project_id": {
+        "label": "Project id",
+        "description": "The project whose flows are meant where a task names none.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "project_slug": {
+        "label": "Project slug",
+        "description": "Needed to download logs; looked up in List projects where Partner id is set.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "partner_id": {
+        "label": "Partner id",
+        "description": "The partner whose projects List projects lists.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "verify": {
+        "label": "Verify TLS certificate",
+        "description": "true (the default), false, or the path of a CA bundle on the workers and triggerers.",
+        "schema": {"type": ["string", "null"], "default": "true"},
+    },
+    "timeout": {
+        "label": "Timeout",
+        "description": "Seconds that one request may take.",
+        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
+    },
+}
+
+PROVIDER_INFO: dict[str, Any] = {
+    "package-name": "airflow-provider-integrator",
+    "name": INTEGRATION,
+    "description": "Waits for executions of the `Akinon Integrator <https://apidocs.akinon.com/integrator>`__, "
+    "keeps their logs, and fails a DAG when they failed.",
+    "versions": [__version__],
+    "integrations": [
+        {
+            "integration-name": INTEGRATION,
+            "external-doc-url": "https://apidocs.akinon.com/integrator",
+            "tags": ["service"],
+        }
+    ],
+    "hooks": [
+        {
+            "integration-name": INTEGRATION,
+            "python-modules": ["airflow_provider_integrator.hooks.integrator"],
+        }
+    ],
+    "sensors": [
+        {
+            "integration-name": INTEGRATION,
+            "python-modules": ["airflow_provider_integrator.sensors.execution"],
+        }
+    ],
+    "operators": [
+        {
+            "integration-name": INTEGRATION,
+            "python-modules": ["airflow_provider_integrator.operators.log"],
+        }
+    ],
+    "triggers": [
+        {
+            "integration-name": INTEGRATION,
+            "python-modules": ["airflow_provider_integrator.triggers.execution"],
+        }
+    ],
+    "connection-types": [
+        {
+            "connection-type": "integrator",
+            "hook-class-name": "airflow_provider_integrator.hooks.integrator.IntegratorHook",
+            "hook-name": INTEGRATION,
+            "ui-field-behaviour": {
+                # The port stands in Host, as part of the base URL.
+                "hidden-fields": ["schema", "port"],
+                "relabeling": {"login": "Login (e-mail)"},
+                "placeholders": {
+                    "host": "empty, or another Integrator's base URL: https://integrator.example.com:3000",
+                    "login": "user@example.com",
+                },
+            },
+            "conn-fields": CONN_FIELDS,
+        }
+    ],
+}
