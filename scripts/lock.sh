@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Writes requirements/airflow-*.txt, one lock for each Airflow minor:  UV=path/to/uv scripts/lock.sh
+#
+# A lock holds names, versions and environment markers only, so that it works with anybody's index. It holds for every
+# Python from 3.10 on that its Airflow runs on; providers that left 3.10 behind stand in it twice.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+UV=${UV:-uv}
+
+# lock MINOR VERSION DATE "GROUPS" [CONSTRAINT…]: the packages of DATE
+lock() {
+    local target=requirements/airflow-$1.txt version=$2 date=$3 groups=() group
+    for group in $4; do groups+=(--group "$group"); done
+    shift 4
+    echo "$target: Airflow $version with the packages of $date"
+    printf '%s\n' "apache-airflow==$version" "$@" >"$constraints"
+    {
+        echo "# Airflow $version with the packages of $date, written by: make lock"
+        "$UV" pip compile --quiet --universal --python-version 3.10 --exclude-newer "$date" \
+            --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+            "${groups[@]}" --constraints "$constraints" pyproject.toml
+    } >"$target.new"
+    mv "$target.new" "$target"
+}
+
+constraints=$(mktemp)
+trap 'rm -f "$constraints" requirements/*.new' EXIT
+newest=2026-11-20
+
+# An Airflow that doesn't start with today's packages has the date of the newest with which it does.
+lock 2.11 2.11.2 "$newest" test
+# 3.0 fails with later pydantics. It also holds the floors of the provider's own requirements, so that they are tested.
+lock 3.0 3.0.6 2026-01-31 test \
+    apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0
+lock 3.1 3.1.8 "$newest" test
+# 3.2 fails with later FastAPIs.
+lock 3.2 3.2.2 2026-06-01 test
+lock 3.3 3.3.2 "$newest" "test lint"
