@@ -1,0 +1,81 @@
+# The Airflow that a command runs on: 2.11, 3.0, 3.1, 3.2 or 3.3, whatever has a lock in requirements/.
+AIRFLOW ?= 3.3
+# More arguments for test, demo, airflow and bench, for example ARGS="-k sensor".
+ARGS ?=
+
+ifeq ($(wildcard requirements/airflow-$(AIRFLOW).txt),)
+$(error There is no lock for Airflow $(AIRFLOW); there are: $(patsubst requirements/airflow-%.txt,%,$(wildcard requirements/airflow-*.txt)))
+endif
+
+ENV := .venv/airflow-$(AIRFLOW)
+PY := $(ENV)/bin/python
+# Lint and types are judged on the newest Airflow, whose lock has their tools.
+NEWEST_ENV := .venv/airflow-3.3
+NEWEST_PY := $(NEWEST_ENV)/bin/python
+
+# What the caller's shell says of another Python or another Airflow must not reach ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter AIRFLOW_%,$(.VARIABLES))
+export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help test demo airflow bench lint format types build lock clean
+.PRECIOUS: .venv/airflow-%/.locked .venv/airflow-%/.ready
+
+help:
+	@echo 'make demo                example DAGs in a real Airflow against the embedded Integrator'
+	@echo 'make airflow             a whole Airflow with UI on the same, to click around in'
+	@echo 'make test                every test; AIRFLOW=2.11 picks the Airflow, ARGS="-k name" goes to pytest'
+	@echo 'make bench               the benchmarks; FULL=1 for the long ones'
+	@echo 'make lint types          what CI checks besides the tests; make format repairs what can be'
+	@echo 'make build               wheel and sdist, in dist/'
+	@echo 'make lock                write requirements/ anew'
+	@echo 'make clean               remove what all of these made'
+	@echo 'Each makes its environment in .venv/ first. PYTHON=python3.12 picks the interpreter of a new one.'
+
+test: $(ENV)/.ready
+	$(PY) -m pytest $(ARGS)
+
+demo: $(ENV)/.ready
+	@$(PY) scripts/demo.py $(ARGS)
+
+airflow: $(ENV)/.ready
+	@$(PY) scripts/standalone.py $(ARGS)
+
+bench: $(ENV)/.ready
+	@$(PY) -m benchmarks $(if $(FULL),--full) $(ARGS)
+
+lint: $(NEWEST_ENV)/.ready
+	$(NEWEST_PY) -m ruff check
+	$(NEWEST_PY) -m ruff format --check
+
+format: $(NEWEST_ENV)/.ready
+	$(NEWEST_PY) -m ruff check --fix-only
+	$(NEWEST_PY) -m ruff format
+
+types: $(NEWEST_ENV)/.ready
+	$(NEWEST_PY) -m mypy
+
+build: $(NEWEST_ENV)/.ready
+	rm -rf dist
+	$(NEWEST_PY) -m hatchling build
+
+lock: .venv/uv/bin/uv
+	UV=$< scripts/lock.sh
+
+clean:
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/airflow-%/.locked: requirements/airflow-%.txt
+	@PYTHON='$(PYTHON)' scripts/venv.sh $* $(@D)
+	@touch $@
+
+# The package itself: editable, and made anew when its metadata changed.
+.venv/airflow-%/.ready: .venv/airflow-%/.locked pyproject.toml airflow_provider_integrator/__init__.py
+	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/uv/bin/uv:
+	@python3 -m venv .venv/uv
+	@PIP_USER=0 .venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Makes the virtual environment of one Airflow from its lock:  scripts/venv.sh 3.3 .venv/airflow-3.3
+# PYTHON names the interpreter; without it the first one that this Airflow runs on is taken.
+set -eu
+airflow=$1
+folder=$2
+
+case $airflow in
+    2.11 | 3.0) newest=12 ;;
+    3.1) newest=13 ;;
+    *) newest=14 ;;
+esac
+
+fits() {
+    "$1" -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null
+}
+
+if [ -z "${PYTHON:-}" ]; then
+    for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
+        if fits "$candidate"; then
+            PYTHON=$candidate
+            break
+        fi
+    done
+fi
+if ! fits "${PYTHON:-none}"; then
+    echo "Airflow $airflow needs Python 3.10 to 3.$newest, and ${PYTHON:-no python3 on the PATH} is none of them:" \
+        "install one and name it, for example: make test AIRFLOW=$airflow PYTHON=python3.12" >&2
+    exit 1
+fi
+
+echo "Making $folder with $("$PYTHON" --version): once, about a minute"
+"$PYTHON" -m venv --clear "$folder"
+# The lock is complete, so nothing is resolved; a personal 'user = true' doesn't work inside a virtual environment.
+PIP_USER=0 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --no-deps --requirement "requirements/airflow-$airflow.txt"
+"$folder/bin/python" -m pip check
