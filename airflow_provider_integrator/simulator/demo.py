@@ -1,10 +1,9 @@
 """
 A small world to look at: one project whose flows succeed, fail and stay empty, always in the same way.
 
-Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, whose ids are ``demo-``
-and the slug: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of 12,
-``order`` is empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones finished
-an hour ago.
+Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like ``demo-price``:
+``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of 12, ``order`` is empty.
+Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones finished an hour ago.
 """
 
 from __future__ import annotations

@@ -122,6 +122,8 @@ class HttpServer:
             await self._stopping.wait()
         finally:
             listener.close()
+            # Idle connections first, so that only answers that are being written are waited for.
+            server.pre_shutdown()
             await server.shutdown(_GRACE)
             await listener.wait_closed()
 

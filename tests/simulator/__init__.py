@@ -1,0 +1,1 @@
+"""Tests of the embedded Integrator: over real HTTP, with requests, against what the vendor's documents say."""
