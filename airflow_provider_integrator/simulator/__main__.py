@@ -8,10 +8,13 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.simulator.demo import DemoActivity, DemoWorld, demo_world
 from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DEFAULT_PORT = 8900
 

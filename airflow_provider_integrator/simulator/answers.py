@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_integrator.simulator.archives import PackedFile
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_integrator.simulator.archives import PackedFile
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"

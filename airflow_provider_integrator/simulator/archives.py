@@ -8,10 +8,12 @@ import json
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_NAME = "log.json"
 
@@ -23,8 +25,7 @@ _ROWS_IN_BLOCK = 5_000
 @dataclass(frozen=True)
 class BigLog:
     """
-    A log of ``size`` bytes of JSON that is never whole in memory: what ``add_execution(log=…)`` takes for
-    load tests.
+    A log of ``size`` bytes of JSON that is never whole in memory, for ``add_execution(log=…)``.
 
     ``contents="rows"`` is a JSON document of believable rows, which packs about tenfold; ``"zeros"`` is one
     JSON string of zeros, which packs about a thousandfold: a bomb. Both are valid JSON of exactly ``size``
@@ -36,8 +37,9 @@ class BigLog:
 
     def pack(self) -> PackedFile:
         """
-        Write the ZIP to a temporary file, once per process for equal logs; about ten seconds a gigabyte of
-        rows.
+        Write the ZIP to a temporary file, once per process for equal logs.
+
+        A gigabyte of rows takes some ten seconds.
 
         :return: the file, which is removed when the process ends.
         :raises ValueError: where ``size`` is too small for a JSON document.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.simulator.records import Counts, Execution, Flow, Line, Project
 from airflow_provider_integrator.simulator.world import World, stable_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
 
 class WorldBuilder:

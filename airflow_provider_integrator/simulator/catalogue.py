@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.records import Execution, Line, Log, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 Order = Literal["newest", "oldest", "shuffled"]
 Item = TypeVar("Item", bound=Log)

@@ -1,9 +1,10 @@
 """
 A small world to look at: one project whose flows succeed, fail and stay empty, always in the same way.
 
-Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like ``demo-price``:
-``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of 12, ``order`` is empty.
-Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones finished an hour ago.
+Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like
+``demo-price``: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of
+12, ``order`` is empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones
+finished an hour ago.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
-from airflow_provider_integrator.simulator.records import Execution, Flow, Project
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
+    from airflow_provider_integrator.simulator.records import Execution, Flow, Project
 
 _HISTORY = timedelta(hours=1)
 _HISTORY_LASTS = 42.0

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from airflow_provider_integrator.simulator.answers import TEXT, Answer, Cut
 from airflow_provider_integrator.simulator.archives import BigLog
-from airflow_provider_integrator.simulator.recording import RecordedRequest
 from airflow_provider_integrator.simulator.spoiling import (
     BASE64,
     CONTENTS,
@@ -22,7 +20,11 @@ from airflow_provider_integrator.simulator.spoiling import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from typing_extensions import Unpack
+
+    from airflow_provider_integrator.simulator.recording import RecordedRequest
 
 ENDPOINTS = {
     "login": "/api/nifi/login",

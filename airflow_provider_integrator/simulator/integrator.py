@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.access import Access
-from airflow_provider_integrator.simulator.answers import Answer
 from airflow_provider_integrator.simulator.building import WorldBuilder
-from airflow_provider_integrator.simulator.catalogue import Order
 from airflow_provider_integrator.simulator.faults import ENDPOINTS, Fault, FaultQueue
 from airflow_provider_integrator.simulator.recording import RecordedRequest, Recorder
 from airflow_provider_integrator.simulator.service import ProjectParameter, Service
 from airflow_provider_integrator.simulator.transport import HttpServer
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from airflow_provider_integrator.simulator.answers import Answer
+    from airflow_provider_integrator.simulator.catalogue import Order
 
 _CONNECTION_FIELDS = ("conn_type", "description", "host", "port", "schema", "login", "password")
 
 
 class IntegratorSimulator(WorldBuilder):
     """
-    An Integrator on this machine, over real HTTP. A context manager; every method may be called while it
-    serves.
+    An Integrator on this machine, over real HTTP.
+
+    A context manager; every method may be called while it serves.
 
     :param host: the address to bind to.
     :param port: the port; 0 for any free one.
@@ -214,8 +218,9 @@ class IntegratorSimulator(WorldBuilder):
 
     def connection(self, **overrides: Any) -> dict[str, Any]:
         """
-        Describe the Airflow connection to this Integrator; ``json.dumps`` of it is what ``AIRFLOW_CONN_…``
-        takes.
+        Describe the Airflow connection to this Integrator.
+
+        ``json.dumps`` of it is what the environment variable ``AIRFLOW_CONN_…`` takes.
 
         :param overrides: fields of the connection (``host``, ``login``, ``password``, …); anything else goes
             into the extra, such as ``project_id`` or ``token``, and so do the entries of ``extra``. None

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
 
 
 @pytest.fixture
 def integrator_simulator() -> Iterator[IntegratorSimulator]:
     """
-    Start an embedded Integrator with one project, ``Acme`` (slug ``acme``, partner ``partner-1``), and no
-    flows.
+    Start an embedded Integrator with one project, and no flows.
 
-    Every test gets a world of its own; the server is gone after the test.
+    The project is ``Acme`` (slug ``acme``, partner ``partner-1``). Every test gets a world of its own; the server is gone after the test.
 
     :return: the running simulator.
     """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.enums import State, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Rows that went well and rows that failed, where an execution was given no counts.
 _USUAL_COUNTS: dict[int, tuple[int, int]] = {

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.simulator.access import Access
 from airflow_provider_integrator.simulator.answers import Answer
 from airflow_provider_integrator.simulator.archives import encoded_log
-from airflow_provider_integrator.simulator.catalogue import Order
 from airflow_provider_integrator.simulator.contents import contents_of
 from airflow_provider_integrator.simulator.faults import ENDPOINTS
-from airflow_provider_integrator.simulator.recording import RecordedRequest
-from airflow_provider_integrator.simulator.records import Flow, Project
 from airflow_provider_integrator.simulator.views import flow_json, project_json
-from airflow_provider_integrator.simulator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_integrator.simulator.access import Access
+    from airflow_provider_integrator.simulator.catalogue import Order
+    from airflow_provider_integrator.simulator.recording import RecordedRequest
+    from airflow_provider_integrator.simulator.records import Flow, Project
+    from airflow_provider_integrator.simulator.world import World
 
 ProjectParameter = Literal["either", "projectid", "projectId"]
 

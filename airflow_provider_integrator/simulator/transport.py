@@ -6,17 +6,20 @@ import asyncio
 import contextlib
 import itertools
 import socket
-import ssl
 import struct
 import threading
 import weakref
-from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from airflow_provider_integrator.simulator.answers import Answer, Cut
 from airflow_provider_integrator.simulator.recording import RecordedRequest
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from airflow_provider_integrator.simulator.answers import Answer, Cut
 
 # Linger of 0 s: closing such a socket sends RST.
 _RESET = struct.pack("ii", 1, 0)
@@ -99,8 +102,7 @@ class HttpServer:
     def _run(self, ready: threading.Event) -> None:
         try:
             asyncio.run(self._serve(ready))
-        except BaseException as error:
-            # Raised again where start() was called.
+        except BaseException as error:  # noqa: BLE001 - raised again where start() was called
             self._failure = error
         finally:
             ready.set()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_integrator.api.enums import LogType, State, Status
 from airflow_provider_integrator.simulator.archives import BigLog
 from airflow_provider_integrator.simulator.catalogue import Catalogue, Index, Order
 from airflow_provider_integrator.simulator.records import Counts, Execution, Flow, Line, Log, Project, Step
 from airflow_provider_integrator.simulator.views import log_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
 STEPS: tuple[str, ...] = ("Login", "Read data from ERP", "Write data to Omnitron")
 _NAME_LENGTH = 20

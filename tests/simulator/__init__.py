@@ -1,1 +1,1 @@
-"""Tests of the embedded Integrator: over real HTTP, with requests, against what the vendor's documents say."""
+"""Tests of the embedded Integrator over real HTTP, against what the vendor's documents say."""

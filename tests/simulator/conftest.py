@@ -1,4 +1,4 @@
-"""Fixtures: a simulator with a project and a flow, a clock that stands still, and a caller that is logged in."""
+"""Fixtures: a simulator with a project and a flow, a clock that stands still, and a caller."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from airflow_provider_integrator.simulator import Flow, IntegratorSimulator, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TIMEOUT = 20.0
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_provider_integrator.api.enums import LogType, Status
-from airflow_provider_integrator.simulator import Flow, IntegratorSimulator, Project
 
 if TYPE_CHECKING:
+    from airflow_provider_integrator.simulator import Flow, IntegratorSimulator, Project
     from tests.simulator.conftest import Caller, Clock
 
 MAIN_FIELDS = {
@@ -96,7 +96,7 @@ def test_a_sub_log_shows_every_documented_field(
         assert (log["process_group_id"], log["process_group_name"]) == (step.slug, step.name)
         assert log["parent_process_group_id"] == flow.id
         assert re.fullmatch(r"2023-11-14T22:13:20\.[0-9]{2,6}\+00:00", log["created"])
-        assert datetime.fromisoformat(log["finished"][:19]) == datetime(2023, 11, 14, 22, 13, 20)  # noqa: DTZ001
+        assert datetime.fromisoformat(log["finished"][:19]) == datetime(2023, 11, 14, 22, 13, 20)
     # A successful step shows 1, 0, 0; the last one fails with its execution.
     first, last = logs[-1], logs[0]
     assert (first["status"], first["process_count"], first["success_count"]) == (2, 1, 0)
@@ -327,7 +327,7 @@ def test_a_created_without_an_offset_and_a_taken_id_are_refused(
     integrator: IntegratorSimulator, flow: Flow, project: Project
 ) -> None:
     with pytest.raises(ValueError, match="offset"):
-        integrator.add_execution(flow, created=datetime(2023, 11, 1))  # noqa: DTZ001
+        integrator.add_execution(flow, created=datetime(2023, 11, 1))
     integrator.add_execution(flow, id="one")
     with pytest.raises(ValueError, match="one"):
         integrator.add_execution(flow, id="one")

@@ -1,0 +1,142 @@
+"""The demo's world and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+import airflow_provider_integrator.simulator as package
+from airflow_provider_integrator.simulator import IntegratorSimulator
+from airflow_provider_integrator.simulator.demo import DemoActivity, demo_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulator.conftest import Caller
+
+MODULE = package.__name__
+SOURCES = str(Path(package.__file__).parents[2])
+
+
+@contextmanager
+def running(*options: str) -> Iterator[subprocess.Popen[str]]:
+    path = os.pathsep.join(filter(None, [SOURCES, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", MODULE, "--port", "0", *options]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def welcome(process: subprocess.Popen[str]) -> list[str]:
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line.strip())
+        if line.strip().startswith("curl"):
+            return lines
+    raise AssertionError(f"{lines} {process.stderr and process.stderr.read()}")
+
+
+def test_the_demo_has_a_flow_for_every_outcome(integrator: IntegratorSimulator, caller: Caller) -> None:
+    world = demo_world(integrator)
+    assert (world.project.id, world.project.slug) == ("demo-project", "demo-shop")
+    assert list(world.flows) == ["product", "price", "stock", "order", "image", "order_status"]
+    outcomes = {}
+    for slug, flow in world.flows.items():
+        world.run(slug, lasts=0)
+        (log,) = caller.results(flow)
+        assert log["filename_uuid"] == f"demo-{slug}-2"
+        outcomes[slug] = (log["status"], log["fail_count"])
+    assert outcomes == {
+        "product": (2, 0),
+        "price": (3, 3),
+        "stock": (2, 0),
+        "order": (4, 0),
+        "image": (2, 0),
+        "order_status": (2, 0),
+    }
+    errors = caller.log(world.flows["price"], caller.results(world.flows["price"])[0]["id"])["errors"]
+    assert len(errors) == 3
+    assert all(error["message"].endswith(".") for error in errors)
+    with pytest.raises(ValueError, match="already"):
+        demo_world(integrator)
+
+
+def test_the_activity_runs_every_flow_at_once_and_ends() -> None:
+    integrator = IntegratorSimulator()
+    world = demo_world(integrator)
+    with DemoActivity(world, every=3600):
+        pass
+    assert {integrator.finish(f"demo-{slug}-2").flow.slug for slug in world.flows} == set(world.flows)
+    with pytest.raises(KeyError):
+        integrator.finish("demo-price-3")
+    with pytest.raises(ValueError, match="above 0"):
+        DemoActivity(world, speed=0)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_what_it_says_and_stops(how: signal.Signals) -> None:
+    with running("--speed", "1000") as process:
+        lines = welcome(process)
+        (export,) = (line for line in lines if line.startswith("export"))
+        name, _, value = shlex.split(export)[1].partition("=")
+        assert name == "AIRFLOW_CONN_INTEGRATOR_DEFAULT"
+        connection = json.loads(value)
+        assert connection["extra"] == {
+            "project_id": "demo-project",
+            "project_slug": "demo-shop",
+            "partner_id": "demo-partner",
+        }
+        assert any(line.split() == ["URL", connection["host"]] for line in lines)
+        credentials = {"username": connection["login"], "password": connection["password"]}
+        token = requests.post(connection["host"] + "/api/nifi/login", credentials, timeout=20).text
+        curl = shlex.split(lines[-1].replace("$TOKEN", token))
+        answer = requests.get(curl[-1], headers=dict([curl[2].split(": ")]), timeout=20)
+        assert answer.json()["results"][-1]["filename_uuid"].startswith("demo-price-")
+        process.send_signal(how)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, err) == (0, "")
+        assert out.strip() == "The Integrator has stopped."
+
+
+def test_the_command_lets_tokens_expire() -> None:
+    with running("--token-lifetime", "0.000001") as process:
+        lines = welcome(process)
+        (url,) = (line.split()[1] for line in lines if line.startswith("URL"))
+        credentials = {"username": "integrator@example.com", "password": "let-me-in"}
+        token = requests.post(url + "/api/nifi/login", credentials, timeout=20).text
+        headers = {"Authorization": f"Bearer {token}"}
+        assert requests.get(url + "/logs", headers=headers, timeout=20).status_code == 401
+
+
+def test_the_command_says_why_it_cannot_listen(integrator: IntegratorSimulator) -> None:
+    with running("--port", integrator.url.rpartition(":")[2]) as process:
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert "can't listen on 127.0.0.1" in err
+
+
+@pytest.mark.parametrize("options", [["--speed", "0"], ["--speed", "fast"], ["--token-lifetime", "-1"]])
+def test_the_command_refuses_wrong_options(options: list[str]) -> None:
+    with running(*options) as process:
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 2
+        assert options[0] in err
