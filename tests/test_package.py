@@ -1,0 +1,237 @@
+"""The package as it is handed over: its metadata, what Airflow is told of it, its wheel and its sdist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from importlib import import_module
+from importlib.metadata import distribution
+from pathlib import Path
+
+import airflow
+import jsonschema
+import pytest
+
+import airflow_provider_integrator
+from airflow_provider_integrator import get_provider_info
+
+REPOSITORY = Path(__file__).parents[1]
+NAME = "airflow-provider-integrator"
+INFO = get_provider_info()
+(CONNECTION_TYPE,) = INFO["connection-types"]
+AIRFLOW_2 = airflow.__version__.startswith("2.")
+
+
+def run(*command: str | Path, **options) -> str:
+    """Run a command that has to succeed, and return what it printed; a failure shows all of it."""
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=300, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class TestProviderInfo:
+    def test_follows_airflows_schema(self):
+        schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
+        jsonschema.validate(INFO, schema)
+
+    def test_is_found_by_the_entry_point(self):
+        (entry_point,) = distribution(NAME).entry_points.select(group="apache_airflow_provider")
+        assert entry_point.load()() == INFO
+
+    def test_names_the_distribution(self):
+        # Airflow refuses a provider whose name isn't its distribution's canonical one.
+        canonical = re.sub(r"[-_.]+", "-", distribution(NAME).metadata["Name"]).lower()
+        assert INFO["package-name"] == canonical == NAME
+
+    def test_has_the_version_of_the_distribution(self):
+        assert INFO["versions"][0] == airflow_provider_integrator.__version__ == distribution(NAME).version
+
+    @pytest.mark.parametrize(
+        "module",
+        [
+            module
+            for key in ("hooks", "operators", "sensors", "triggers")
+            for part in INFO[key]
+            for module in part["python-modules"]
+        ],
+    )
+    def test_modules_exist(self, module):
+        import_module(module)
+
+    def test_integration_is_named_alike_everywhere(self):
+        (integration,) = INFO["integrations"]
+        for key in ("hooks", "operators", "sensors", "triggers"):
+            assert {part["integration-name"] for part in INFO[key]} == {integration["integration-name"]}
+
+
+class TestConnectionType:
+    def test_hook_class_exists_and_says_the_same(self):
+        module, _, name = CONNECTION_TYPE["hook-class-name"].rpartition(".")
+        hook = getattr(import_module(module), name)
+        assert hook.conn_type == CONNECTION_TYPE["connection-type"] == "integrator"
+        assert hook.hook_name == CONNECTION_TYPE["hook-name"]
+
+    def test_has_the_documented_fields(self):
+        assert set(CONNECTION_TYPE["conn-fields"]) == {
+            "token",
+            "environment",
+            "project_id",
+            "project_slug",
+            "partner_id",
+            "verify",
+            "timeout",
+        }
+
+    @pytest.mark.parametrize("name", CONNECTION_TYPE["conn-fields"])
+    def test_field_is_labelled_and_described(self, name):
+        field = CONNECTION_TYPE["conn-fields"][name]
+        assert field["label"]
+        assert field["description"]
+
+    @pytest.mark.parametrize("name", CONNECTION_TYPE["conn-fields"])
+    def test_field_has_a_valid_schema_that_its_default_fits(self, name):
+        schema = CONNECTION_TYPE["conn-fields"][name]["schema"]
+        jsonschema.Draft202012Validator.check_schema(schema)
+        if "default" in schema:
+            jsonschema.validate(schema["default"], schema)
+
+    def test_token_is_shown_as_a_password(self):
+        assert CONNECTION_TYPE["conn-fields"]["token"]["schema"]["format"] == "password"
+
+
+def test_importing_the_package_is_cheap():
+    loaded = run(
+        sys.executable,
+        "-c",
+        "import sys, airflow_provider_integrator as p; p.get_provider_info(); print(*sys.modules)",
+    ).split()
+    packages = {name.partition(".")[0] for name in loaded}
+    assert packages.isdisjoint({"airflow", "aiohttp", "requests", "pendulum", "zipfile"})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Path]:
+    """The sdist of this checkout, and the wheel made from nothing but that sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=REPOSITORY)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder)  # noqa: S202, made by the line before
+    source = folder / sdist.name.removesuffix(".tar.gz")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=source)
+    (wheel,) = folder.glob("*.whl")
+    return sdist, wheel
+
+
+# What the web page is told of the connection type, by the service that its API asks.
+PRINT_FORM = """
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+(form,) = (form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator")
+print(form.model_dump_json())
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory) -> Path:
+    """
+    The Python of an environment that has the wheel, and the running environment's Airflow, but not this checkout.
+
+    The packages are linked in one by one: the running environment as a whole would bring its editable install
+    of this package, which would stand in for whatever the wheel lacks.
+    """
+    _, wheel = built
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    for entry in Path(airflow.__file__).parents[1].iterdir():
+        if "airflow_provider_integrator" not in entry.name:
+            (site / entry.name).symlink_to(entry)
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", wheel)
+    return python
+
+
+def run_installed(python: Path, *arguments: str) -> str:
+    """Run the installed environment's Python where nothing of this checkout or of the caller's Airflow gets in."""
+    environment = {"PATH": os.environ["PATH"], "AIRFLOW_HOME": str(python.parents[1] / "airflow")}
+    return run(python, *arguments, env=environment, cwd=python.parent)
+
+
+def ask_providers(python: Path, *arguments: str) -> list[dict[str, str]]:
+    """Ask ``airflow providers`` and read its answer, which may stand below warnings."""
+    printed = run_installed(python, "-m", "airflow", "providers", *arguments, "--output", "json")
+    return json.loads(next(line for line in reversed(printed.splitlines()) if line.startswith("[{")))
+
+
+@pytest.mark.e2e
+class TestDistributions:
+    def test_wheel_has_the_whole_package_and_nothing_else(self, built):
+        _, wheel = built
+        with zipfile.ZipFile(wheel) as archive:
+            packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+        package = REPOSITORY / "airflow_provider_integrator"
+        assert packed == {
+            path.relative_to(REPOSITORY).as_posix()
+            for path in package.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert "airflow_provider_integrator/py.typed" in packed
+
+    def test_wheel_has_licence_and_entry_points(self, built):
+        _, wheel = built
+        with zipfile.ZipFile(wheel) as archive:
+            (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            described = archive.read(metadata).decode()
+            licence = archive.read(metadata.replace("METADATA", "licenses/LICENSE")).decode()
+            entry_points = archive.read(metadata.replace("METADATA", "entry_points.txt")).decode()
+        assert "License-Expression: Apache-2.0" in described
+        assert "Apache License" in licence
+        assert "provider_info = airflow_provider_integrator:get_provider_info" in entry_points
+        assert "integrator = airflow_provider_integrator.simulator.pytest_plugin" in entry_points
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "tests/test_package.py",
+            "Makefile",
+            "CHANGELOG.md",
+            "LICENSE",
+            "README.md",
+            "requirements/airflow-3.3.txt",
+        ],
+    )
+    def test_sdist_has_what_testing_it_takes(self, built, name):
+        sdist, _ = built
+        with tarfile.open(sdist) as archive:
+            assert f"{sdist.name.removesuffix('.tar.gz')}/{name}" in archive.getnames()
+
+    def test_airflow_shows_everything_of_the_installed_wheel(self, installed):
+        where = run_installed(installed, "-c", "import airflow_provider_integrator as p; print(p.__file__)")
+        assert Path(where).is_relative_to(installed.parents[1])
+
+        shown = str(ask_providers(installed, "get", NAME, "--full"))
+        for module in ("hooks.integrator", "sensors.execution", "operators.log", "triggers.execution"):
+            assert f"airflow_provider_integrator.{module}" in shown
+        hooks = {hook["connection_type"]: hook for hook in ask_providers(installed, "hooks")}
+        assert hooks["integrator"]["class"] == CONNECTION_TYPE["hook-class-name"]
+        assert hooks["integrator"]["hook_name"] == CONNECTION_TYPE["hook-name"]
+
+    def test_airflow_makes_the_form_of_the_connection(self, installed):
+        if AIRFLOW_2:
+            widgets = ask_providers(installed, "widgets")
+            fields = {widget["connection_parameter_name"] for widget in widgets}
+            assert {f"extra__integrator__{name}" for name in CONNECTION_TYPE["conn-fields"]} <= fields
+            return
+        form = json.loads(run_installed(installed, "-c", PRINT_FORM).splitlines()[-1])
+        assert set(form["extra_fields"]) == set(CONNECTION_TYPE["conn-fields"])
+        assert form["extra_fields"]["environment"]["schema"]["enum"] == ["prod", "dev"]
+        assert form["extra_fields"]["token"]["schema"]["format"] == "password"
+        assert form["standard_fields"]["url_schema"]["hidden"] is True
+        assert form["standard_fields"]["port"]["hidden"] is True
+        assert form["standard_fields"]["login"]["title"] == "Login (e-mail)"
