@@ -1,0 +1,1 @@
+"""The Integrator's HTTP API. Knows nothing of Airflow."""

@@ -1,0 +1,225 @@
+"""The asynchronous transport, over aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.operations import FreshLogs, Script
+from airflow_provider_integrator.api.protocol import (
+    MAX_ERROR_BYTES,
+    USER_AGENT,
+    Access,
+    Answer,
+    Effect,
+    Exchange,
+    Fault,
+    NeedToken,
+    Retry,
+    Send,
+    TokenStore,
+    carry_out,
+    exchange,
+    tls_error,
+)
+from airflow_provider_integrator.exceptions import IntegratorError
+
+T = TypeVar("T")
+
+_CHUNK = 256 * 1024
+
+
+class AsyncClient:
+    """Carries calls through, many at once, over one session and with one login.
+
+    :param access: Where the Integrator is and who asks.
+    :param retry: When a call that failed in passing is sent again.
+    :param on_token: Is awaited with each token that a login brings, to mask it in logs.
+    :param max_connections: Connections that are open at a time, at the most.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        retry: Retry | None = None,
+        on_token: Callable[[str], Awaitable[None]] | None = None,
+        max_connections: int = 8,
+    ) -> None:
+        self._access = access
+        self._retry = retry or Retry()
+        self._on_token = on_token
+        self._token = TokenStore(access)
+        self._login_lock = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._max_connections = max_connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, call: Call[T]) -> T:
+        """Carry one call through.
+
+        :param call: What to ask.
+        :return: What the answer holds.
+        :raises IntegratorError: It could not be had; the kind of error says why.
+        """
+        return await self._drive(exchange(call, self._retry))
+
+    async def run(self, script: Script[T]) -> T:
+        """Carry a script of calls through.
+
+        :param script: Yields calls and is sent their values, or gets their errors thrown in.
+        :return: What the script returns.
+        :raises IntegratorError: A call's error that the script lets through.
+        """
+        return await self._drive(carry_out(script, self._retry))
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[Fields]:
+        """Read all pages of a query; the next page is fetched while the last one is worked on.
+
+        :param query: Which logs.
+        :return: The logs, unread, in the server's order; at most two pages are held at a time.
+        """
+        fresh, number = FreshLogs(), 1
+        page = await self.call(list_logs(query, number))
+        while page.logs:
+            following = None
+            if page.has_next:
+                number += 1
+                following = asyncio.create_task(self.call(list_logs(query, number)))
+            try:
+                for fields in fresh.of(page):
+                    yield fields
+                if following is None:
+                    return
+                page = await following
+            finally:
+                if following is not None:
+                    following.cancel()
+
+    async def log_in(self) -> None:
+        """Log in, unless a token is at hand.
+
+        :raises AuthenticationError: The credentials were refused.
+        """
+        await self._token_other_than(None)
+
+    async def _drive(self, effects: Exchange[T]) -> T:
+        try:
+            effect = next(effects)
+            while True:
+                try:
+                    outcome = await self._carry(effect)
+                except IntegratorError as error:
+                    effect = effects.throw(error)
+                else:
+                    effect = effects.send(outcome)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # an exchange returns a T
+
+    async def _carry(self, effect: Effect) -> object:
+        if isinstance(effect, Send):
+            return await self._send(effect)
+        if isinstance(effect, NeedToken):
+            return await self._token_other_than(effect.stale)
+        await asyncio.sleep(effect.seconds)
+        return None
+
+    async def _token_other_than(self, stale: str | None) -> str:
+        async with self._login_lock:
+            token = self._token.usable(stale)
+            if token is None:
+                token = await self._drive(self._token.login(self._retry))
+                if self._on_token is not None:
+                    await self._on_token(token)
+            return token
+
+    async def _send(self, send: Send[T]) -> Answer[T] | Fault:
+        call = send.call
+        receiver = call.receive()
+        try:
+            return await self._exchange_bytes(send, receiver)
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+            receiver.discard()
+            raise tls_error(call.name, error) from error
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, BrokenBodyError) as error:
+            receiver.discard()
+            return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
+        except BaseException:
+            receiver.discard()
+            raise
+
+    async def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
+        call, timeout = send.call, self._access.timeout
+        session = await self._opened()
+        async with session.request(
+            call.method,
+            self._access.url(call.path),
+            params=call.query,
+            data=call.form,
+            headers={"Authorization": f"Bearer {send.token}"} if send.token else None,
+            timeout=aiohttp.ClientTimeout(
+                total=None if call.streamed else timeout, sock_connect=timeout, sock_read=timeout
+            ),
+            allow_redirects=False,
+        ) as response:
+            if not 200 <= response.status < 300:
+                body = await response.content.read(MAX_ERROR_BYTES)
+                return Answer(response.status, response.headers, body.decode("utf-8", "replace"))
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                receiver.feed(chunk)
+            return Answer(response.status, response.headers, value=receiver.finish())
+
+    async def _opened(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._session is None:
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=await self._tls()),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    headers={"User-Agent": USER_AGENT},
+                    proxy=environment_proxy(self._access.base_url),
+                )
+            return self._session
+
+    async def _tls(self) -> ssl.SSLContext | bool:
+        verify = self._access.verify
+        if isinstance(verify, bool):
+            return verify
+        # Reading a CA bundle takes milliseconds: not on the loop.
+        return await asyncio.to_thread(ssl.create_default_context, cafile=verify)
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """Find the proxy that the environment names for a server, as requests does.
+
+    aiohttp's own ``trust_env`` reads .netrc for every request, and refuses one that carries a token.
+
+    :param base_url: The server.
+    :return: The proxy's URL, None where there is none.
+    """
+    parts = urlsplit(base_url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

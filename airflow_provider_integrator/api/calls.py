@@ -1,0 +1,279 @@
+"""Each call of the Integrator's API: what to send, and how to read what comes back. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.api.fields import Fields, each_object
+from airflow_provider_integrator.api.models import EMPTY_PAGE, Flow, Page, Project
+from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_PAGE_SIZE = 100
+MAX_JSON_BYTES = 64 * 1024 * 1024
+MAX_TOKEN_BYTES = 64 * 1024
+
+
+class BrokenBodyError(Exception):
+    """A body with status 200 that can't be what the server meant to send; asking again may help."""
+
+
+class Receiver(Protocol[T_co]):
+    """Takes the body of a successful answer in pieces."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece.
+
+        :raises BrokenBodyError: What came so far is broken in a way that may pass.
+        """
+
+    def finish(self) -> T_co:
+        """Read the whole, once all of it was fed.
+
+        :raises BrokenBodyError: The body is broken in a way that may pass.
+        :raises ResponseError: The body isn't what the documents describe.
+        """
+
+    def discard(self) -> None:
+        """Let go of what was fed, after a fault."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request and the reading of its answer.
+
+    :param name: What messages call it.
+    :param method: GET or POST.
+    :param path: Below the base URL.
+    :param receive: Makes the receiver of a successful answer's body.
+    :param query: The query's parameters, in order.
+    :param form: The fields of a form to post; never shown.
+    :param authorised: Whether it carries a token.
+    :param streamed: Whether the body may be huge, so that only silences are timed, not the whole.
+    :param absent: What 404 means, None where it is an error.
+    """
+
+    name: str
+    method: str
+    path: str
+    receive: Callable[[], Receiver[T]]
+    query: tuple[tuple[str, str], ...] = ()
+    form: Mapping[str, str] | None = None
+    authorised: bool = True
+    streamed: bool = False
+    absent: T | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.path}>"
+
+
+class BodyReceiver(Generic[T]):
+    """Receives a body that is small enough for memory.
+
+    :param name: The call, for messages.
+    :param limit: Bytes beyond which the body is refused.
+    :param read: Makes the value from the whole body.
+    """
+
+    def __init__(self, name: str, limit: int, read: Callable[[bytes], T]) -> None:
+        self._name = name
+        self._limit = limit
+        self._read = read
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece.
+
+        :raises ResponseError: The body passes the limit.
+        """
+        self._body += data
+        if len(self._body) > self._limit:
+            raise ResponseError(f"{self._name}: the answer is larger than {self._limit} bytes.")
+
+    def finish(self) -> T:
+        """Read the whole."""
+        return self._read(bytes(self._body))
+
+    def discard(self) -> None:
+        """Let go of what was fed."""
+        self._body.clear()
+
+
+def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
+    def read_body(body: bytes) -> T:
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise BrokenBodyError(f"the body isn't JSON ({type(error).__name__})") from error
+        return read(answer)
+
+    return lambda: BodyReceiver(name, MAX_JSON_BYTES, read_body)
+
+
+def log_in(username: str, password: str) -> Call[str]:
+    """Make the call that answers a token.
+
+    :param username: An e-mail address.
+    :param password: Its password.
+    :return: The call; it answers the token.
+    """
+    name = "Login"
+
+    def read_token(body: bytes) -> str:
+        try:
+            token = body.decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise AuthenticationError(f"{name}: the answer isn't a token but binary data.") from error
+        if not token or any(character.isspace() or not character.isprintable() for character in token):
+            raise AuthenticationError(
+                f"{name}: the answer isn't a token alone; does the connection's Host name an Integrator?"
+            )
+        return token
+
+    return Call(
+        name=name,
+        method="POST",
+        path="/api/nifi/login",
+        form={"username": username, "password": password},
+        receive=lambda: BodyReceiver(name, MAX_TOKEN_BYTES, read_token),
+        authorised=False,
+    )
+
+
+def list_projects(partner_id: str) -> Call[list[Project]]:
+    """Make the call that answers a partner's projects.
+
+    :param partner_id: The partner.
+    :return: The call; it answers the projects.
+    """
+    name = "List projects"
+    return Call(
+        name=name,
+        method="GET",
+        path="/api/nifi/project/list",
+        query=(("partnerId", partner_id),),
+        receive=_json(name, lambda answer: [Project.read(fields) for fields in each_object(name, answer)]),
+    )
+
+
+def list_flows(project_id: str) -> Call[list[Flow]]:
+    """Make the call that answers a project's flows.
+
+    :param project_id: The project.
+    :return: The call; it answers the flows.
+    """
+    name = "List flows"
+    return Call(
+        name=name,
+        method="GET",
+        path="/api/nifi/flow/list",
+        query=(("projectId", project_id),),
+        receive=_json(name, lambda answer: [Flow.read(fields) for fields in each_object(name, answer)]),
+    )
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """What List logs is asked for, but for the page's number.
+
+    :param project_id: The project.
+    :param flow_id: The flow.
+    :param log_type: Main, sub or line logs; always sent, as the server's default isn't documented.
+    :param filename_uuid: Only the main log of this execution.
+    :param original_filename_uuid: Only the line logs of this execution.
+    :param search: Field names and values to search line logs for.
+    :param limit: The size of a page, 1 to 100.
+    :raises ConfigurationError: The limit is out of range, or line logs are searched for among others.
+    """
+
+    project_id: str
+    flow_id: str
+    log_type: LogType = LogType.MAIN
+    filename_uuid: str | None = None
+    original_filename_uuid: str | None = None
+    search: tuple[tuple[str, str], ...] = ()
+    limit: int = MAX_PAGE_SIZE
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_PAGE_SIZE:
+            raise ConfigurationError(f"limit is {self.limit}; List logs takes 1 to {MAX_PAGE_SIZE}.")
+        if self.search and self.log_type is not LogType.LINE:
+            raise ConfigurationError("search works with line logs only; set log_type to LogType.LINE.")
+
+    def parameters(self, page: int) -> Iterable[tuple[str, str]]:
+        """Make the query's parameters.
+
+        :param page: The page's number, from 1.
+        :return: Names and values, in order.
+        """
+        yield from _both_spellings(self.project_id)
+        yield "flowId", self.flow_id
+        yield "limit", str(self.limit)
+        yield "page", str(page)
+        yield "log_type", str(self.log_type.value)
+        if self.filename_uuid is not None:
+            yield "filename_uuid", self.filename_uuid
+        if self.original_filename_uuid is not None:
+            yield "original_filename_uuid", self.original_filename_uuid
+        for number, (field, value) in enumerate(self.search, start=1):
+            yield f"search_field.{number}", field
+            yield f"search_value.{number}", value
+
+
+def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
+    """Make the call that answers a page of logs. 404 means an empty page.
+
+    :param query: Which logs.
+    :param page: The page's number, from 1.
+    :return: The call; it answers the page.
+    :raises ConfigurationError: The page's number is below 1.
+    """
+    if page < 1:
+        raise ConfigurationError(f"page is {page}; List logs counts pages from 1.")
+    name = "List logs"
+    return Call(
+        name=name,
+        method="GET",
+        path="/logs",
+        query=tuple(query.parameters(page)),
+        receive=_json(name, lambda answer: Page.read(Fields(name, answer))),
+        absent=EMPTY_PAGE,
+    )
+
+
+def download_log(
+    log_id: str, project_id: str, project_slug: str, flow_id: str, receive: Callable[[], Receiver[T]]
+) -> Call[T]:
+    """Make the call that answers a log's details.
+
+    :param log_id: The ``id`` of a main, sub or line log.
+    :param project_id: The project.
+    :param project_slug: The project's slug.
+    :param flow_id: The flow.
+    :param receive: Makes the receiver of the body, which is base64 text of a ZIP.
+    :return: The call; it answers what the receiver makes of the body.
+    """
+    return Call(
+        name="Download log",
+        method="GET",
+        path="/logs/download",
+        query=(
+            ("id", log_id),
+            *_both_spellings(project_id),
+            ("flowId", flow_id),
+            ("projectslug", project_slug),
+        ),
+        receive=receive,
+        streamed=True,
+    )
+
+
+def _both_spellings(project_id: str) -> tuple[tuple[str, str], ...]:
+    # The documents spell it both ways and don't say whether the server minds.
+    return (("projectid", project_id), ("projectId", project_id))

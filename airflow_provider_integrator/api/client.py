@@ -1,0 +1,203 @@
+"""The synchronous transport, over requests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+import requests
+
+from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.models import Page
+from airflow_provider_integrator.api.operations import FreshLogs, Script
+from airflow_provider_integrator.api.protocol import (
+    MAX_ERROR_BYTES,
+    USER_AGENT,
+    Access,
+    Answer,
+    Effect,
+    Exchange,
+    Fault,
+    NeedToken,
+    Retry,
+    Send,
+    TokenStore,
+    carry_out,
+    exchange,
+    tls_error,
+)
+from airflow_provider_integrator.exceptions import IntegratorError
+
+T = TypeVar("T")
+
+_CHUNK = 256 * 1024
+
+
+class _SharedToken:
+    """A token store and the lock that lets one thread log in while the others wait."""
+
+    def __init__(self, access: Access) -> None:
+        self.store = TokenStore(access)
+        self.lock = threading.Lock()
+
+
+_shared_tokens: WeakValueDictionary[Access, _SharedToken] = WeakValueDictionary()
+_shared_tokens_lock = threading.Lock()
+
+
+def _keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stand in as the session's auth, so that no .netrc entry replaces the token."""
+    return request
+
+
+class Client:
+    """Carries calls through, one after the other. Clients with equal access share one login.
+
+    :param access: Where the Integrator is and who asks.
+    :param retry: When a call that failed in passing is sent again.
+    :param on_token: Is told each token that a login brings, to mask it in logs.
+    """
+
+    def __init__(
+        self, access: Access, retry: Retry | None = None, on_token: Callable[[str], None] | None = None
+    ) -> None:
+        self._access = access
+        self._retry = retry or Retry()
+        self._on_token = on_token
+        with _shared_tokens_lock:
+            self._token = _shared_tokens.setdefault(access, _SharedToken(access))
+        self._session = requests.Session()
+        self._session.auth = _keep_request
+        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def call(self, call: Call[T]) -> T:
+        """Carry one call through.
+
+        :param call: What to ask.
+        :return: What the answer holds.
+        :raises IntegratorError: It could not be had; the kind of error says why.
+        """
+        return self._drive(exchange(call, self._retry))
+
+    def run(self, script: Script[T]) -> T:
+        """Carry a script of calls through.
+
+        :param script: Yields calls and is sent their values, or gets their errors thrown in.
+        :return: What the script returns.
+        :raises IntegratorError: A call's error that the script lets through.
+        """
+        return self._drive(carry_out(script, self._retry))
+
+    def logs(self, query: LogQuery) -> Iterator[Fields]:
+        """Read all pages of a query; the next page is fetched while the last one is worked on.
+
+        :param query: Which logs.
+        :return: The logs, unread, in the server's order; at most two pages are held at a time.
+        """
+        fresh, number = FreshLogs(), 1
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrator-page") as ahead:
+            page = self.call(list_logs(query, number))
+            while True:
+                following: Future[Page] | None = None
+                if page.logs and page.has_next:
+                    number += 1
+                    following = ahead.submit(self.call, list_logs(query, number))
+                yield from fresh.of(page)
+                if following is None:
+                    return
+                page = following.result()
+
+    def log_in(self) -> None:
+        """Log in, unless a token is at hand.
+
+        :raises AuthenticationError: The credentials were refused.
+        """
+        self._token_other_than(None)
+
+    def _drive(self, effects: Exchange[T]) -> T:
+        try:
+            effect = next(effects)
+            while True:
+                try:
+                    outcome = self._carry(effect)
+                except IntegratorError as error:
+                    effect = effects.throw(error)
+                else:
+                    effect = effects.send(outcome)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # an exchange returns a T
+
+    def _carry(self, effect: Effect) -> object:
+        if isinstance(effect, Send):
+            return self._send(effect)
+        if isinstance(effect, NeedToken):
+            return self._token_other_than(effect.stale)
+        time.sleep(effect.seconds)
+        return None
+
+    def _token_other_than(self, stale: str | None) -> str:
+        with self._token.lock:
+            token = self._token.store.usable(stale)
+            if token is None:
+                token = self._drive(self._token.store.login(self._retry))
+                if self._on_token is not None:
+                    self._on_token(token)
+            return token
+
+    def _send(self, send: Send[T]) -> Answer[T] | Fault:
+        call = send.call
+        receiver = call.receive()
+        try:
+            return self._exchange_bytes(send, receiver)
+        except requests.exceptions.SSLError as error:
+            receiver.discard()
+            raise tls_error(call.name, error) from error
+        except (requests.RequestException, OSError, BrokenBodyError) as error:
+            receiver.discard()
+            return Fault(f"{type(error).__name__}: {error}")
+        except BaseException:
+            receiver.discard()
+            raise
+
+    def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
+        call, access = send.call, self._access
+        deadline = time.monotonic() + access.timeout
+        with self._session.request(
+            call.method,
+            access.url(call.path),
+            params=call.query,
+            data=call.form,
+            headers={"Authorization": f"Bearer {send.token}"} if send.token else None,
+            timeout=access.timeout,
+            verify=access.verify,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            if not 200 <= response.status_code < 300:
+                body = next(response.iter_content(MAX_ERROR_BYTES), b"")
+                return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
+            for chunk in response.iter_content(_CHUNK):
+                if not call.streamed and time.monotonic() > deadline:
+                    raise requests.exceptions.ReadTimeout(f"no whole answer in {access.timeout:g} s")
+                receiver.feed(chunk)
+            return Answer(response.status_code, response.headers, value=receiver.finish())

@@ -1,0 +1,207 @@
+"""Which execution a task waits for, and one look at it; sensor and operator share this."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.api import operations
+from airflow_provider_integrator.api.fields import parse_moment
+from airflow_provider_integrator.exceptions import (
+    ConfigurationError,
+    IntegratorError,
+    ResponseError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.hooks.integrator import IntegratorHook
+    from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
+
+log = logging.getLogger(__name__)
+
+#: Errors of a poll after which another one may go well.
+PASSING_ERRORS = (UnavailableError, ResponseError)
+#: By how much Airflow's own limit on a deferral outlasts the trigger's deadline, which is to come first.
+DEFERRAL_GRACE = timedelta(minutes=5)
+
+
+def read_created_after(value: datetime | str | None, context: Context) -> datetime:
+    """Read the moment from which on a flow's executions count.
+
+    :param value: A moment, or ISO 8601; UTC where it has no offset. None: the DAG run's ``run_after``,
+        or its logical date where there is none.
+    :param context: The task's context.
+    :return: The moment, in UTC.
+    :raises ConfigurationError: It can't be read, or the DAG run has neither date.
+    """
+    moment = value or getattr(context["dag_run"], "run_after", None) or context.get("logical_date")
+    if isinstance(moment, str):
+        try:
+            moment = _read_iso(moment.strip())
+        except ValueError as error:
+            raise ConfigurationError(
+                f"created_after is {moment!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+            ) from error
+    if not isinstance(moment, datetime):
+        raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)
+
+
+def _read_iso(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except ValueError:
+        return datetime.fromisoformat(text)  # without an offset
+
+
+def rendered(name: str, value: str | None) -> str | None:
+    """Check an argument that a template made.
+
+    :param name: The argument.
+    :param value: What the template made of it.
+    :return: The value, None where none was given.
+    :raises ConfigurationError: The template made nothing, as one does whose XCom isn't there.
+    """
+    if value is None:
+        return None
+    text = str(value).strip()
+    if text in ("", "None"):
+        raise ConfigurationError(f"{name} is empty; did the task that its XCom comes from push one?")
+    return text
+
+
+@dataclass
+class AwaitedExecution:
+    """The execution that a task means.
+
+    :param hook: Asks for it.
+    :param project_id: The project.
+    :param flow: The flow as the task names it: slug, name or id.
+    :param execution_id: The execution; None: the flow's first one since ``created_after``. Found once,
+        it is kept: a wait follows an id.
+    :param created_after: With a time zone.
+    """
+
+    hook: IntegratorHook
+    project_id: str
+    flow: str
+    execution_id: str | None
+    created_after: datetime | None
+    flow_id: str | None = None
+
+    def find_flow(self) -> str:
+        """Find the flow's id, once.
+
+        :return: The id.
+        :raises IntegratorError: The flow is unknown or ambiguous, or can't be asked for.
+        """
+        if self.flow_id is None:
+            self.flow_id = self.hook.find_flow(self.flow, project_id=self.project_id).id
+        return self.flow_id
+
+    def look(self) -> Execution | None:
+        """Look for the execution once.
+
+        :return: The execution as it is now, None where there is none yet.
+        :raises IntegratorError: The look failed; :data:`PASSING_ERRORS` may pass.
+        """
+        flow_id = self.find_flow()
+        client = self.hook.get_conn()
+        if self.execution_id is not None:
+            return client.run(operations.get_execution(self.project_id, flow_id, self.execution_id))
+        if self.created_after is None:
+            raise ConfigurationError("Neither execution_id nor created_after is set.")
+        found = client.run(operations.first_execution_since(self.project_id, flow_id, self.created_after))
+        if found is not None:
+            self.execution_id = found.execution_id
+        return found
+
+    def not_finished(self, execution: Execution | None) -> str:
+        """Say what a wait was for.
+
+        :param execution: The execution as it was last seen, None where it wasn't.
+        :return: A clause without a full stop.
+        """
+        if execution is not None:
+            return (
+                f"execution {execution.execution_id} of flow {execution.flow_slug} has not finished "
+                f"(state {execution.state.name.lower()})"
+            )
+        if self.execution_id is not None:
+            return f"List logs doesn't know an execution {self.execution_id} of flow {self.flow}"
+        return f"flow {self.flow} has no execution that was created at or after {self.created_after}"
+
+    def trigger(
+        self, poll_interval: float, end_time: float, max_failed_polls: int
+    ) -> IntegratorExecutionTrigger:
+        """Make the trigger that waits on.
+
+        :param poll_interval: Seconds between two polls.
+        :param end_time: The deadline, in seconds since the epoch.
+        :param max_failed_polls: Failed polls in a row that are put up with.
+        :return: The trigger.
+        """
+        from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
+
+        return IntegratorExecutionTrigger(
+            integrator_conn_id=self.hook.integrator_conn_id,
+            project_id=self.project_id,
+            flow=self.flow_id or self.flow,
+            is_flow_id=self.flow_id is not None,
+            execution_id=self.execution_id,
+            created_after=None if self.created_after is None else self.created_after.isoformat(),
+            poll_interval=poll_interval,
+            end_time=end_time,
+            max_failed_polls=max_failed_polls,
+        )
+
+
+class FailedPolls:
+    """Counts failed polls in a row.
+
+    :param most: How many are put up with.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+
+    def succeeded(self) -> None:
+        """Begin to count anew."""
+        self._count = 0
+
+    def failed(self, error: IntegratorError) -> None:
+        """Count one more.
+
+        :param error: What went wrong; raised where it is one too many.
+        """
+        self._count += 1
+        if self._count > self._most:
+            raise error
+        log.warning("Failed poll %d of %d that are put up with in a row: %s", self._count, self._most, error)
+
+
+def read_event(event: Any) -> Mapping[str, Any]:
+    """Check what a trigger handed back; what isn't known is an error, never a success.
+
+    :param event: The event.
+    :return: The event: ``status`` is ``finished`` (then there is an ``execution_id``) or ``timeout``.
+    :raises IntegratorError: The trigger reports an error, or the event isn't one of its own.
+    """
+    if isinstance(event, Mapping):
+        if event.get("status") == "timeout":
+            return event
+        if event.get("status") == "finished" and isinstance(event.get("execution_id"), str):
+            return event
+        if event.get("status") == "error":
+            raise IntegratorError(f"The wait failed: {event.get('message')}")
+    raise IntegratorError("The trigger handed back an event that isn't known; nothing is taken from it.")

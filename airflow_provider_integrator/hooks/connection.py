@@ -1,0 +1,144 @@
+"""What an Airflow connection of type ``integrator`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.api.protocol import BASE_URLS, Access, normalize_base_url
+from airflow_provider_integrator.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+DEFAULT_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class IntegratorConnection:
+    """An Airflow connection, read.
+
+    :param access: Where the Integrator is and who asks.
+    :param project_id: The project of tasks that name none.
+    :param project_slug: Its slug, which Download log needs.
+    :param partner_id: The partner whose projects can be listed.
+    """
+
+    access: Access
+    project_id: str | None
+    project_slug: str | None
+    partner_id: str | None
+
+    @classmethod
+    def read(cls, connection: Connection, extra: Mapping[str, Any]) -> IntegratorConnection:
+        """Read an Airflow connection.
+
+        :param connection: The connection.
+        :param extra: Its Extra, decoded.
+        :return: What it says.
+        :raises ConfigurationError: A field is missing or can't be used; the message says what to set.
+        """
+        return cls(
+            access=Access(
+                base_url=_base_url(connection, extra),
+                username=connection.login or None,
+                password=connection.password or None,
+                token=_text(extra, "token"),
+                verify=_verify(extra.get("verify")),
+                timeout=_timeout(extra.get("timeout")),
+            ),
+            project_id=_text(extra, "project_id"),
+            project_slug=_text(extra, "project_slug"),
+            partner_id=_text(extra, "partner_id"),
+        )
+
+    def project(self, project_id: str | None) -> str:
+        """Choose the project.
+
+        :param project_id: The one that a task names, None where it names none.
+        :return: The project's id.
+        :raises ConfigurationError: Neither the task nor the connection names one.
+        """
+        chosen = project_id or self.project_id
+        if not chosen:
+            raise ConfigurationError(
+                "No project is set: set project_id in the connection's Extra or in the task."
+            )
+        return chosen
+
+    def known_slug(self, project_id: str, project_slug: str | None) -> str | None:
+        """Choose the project's slug, as far as it is known without a call.
+
+        :param project_id: The project.
+        :param project_slug: The slug that a task names, None where it names none.
+        :return: The slug. The connection's counts for the connection's own project only.
+        """
+        if project_slug:
+            return project_slug
+        return self.project_slug if self.project_id in (None, project_id) else None
+
+
+def _text(extra: Mapping[str, Any], name: str) -> str | None:
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ConfigurationError(f"{name} in the connection's Extra should be a text.")
+    return str(value).strip() or None
+
+
+def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
+    environment = _text(extra, "environment") or "prod"
+    if environment not in BASE_URLS:
+        known = " or ".join(BASE_URLS)
+        raise ConfigurationError(
+            f"environment in the connection's Extra is {environment!r}; set it to {known}."
+        )
+    host = (connection.host or "").strip()
+    if not host:
+        return BASE_URLS[environment]
+    if connection.schema in ("http", "https") and "://" not in host:
+        host = f"{connection.schema}://{host}"
+    url = normalize_base_url(host)
+    if connection.port:
+        return _with_port(url, connection.port)
+    return url
+
+
+def _with_port(url: str, port: int) -> str:
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    if authority.rpartition("]")[2].partition(":")[1]:
+        return url  # a port in Host goes before the one in Port
+    return f"{scheme}://{authority}:{port}{slash}{path}"
+
+
+def _verify(value: object) -> bool | str:
+    if value is None or value == "":
+        return True
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if not Path(text).exists():
+        raise ConfigurationError(
+            f"verify in the connection's Extra is {text!r}; set it to true, false or the path of a CA bundle."
+        )
+    return text
+
+
+def _timeout(value: object) -> float:
+    if value is None or value == "":
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = 0.0
+    if isinstance(value, bool) or not 0 < seconds < 86_400:
+        raise ConfigurationError(
+            f"timeout in the connection's Extra is {value!r}; set it to a number of seconds above 0."
+        )
+    return seconds

@@ -1,0 +1,46 @@
+"""The connection's form on Airflow below 3.2, made from the fields that the provider info describes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_integrator import get_provider_info
+
+
+def _connection_type() -> dict[str, Any]:
+    (described,) = get_provider_info()["connection-types"]
+    return dict(described)
+
+
+def field_behaviour() -> dict[str, Any]:
+    """Describe the standard fields.
+
+    :return: What ``get_ui_field_behaviour`` answers.
+    """
+    behaviour = _connection_type()["ui-field-behaviour"]
+    return {
+        "hidden_fields": behaviour.get("hidden-fields", []),
+        "relabeling": behaviour.get("relabeling", {}),
+        "placeholders": behaviour.get("placeholders", {}),
+    }
+
+
+def widgets() -> dict[str, Any]:
+    """Describe the fields of Extra.
+
+    :return: What ``get_connection_form_widgets`` answers.
+    """
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import PasswordField, SelectField, StringField
+
+    made: dict[str, Any] = {}
+    for name, field in _connection_type()["conn-fields"].items():
+        schema = field["schema"]
+        common = {"label": field["label"], "description": field["description"]}
+        if "enum" in schema:
+            made[name] = SelectField(choices=schema["enum"], default=schema["default"], **common)
+        elif schema.get("format") == "password":
+            made[name] = PasswordField(widget=BS3PasswordFieldWidget(), **common)
+        else:
+            made[name] = StringField(widget=BS3TextFieldWidget(), **common)
+    return made

@@ -1,0 +1,136 @@
+"""Puts a log into object storage, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_integrator.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.api.archive import LogArchive, Written
+
+#: Stores in which an object that is uploaded shows only once all of it is there.
+_ATOMIC_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"))
+
+
+def log_path(output_path: str, flow: str, execution_id: str, log_id: str) -> str:
+    """Complete a path that ends in ``/``.
+
+    :param output_path: An object storage URI or a local path.
+    :param flow: The flow's slug or id.
+    :param execution_id: The execution.
+    :param log_id: The log.
+    :return: The path; where it ended in ``/``, with ``<flow>/<execution id>/<log id>.json`` behind it.
+    """
+    if not output_path.endswith("/"):
+        return output_path
+    return f"{output_path}{_segment(flow)}/{_segment(execution_id)}/{_segment(log_id)}.json"
+
+
+def _segment(name: str) -> str:
+    # Ids come from a server: none may climb out of the folder.
+    return quote(name, safe="").replace("..", "%2E%2E")
+
+
+def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStoragePath:
+    """Find the file system behind a path.
+
+    :param path: An object storage URI or a local path.
+    :return: The path, its file system ready.
+    :raises ConfigurationError: No such file system is installed, or its connection can't be used.
+    """
+    try:
+        target = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(os.fspath(path))
+        target.fs  # noqa: B018 - makes the file system
+    except Exception as error:  # each store has errors of its own
+        raise ConfigurationError(
+            f"output_path {str(path)!r} can't be used ({type(error).__name__}: {error}). Install the provider of "
+            "its scheme (such as apache-airflow-providers-amazon[s3fs] for s3://) and check its connection."
+        ) from error
+    return target
+
+
+def check_writable(path: str | os.PathLike[str] | ObjectStoragePath) -> None:
+    """Check early what can be known early; a store in the cloud only tells when it is written to.
+
+    :param path: An object storage URI or a local path; a folder where it ends in ``/``.
+    :raises ConfigurationError: Its store isn't installed, or the local folder can't be written to.
+    """
+    target = open_store(path)
+    if not _is_local(target):
+        return
+    local, is_folder = Path(target.path), str(path).endswith("/")
+    if local.is_dir() and not is_folder:
+        raise ConfigurationError(
+            f"output_path {path} is a folder; end it in / to get a file of its own in it."
+        )
+    folder = local if is_folder else local.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"output_path {path} can't be written: {folder} is no folder that is writable."
+        )
+
+
+def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) -> tuple[str, Written]:
+    """Write a log to a path, replacing what is there.
+
+    :param archive: The log.
+    :param path: An object storage URI or a local path, folders made as needed.
+    :return: The URI of what was written; its size and hash.
+    :raises ConfigurationError: The path can't be written to.
+    :raises LogArchiveError: The log can't be read; nothing is left at the path.
+    """
+    target = open_store(path)
+    if _is_local(target):
+        local = Path(target.path)
+        with _appearing(local) as file:
+            return local.absolute().as_uri(), archive.write(file)
+    with tempfile.NamedTemporaryFile(prefix="integrator-log-") as file:
+        written = archive.write(file)
+        file.flush()
+        _upload(file.name, target)
+    return str(target), written
+
+
+def _is_local(target: ObjectStoragePath) -> bool:
+    return (target.protocol or "file") in ("file", "local")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes its name only when all was written."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"output_path {path} can't be written: {error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _upload(local: str, target: ObjectStoragePath) -> None:
+    store: Any = target.fs
+    if target.protocol in _ATOMIC_STORES:
+        store.put_file(local, target.path)
+        return
+    part = f"{target.path}.{uuid.uuid4().hex}.part"
+    try:
+        store.put_file(local, part)
+        store.mv(part, target.path)
+    finally:
+        if store.exists(part):
+            store.rm_file(part)

@@ -1,0 +1,1 @@
+"""Tasks that fetch what an execution left."""

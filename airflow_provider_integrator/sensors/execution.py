@@ -1,0 +1,229 @@
+"""Waits until an execution has finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_integrator import outcome
+from airflow_provider_integrator.awaited import (
+    DEFERRAL_GRACE,
+    PASSING_ERRORS,
+    AwaitedExecution,
+    FailedPolls,
+    read_created_after,
+    read_event,
+    rendered,
+)
+from airflow_provider_integrator.exceptions import IntegratorError
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_integrator.api.models import Execution
+
+
+class IntegratorExecutionSensor(BaseSensorOperator):
+    """Waits until an execution reaches the state Finished.
+
+    It succeeds on Finished whatever the status, as the log operator after it judges the status; with
+    ``fail_on_failed`` it judges by itself. What it returns is the execution as a JSON object.
+
+    :param flow: The flow's slug, name or id. It is looked up in List flows; where that call is refused it
+        is taken as an id, with a warning.
+    :param execution_id: The execution to wait for. None: the flow's first one since ``created_after``.
+    :param created_after: A moment or ISO 8601 text; the DAG run's ``run_after`` where None (its logical date
+        where there is none).
+    :param project_id: The project; the connection's where None.
+    :param project_slug: The project's slug, for tasks that share their arguments with the log operator;
+        a wait makes no use of it.
+    :param integrator_conn_id: The Airflow connection, of type ``integrator``.
+    :param fail_on_failed: Whether a Failed execution fails the task, without retries.
+    :param deferrable: Whether to wait in the triggerer, without a worker.
+    :param max_failed_polls: Failed polls in a row that are put up with.
+    :param kwargs: As any sensor takes them: ``poke_interval`` and ``timeout`` in seconds, ``mode``,
+        ``soft_fail``, …
+    """
+
+    template_fields: Sequence[str] = (
+        "flow",
+        "execution_id",
+        "created_after",
+        "project_id",
+        "project_slug",
+        "integrator_conn_id",
+    )
+    ui_color = "#d8ecf3"
+
+    def __init__(
+        self,
+        *,
+        flow: str,
+        execution_id: str | None = None,
+        created_after: datetime | str | None = None,
+        project_id: str | None = None,
+        project_slug: str | None = None,
+        integrator_conn_id: str = IntegratorHook.default_conn_name,
+        fail_on_failed: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.flow = flow
+        self.execution_id = execution_id
+        self.created_after = created_after
+        self.project_id = project_id
+        self.project_slug = project_slug
+        self.integrator_conn_id = integrator_conn_id
+        self.fail_on_failed = fail_on_failed
+        self.deferrable = deferrable
+        self.max_failed_polls = max_failed_polls
+        self._awaited: AwaitedExecution | None = None
+
+    @cached_property
+    def hook(self) -> IntegratorHook:
+        """The hook, made once."""
+        return IntegratorHook(self.integrator_conn_id)
+
+    @cached_property
+    def _failed_polls(self) -> FailedPolls:
+        return FailedPolls(self.max_failed_polls)
+
+    def execute(self, context: Context) -> Any:
+        """Look once; where the execution has not finished, wait as the mode says.
+
+        :param context: The task's context.
+        :return: The execution as a JSON object.
+        """
+        if not self.deferrable:
+            return super().execute(context)
+        end_time = time.time() + self.timeout
+        with self._errors_as_of_a_poke():
+            execution = self._look_before_deferring(context)
+            if execution is not None and execution.is_finished:
+                return self._conclude(execution)
+        return self._defer(context, end_time)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look whether the execution has finished.
+
+        :param context: The task's context.
+        :return: Whether it has; then with the execution as a JSON object.
+        """
+        give_up = None
+        while True:
+            try:
+                execution = self._target(context).look()
+                self._failed_polls.succeeded()
+                if execution is None or not execution.is_finished:
+                    return PokeReturnValue(is_done=False)
+                return PokeReturnValue(is_done=True, xcom_value=self._conclude(execution))
+            except PASSING_ERRORS as error:
+                self._failed_polls.failed(error)
+            if not self.reschedule:
+                return PokeReturnValue(is_done=False)
+            # A rescheduled task forgets how many polls have failed in a row: it stays until one goes well.
+            give_up = give_up or self._rescheduled_until(context)
+            if time.time() + self.poke_interval > give_up:
+                return PokeReturnValue(is_done=False)
+            time.sleep(self.poke_interval)
+
+    def execute_complete(self, context: Context, event: Any, end_time: float) -> Any:
+        """Go on after the triggerer's wait.
+
+        :param context: The task's context.
+        :param event: What the trigger handed back.
+        :param end_time: The wait's deadline, in seconds since the epoch.
+        :return: The execution as a JSON object.
+        """
+        with self._errors_as_of_a_poke():
+            try:
+                answer = read_event(event)
+            except IntegratorError:
+                if not self.silent_fail:
+                    raise
+                self.log.exception("The wait failed; it goes on, as silent_fail is set.")
+                return self._defer(context, end_time)
+            target = self._target(context)
+            target.execution_id = answer["execution_id"] or target.execution_id
+            execution = target.look()
+            if execution is not None and execution.is_finished:
+                return self._conclude(execution)
+            raise AirflowSensorTimeout(
+                f"Sensor has timed out: {target.not_finished(execution)} within {self.timeout:g} s."
+            )
+
+    def _target(self, context: Context) -> AwaitedExecution:
+        if self._awaited is None:
+            execution_id = rendered("execution_id", self.execution_id)
+            self._awaited = AwaitedExecution(
+                hook=self.hook,
+                project_id=self.hook.settings.project(rendered("project_id", self.project_id)),
+                flow=rendered("flow", self.flow) or "",
+                execution_id=execution_id,
+                created_after=None if execution_id else read_created_after(self.created_after, context),
+            )
+        return self._awaited
+
+    def _look_before_deferring(self, context: Context) -> Execution | None:
+        try:
+            return self._target(context).look()
+        except PASSING_ERRORS as error:
+            self.log.warning("The first look failed; the triggerer goes on: %s", error)
+            return None
+
+    def _defer(self, context: Context, end_time: float) -> None:
+        self.defer(
+            trigger=self._target(context).trigger(self.poke_interval, end_time, self.max_failed_polls),
+            method_name="execute_complete",
+            kwargs={"end_time": end_time},
+            timeout=timedelta(seconds=max(0.0, end_time - time.time())) + DEFERRAL_GRACE,
+        )
+
+    def _conclude(self, execution: Execution) -> dict[str, Any]:
+        text = outcome.summary(execution)
+        if outcome.has_failed(execution):
+            self.log.warning(text)
+            if self.fail_on_failed:
+                raise AirflowFailException(text)
+        else:
+            self.log.info(text)
+        return execution.as_dict()
+
+    def _rescheduled_until(self, context: Context) -> float:
+        first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3
+        began = first_date(context) if first_date is not None else None
+        return (began or datetime.now(timezone.utc)).timestamp() + self.timeout
+
+    @contextmanager
+    def _errors_as_of_a_poke(self) -> Iterator[None]:
+        """Do with errors what BaseSensorOperator does with those of a poke."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(f"Skipping, as soft_fail or never_fail is set: {error}") from error
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipping, as never_fail is set: {error}") from error
+            raise

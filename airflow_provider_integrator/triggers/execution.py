@@ -1,0 +1,122 @@
+"""Waits in the triggerer until an execution has finished."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_integrator.api.fields import parse_moment
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
+
+#: Failed polls in a row that a wait puts up with where nothing else is said.
+DEFAULT_MAX_FAILED_POLLS = 10
+
+
+class IntegratorExecutionTrigger(BaseTrigger):
+    """Fires once an execution's state is Finished, whatever its status.
+
+    All triggers of a process on the same connection, project and flow share one poll.
+
+    The event is a dict: ``status`` is ``finished``, ``timeout`` or ``error``; ``execution_id`` names the
+    execution (None where none was found); ``message`` says what happened otherwise.
+
+    :param integrator_conn_id: The Airflow connection.
+    :param project_id: The project, the connection's where None.
+    :param flow: The flow: its id where ``is_flow_id``, else its slug, name or id.
+    :param is_flow_id: Whether ``flow`` is known to be an id.
+    :param execution_id: The execution; None: the first one created since ``created_after``.
+    :param created_after: ISO 8601 with an offset; used where no execution is named.
+    :param poll_interval: Seconds between two polls.
+    :param end_time: The deadline, in seconds since the epoch, so that a restart doesn't reset it.
+    :param max_failed_polls: Failed polls in a row that are put up with.
+    """
+
+    def __init__(
+        self,
+        *,
+        integrator_conn_id: str,
+        project_id: str | None,
+        flow: str,
+        is_flow_id: bool,
+        execution_id: str | None,
+        created_after: str | None,
+        poll_interval: float,
+        end_time: float,
+        max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.integrator_conn_id = integrator_conn_id
+        self.project_id = project_id
+        self.flow = flow
+        self.is_flow_id = is_flow_id
+        self.execution_id = execution_id
+        self.created_after = created_after
+        self.poll_interval = poll_interval
+        self.end_time = end_time
+        self.max_failed_polls = max_failed_polls
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class's path and the arguments to make the trigger again with."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "integrator_conn_id": self.integrator_conn_id,
+                "project_id": self.project_id,
+                "flow": self.flow,
+                "is_flow_id": self.is_flow_id,
+                "execution_id": self.execution_id,
+                "created_after": self.created_after,
+                "poll_interval": self.poll_interval,
+                "end_time": self.end_time,
+                "max_failed_polls": self.max_failed_polls,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield the one event."""
+        try:
+            execution_id = await asyncio.wait_for(self._wait(), max(0.0, self.end_time - time.time()))
+            event: dict[str, str | None] = {"status": "finished", "execution_id": execution_id}
+        except asyncio.TimeoutError:
+            event = {
+                "status": "timeout",
+                "execution_id": self.execution_id,
+                "message": "The time to wait is over.",
+            }
+        except IntegratorError as error:
+            event = {"status": "error", "execution_id": self.execution_id, "message": str(error)}
+        yield TriggerEvent(event)
+
+    async def _wait(self) -> str:
+        from airflow_provider_integrator.triggers.poller import Wait
+        from airflow_provider_integrator.triggers.sharing import shared_connection
+
+        if self.execution_id is None and self.created_after is None:
+            raise ConfigurationError("A wait needs an execution_id or a created_after.")
+        async with shared_connection(self.integrator_conn_id) as shared:
+            poller = await shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
+            wait = Wait(
+                execution_id=self.execution_id,
+                created_after=parse_moment(self.created_after) if self.created_after else None,
+                interval=self.poll_interval,
+                max_failed_polls=self.max_failed_polls,
+            )
+            poller.join(wait)
+            try:
+                execution = await wait.done
+            finally:
+                self.execution_id = wait.execution_id
+                await poller.leave(wait)
+            return execution.execution_id
+
+    async def on_kill(self) -> None:
+        """Say what a user's kill means; Airflow calls this from 3.3 on."""
+        self.log.info(
+            "Waiting stopped. The Integrator isn't told, as no documented call stops a flow: "
+            "execution %s goes on by itself.",
+            self.execution_id or f"of flow {self.flow}",
+        )

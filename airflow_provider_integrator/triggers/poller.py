@@ -1,0 +1,288 @@
+"""One poll for all waits on a flow. Knows the API and asyncio, nothing of Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+import random
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_integrator.api import calls, operations
+from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.models import Execution, Page
+from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.api.aio import AsyncClient
+
+log = logging.getLogger(__name__)
+
+#: Requests of one poller that are under way at once.
+CONCURRENCY = 4
+
+
+@dataclass(eq=False)
+class Wait:
+    """One wait for an execution to finish.
+
+    :param execution_id: The execution; None: the first one created since ``created_after``.
+    :param created_after: With a time zone; used where no execution is named.
+    :param interval: Seconds between two polls.
+    :param max_failed_polls: Failed polls in a row that are put up with.
+    :param checked: The last round that looked for the execution, found or not.
+    :param failed_polls: Failed polls in a row so far.
+    :param done: The execution, once it has finished.
+    """
+
+    execution_id: str | None
+    created_after: datetime | None
+    interval: float
+    max_failed_polls: int
+    checked: int = -1
+    failed_polls: int = 0
+    done: asyncio.Future[Execution] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    # The waiter's own, so that what is said of its polls stands in its own task's log.
+    context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
+
+    def finish(self, execution: Execution) -> None:
+        """Wake the waiter."""
+        if not self.done.done():
+            self.done.set_result(execution)
+
+    def fail(self, error: IntegratorError) -> None:
+        """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
+        self.failed_polls += 1
+        passing = isinstance(error, (UnavailableError, ResponseError))
+        if self.done.done():
+            return
+        if not passing or self.failed_polls > self.max_failed_polls:
+            self.done.set_exception(error)
+        else:
+            self.context.run(
+                log.warning,
+                "Failed poll %d of %d that are put up with in a row: %s",
+                self.failed_polls,
+                self.max_failed_polls,
+                error,
+            )
+
+
+class FlowPoller:
+    """Asks List logs for a flow once per interval, and wakes the waits whose execution has finished.
+
+    The first page is read in each round. An awaited execution that isn't on it is looked for within two
+    rounds, wherever it stands: among the other pages, or by its ``filename_uuid`` where that takes fewer
+    requests. So a round costs one request, and one for every second execution that is missing from the
+    first page or for every second page, whichever is less.
+
+    :param client: Carries the calls through.
+    :param project_id: The project.
+    :param flow_id: The flow.
+    """
+
+    def __init__(self, client: AsyncClient, project_id: str, flow_id: str) -> None:
+        self._client = client
+        self._query = LogQuery(project_id, flow_id)
+        self._waits: set[Wait] = set()
+        self._round = 0
+        self._pages: int | None = None  # as many as are known of; None before the first look
+        self._next_page = 2
+        self._next_history_round = 0
+        self._hurry = asyncio.Event()
+        self._slept_interval = math.inf
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waits)
+
+    def join(self, wait: Wait) -> None:
+        """Begin to wait. The first to join starts the polling.
+
+        :param wait: Its ``done`` is the answer.
+        """
+        wait.checked = self._round
+        self._waits.add(wait)
+        if self._task is None:
+            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._query.flow_id}")
+        elif wait.interval < self._slept_interval:
+            self._hurry.set()
+
+    async def leave(self, wait: Wait) -> None:
+        """Stop waiting. The last to leave ends the polling.
+
+        :param wait: One that joined.
+        """
+        self._waits.discard(wait)
+        wait.done.cancel()
+        if not self._waits and self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        loop = asyncio.get_running_loop()
+        share = random.uniform(0.5, 1.0)  # noqa: S311 - pollers that start together drift apart
+        while True:
+            started, at_least = loop.time(), 0.0
+            try:
+                await self._poll_once()
+            except IntegratorError as error:
+                for wait in self._open_waits():
+                    wait.fail(error)
+                at_least = (error.retry_after or 0.0) if isinstance(error, UnavailableError) else 0.0
+            except Exception as error:  # noqa: BLE001 - a mistake of ours ends the waits, not in silence
+                for wait in self._open_waits():
+                    wait.done.set_exception(error)
+            await self._sleep(started, share, at_least)
+            share = random.uniform(0.9, 1.0)  # noqa: S311 - never above 1, so that detection isn't late
+
+    async def _sleep(self, started: float, share: float, at_least: float) -> None:
+        """Sleep until the next round is due; a wait with a shorter interval that joins brings it forward."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._hurry.clear()
+            self._slept_interval = min((wait.interval for wait in self._waits), default=math.inf)
+            left = started + max(self._slept_interval * share, at_least) - loop.time()
+            if left <= 0:
+                return
+            try:
+                await asyncio.wait_for(self._hurry.wait(), left if left < math.inf else None)
+            except asyncio.TimeoutError:
+                return
+
+    async def _poll_once(self) -> None:
+        self._round += 1
+        if not self._open_waits():
+            return
+        first = await self._client.call(calls.list_logs(self._query))
+        self._take(first)
+        await self._choose_next(first)
+        if first.has_next:
+            await self._find_missing()
+        else:
+            # All logs stand on the one page: what is missing there doesn't exist yet.
+            self._know(self._missing_waits(), None)
+
+    def _open_waits(self) -> list[Wait]:
+        return [wait for wait in self._waits if not wait.done.done()]
+
+    def _missing_waits(self) -> list[Wait]:
+        return [wait for wait in self._open_waits() if wait.execution_id and wait.checked < self._round]
+
+    def _know(self, waits: Iterable[Wait], execution: Execution | None) -> None:
+        """Take note of what a successful poll says of the execution that some wait for."""
+        for wait in waits:
+            wait.checked = self._round
+            wait.failed_polls = 0
+            if execution is not None and execution.is_finished:
+                wait.finish(execution)
+
+    def _take(self, page: Page) -> None:
+        """Wake the waits whose execution stands on a page and has finished."""
+        awaited: dict[str, list[Wait]] = defaultdict(list)
+        for wait in self._missing_waits():
+            awaited[wait.execution_id or ""].append(wait)
+        for fields in page.logs:
+            execution_id = fields.values.get("filename_uuid")
+            if isinstance(execution_id, str) and execution_id in awaited:
+                self._read(awaited[execution_id], fields)
+
+    def _read(self, waits: Iterable[Wait], fields: Fields) -> None:
+        try:
+            self._know(waits, Execution.read(fields))
+        except ResponseError as error:
+            for wait in waits:
+                wait.checked = self._round
+                wait.fail(error)
+
+    async def _choose_next(self, first: Page) -> None:
+        """Give the waits for a flow's next execution the id to wait for, as soon as there is one."""
+        waits = [wait for wait in self._open_waits() if wait.execution_id is None]
+        since = min((wait.created_after for wait in waits if wait.created_after), default=None)
+        if since is None or self._round < self._next_history_round:
+            return
+        reading = operations.read_since(self._query.project_id, self._query.flow_id, since, first)
+        try:
+            history = await self._client.run(reading)
+        except IntegratorError as error:
+            for wait in waits:
+                wait.fail(error)
+            return
+        # Where the order takes all pages to be read, they are every second round.
+        self._next_history_round = self._round + (2 if history.pages > CONCURRENCY else 1)
+        for wait in waits:
+            chosen = next(
+                (
+                    each
+                    for each in history.executions
+                    if wait.created_after and each.created >= wait.created_after
+                ),
+                None,
+            )
+            wait.execution_id = None if chosen is None else chosen.execution_id
+            self._know([wait], chosen)
+
+    async def _find_missing(self) -> None:
+        missing = sorted(self._missing_waits(), key=lambda wait: wait.checked)
+        overdue = sum(wait.checked < self._round - 1 for wait in missing)
+        due = max(math.ceil(len(missing) / 2), overdue)
+        pages = due if self._pages is None else math.ceil((self._pages - 1) / 2)
+        if pages < due or self._pages is None:
+            await self._sweep(pages)
+            missing = [wait for wait in self._missing_waits() if wait.checked < self._round - 1]
+            due = len(missing)
+        by_id: dict[str, list[Wait]] = defaultdict(list)
+        for wait in missing[:due]:
+            by_id[wait.execution_id or ""].append(wait)
+        await self._each(self._look_up(execution_id, waits) for execution_id, waits in by_id.items())
+
+    async def _sweep(self, count: int) -> None:
+        """Read the next pages after the first, round and round."""
+        numbers = range(self._next_page, self._next_page + count)
+        ends = []
+        self._pages = max(self._pages or 0, numbers.stop)
+
+        async def read(number: int) -> None:
+            try:
+                page = await self._client.call(calls.list_logs(self._query, number))
+            except IntegratorError as error:
+                # Whom it leaves unseen is looked up by id; a fault that stays is counted there.
+                log.debug("Page %d could not be read: %s", number, error)
+                return
+            self._take(page)
+            if not page.logs or not page.has_next:
+                ends.append(number if page.logs else number - 1)
+
+        await self._each(read(number) for number in numbers)
+        self._next_page = numbers.stop
+        if ends:
+            self._pages = max(2, min(ends))
+            self._next_page = 2
+
+    async def _look_up(self, execution_id: str, waits: list[Wait]) -> None:
+        asking = operations.get_execution(self._query.project_id, self._query.flow_id, execution_id)
+        try:
+            self._know(waits, await self._client.run(asking))
+        except IntegratorError as error:
+            for wait in waits:
+                wait.checked = self._round
+                wait.fail(error)
+
+    async def _each(self, jobs: Iterable[Coroutine[None, None, None]]) -> None:
+        """Run jobs, a few at a time."""
+        left = iter(jobs)
+
+        async def work() -> None:
+            for job in left:
+                await job
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))

@@ -1,0 +1,84 @@
+"""What all waits of a triggerer process on one Airflow connection share: a session, a login, pollers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakKeyDictionary
+
+from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.triggers.poller import FlowPoller
+
+#: A poll comes again by itself, so that it needn't be insisted on.
+_RETRY = Retry(attempts=3, max_total=60.0)
+
+
+class SharedConnection:
+    """One hook, and the pollers that use it.
+
+    :param integrator_conn_id: The Airflow connection.
+    """
+
+    def __init__(self, integrator_conn_id: str) -> None:
+        self.hook = IntegratorHook(integrator_conn_id, retry=_RETRY)
+        self.users = 0
+        self._starting = asyncio.Lock()
+        self._flow_ids: dict[tuple[str, str], str] = {}
+        self._pollers: dict[tuple[str, str], FlowPoller] = {}
+
+    async def poller(self, project_id: str | None, flow: str, *, is_flow_id: bool) -> FlowPoller:
+        """Find or make the poller of a flow.
+
+        :param project_id: The project, the connection's where None.
+        :param flow: The flow's id, or its slug or name.
+        :param is_flow_id: Whether it is surely an id, so that it needn't be looked up.
+        :return: The poller; join it before anything is awaited.
+        :raises IntegratorError: The connection can't be used, or the flow isn't found.
+        """
+        async with self._starting:  # one reading of the connection, one look-up of a flow
+            client, settings = await self.hook.aget_conn(), await self.hook.asettings()
+            project = settings.project(project_id)
+            flow_id = flow
+            if not is_flow_id:
+                if (project, flow) not in self._flow_ids:
+                    found = await self.hook.afind_flow(flow, project_id=project)
+                    self._flow_ids[project, flow] = found.id
+                flow_id = self._flow_ids[project, flow]
+        key = (project, flow_id)
+        if key not in self._pollers:
+            self._pollers[key] = FlowPoller(client, project, flow_id)
+        return self._pollers[key]
+
+    def tidy(self) -> None:
+        """Forget the pollers that nobody uses."""
+        for key in [key for key, poller in self._pollers.items() if not len(poller)]:
+            del self._pollers[key]
+
+
+_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConnection]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_connection(integrator_conn_id: str) -> AsyncIterator[SharedConnection]:
+    """Use what the loop's waits on a connection share; the first makes it, the last closes it.
+
+    :param integrator_conn_id: The Airflow connection.
+    :return: The shared connection.
+    """
+    connections = _connections.setdefault(asyncio.get_running_loop(), {})
+    if integrator_conn_id not in connections:
+        connections[integrator_conn_id] = SharedConnection(integrator_conn_id)
+    shared = connections[integrator_conn_id]
+    shared.users += 1
+    try:
+        yield shared
+    finally:
+        shared.users -= 1
+        shared.tidy()
+        if not shared.users:
+            # Out of sight before it is closed: who comes now makes a new one.
+            if connections.get(integrator_conn_id) is shared:
+                del connections[integrator_conn_id]
+            await shared.hook.aclose()
