@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import json
@@ -9,6 +10,7 @@ import tempfile
 import threading
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +29,7 @@ class BigLog:
     """
     A log of ``size`` bytes of JSON that is never whole in memory, for ``add_execution(log=…)``.
 
-    ``contents="rows"`` is a JSON document of believable rows, which packs about tenfold; ``"zeros"`` is one
+    ``contents="rows"`` is a JSON document of believable rows, which packs about fivefold; ``"zeros"`` is one
     JSON string of zeros, which packs about a thousandfold: a bomb. Both are valid JSON of exactly ``size``
     bytes.
     """
@@ -72,7 +74,7 @@ class BigLog:
         yield tail
 
     def _write(self) -> PackedFile:
-        path = Path(_folder.name) / f"{self.contents}-{self.size}.zip"
+        path = _folder() / f"{self.contents}-{self.size}.zip"
         with (
             zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
             archive.open(FILE_NAME, "w", force_zip64=True) as packed,
@@ -105,9 +107,15 @@ class PackedFile:
                 yield base64.b64encode(piece)
 
 
-_folder = tempfile.TemporaryDirectory(prefix="integrator-simulator-")
 _packing = threading.Lock()
 _packed: dict[BigLog, PackedFile] = {}
+
+
+@cache
+def _folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="integrator-simulator-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def encoded_log(contents: object) -> bytes | PackedFile:

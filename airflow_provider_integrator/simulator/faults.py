@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import urlsplit
@@ -275,6 +276,7 @@ class FaultQueue:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._lock = threading.Lock()
 
     def add(self, *faults: Fault) -> None:
         """
@@ -282,11 +284,13 @@ class FaultQueue:
 
         :param faults: the faults, the first takes precedence.
         """
-        self._faults.extend(faults)
+        with self._lock:
+            self._faults.extend(faults)
 
     def clear(self) -> None:
         """Withdraw all faults."""
-        self._faults.clear()
+        with self._lock:
+            self._faults.clear()
 
     def apply(self, request: RecordedRequest, answer: Answer) -> Answer:
         """
@@ -296,10 +300,16 @@ class FaultQueue:
         :param answer: the right answer.
         :return: the answer to send.
         """
-        # Each fault sees each matching request, so that ``after`` counts requests and not other faults.
-        due = [fault for fault in tuple(self._faults) if fault.strikes(request, answer)]
-        others = [fault for fault in due if fault.kind != "delay"]
-        for fault in [*others[:1], *(fault for fault in due if fault.kind == "delay")]:
-            fault.hits += 1
+        for fault in self._due(request, answer):
             answer = fault.change(answer)
         return answer
+
+    def _due(self, request: RecordedRequest, answer: Answer) -> list[Fault]:
+        # Each fault sees each matching request, so that ``after`` counts requests and not other faults.
+        with self._lock:
+            due = [fault for fault in self._faults if fault.strikes(request, answer)]
+            others = [fault for fault in due if fault.kind != "delay"]
+            striking = [*others[:1], *(fault for fault in due if fault.kind == "delay")]
+            for fault in striking:
+                fault.hits += 1
+            return striking

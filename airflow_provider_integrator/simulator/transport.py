@@ -123,11 +123,7 @@ class HttpServer:
         try:
             await self._stopping.wait()
         finally:
-            listener.close()
-            # Idle connections first, so that only answers that are being written are waited for.
-            server.pre_shutdown()
-            await server.shutdown(_GRACE)
-            await listener.wait_closed()
+            await _close(server, listener)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         record = await self._record(request)
@@ -167,6 +163,19 @@ class HttpServer:
         if transport not in self._numbers:
             self._numbers[transport] = next(self._next_number)
         return self._numbers[transport]
+
+
+async def _close(server: web.Server, listener: asyncio.Server) -> None:
+    listener.close()
+    transports = [connection.transport for connection in server.connections]
+    # Idle connections first, so that only answers that are being written are waited for.
+    server.pre_shutdown()
+    await server.shutdown(_GRACE)
+    for transport in transports:
+        # TLS would wait half a minute for the client's goodbye.
+        if transport is not None:
+            transport.abort()
+    await listener.wait_closed()
 
 
 async def _head(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:

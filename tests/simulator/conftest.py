@@ -84,6 +84,11 @@ class Caller:
             return json.loads(archive.read(archive.namelist()[0]))
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

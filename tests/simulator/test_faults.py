@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,3 +288,13 @@ def test_archive_faults_leave_refused_downloads_alone(
     assert fault.hits == 0
     assert caller.download(flow, execution.log_id).status_code == 200
     assert fault.hits == 1
+
+
+def test_times_holds_where_many_ask_at_once(
+    integrator: IntegratorSimulator, flow: Flow, execution: Execution, caller: Caller
+) -> None:
+    fault = Fault.status(503, on="logs", times=5)
+    integrator.inject(fault)
+    with ThreadPoolExecutor(16) as pool:
+        seen = list(pool.map(lambda _: caller.logs(flow).status_code, range(60)))
+    assert (seen.count(503), seen.count(200), fault.hits) == (5, 55, 5)

@@ -34,11 +34,16 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_stop_leaves_no_thread_and_no_socket() -> None:
+@pytest.mark.parametrize("tls", [False, True])
+def test_stop_leaves_no_thread_and_no_socket(tmp_path: Path, tls: bool) -> None:
+    context = server_context(tmp_path / "server.pem") if tls else None
     threads, files = set(threading.enumerate()), descriptors()
-    simulator = IntegratorSimulator()
+    simulator = IntegratorSimulator(ssl_context=context)
     with simulator:
         session = requests.Session()
+        # Or else the environment's CA bundle would be preferred to this one.
+        session.trust_env = False
+        session.verify = str(tmp_path / "server.pem")
         assert session.get(simulator.url, timeout=20).status_code == 404
         assert set(threading.enumerate()) > threads
     assert set(threading.enumerate()) == threads
@@ -200,9 +205,7 @@ def test_the_connection_is_ready_for_airflow(integrator: IntegratorSimulator, pr
 
 def test_tls(tmp_path: Path, call: MakeCaller) -> None:
     certificate = tmp_path / "server.pem"
-    certificate.write_bytes(self_signed())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context = server_context(certificate)
     with IntegratorSimulator(ssl_context=context) as simulator:
         assert simulator.url.startswith("https://127.0.0.1:")
         caller = call(simulator)
@@ -217,6 +220,13 @@ def test_tls(tmp_path: Path, call: MakeCaller) -> None:
         simulator.add_execution(flow)
         simulator.add_execution(flow)
         assert caller.logs(flow, limit=1).json()["next"].startswith("https://")
+
+
+def server_context(certificate: Path) -> ssl.SSLContext:
+    certificate.write_bytes(self_signed())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def self_signed() -> bytes:
