@@ -6,6 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 UV=${UV:-uv}
+# As pip does: the system's certificates may hold those of a proxy.
+export UV_SYSTEM_CERTS=true
 
 # lock MINOR VERSION DATE "GROUPS" [CONSTRAINT…]: the packages of DATE
 lock() {
@@ -27,11 +29,11 @@ constraints=$(mktemp)
 trap 'rm -f "$constraints" requirements/*.new' EXIT
 newest=2026-11-20
 
-# An Airflow that doesn't start with today's packages has the date of the newest with which it does.
+# An Airflow that doesn't start with the newest packages has a date with whose packages it does.
 lock 2.11 2.11.2 "$newest" test
 # 3.0 fails with later pydantics. It also holds the floors of the provider's own requirements, so that they are tested.
 lock 3.0 3.0.6 2026-01-31 test \
-    apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0
+    apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0 ijson==3.4.0
 lock 3.1 3.1.8 "$newest" test
 # 3.2 fails with later FastAPIs.
 lock 3.2 3.2.2 2026-06-01 test
