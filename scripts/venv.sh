@@ -24,7 +24,7 @@ if [ -z "${PYTHON:-}" ]; then
     done
 fi
 if ! fits "${PYTHON:-none}"; then
-    echo "Airflow $airflow needs Python 3.10 to 3.$newest, and ${PYTHON:-no python3 on the PATH} is none of them:" \
+    echo "Airflow $airflow needs a Python from 3.10 to 3.$newest, and ${PYTHON:-what the PATH has} is none:" \
         "install one and name it, for example: make test AIRFLOW=$airflow PYTHON=python3.12" >&2
     exit 1
 fi
@@ -34,4 +34,7 @@ echo "Making $folder with $("$PYTHON" --version): once, about a minute"
 # The lock is complete, so nothing is resolved; a personal 'user = true' doesn't work inside a virtual environment.
 PIP_USER=0 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --requirement "requirements/airflow-$airflow.txt"
-"$folder/bin/python" -m pip check
+conflicts=$("$folder/bin/python" -m pip check) || {
+    echo "$conflicts" >&2
+    exit 1
+}
