@@ -31,14 +31,17 @@ def widgets() -> dict[str, Any]:
     :return: What ``get_connection_form_widgets`` answers.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-    from wtforms import PasswordField, SelectField, StringField
+    from wtforms import PasswordField, StringField
+    from wtforms.validators import AnyOf, Optional
 
     made: dict[str, Any] = {}
     for name, field in _connection_type()["conn-fields"].items():
         schema = field["schema"]
         common = {"label": field["label"], "description": field["description"]}
         if "enum" in schema:
-            made[name] = SelectField(choices=schema["enum"], default=schema["default"], **common)
+            # Airflow takes no select field here.
+            choice = [Optional(), AnyOf(schema["enum"])]
+            made[name] = StringField(widget=BS3TextFieldWidget(), validators=choice, **common)
         elif schema.get("format") == "password":
             made[name] = PasswordField(widget=BS3PasswordFieldWidget(), **common)
         else:

@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_integrator.api import calls, operations
 from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE, LogQuery
@@ -113,22 +113,17 @@ class IntegratorHook(BaseHook):
 
     async def asettings(self) -> IntegratorConnection:
         """Read the Airflow connection without blocking the loop."""
-        if self._settings is None:
-            from airflow.providers.common.compat.connection import (
-                get_async_connection,
-                get_async_extra_dejson,
-            )
+        from asgiref.sync import sync_to_async
 
-            connection = await get_async_connection(self.integrator_conn_id, hook=self)
-            self._settings = IntegratorConnection.read(connection, await get_async_extra_dejson(connection))
-        return self._settings
+        # A look-up asks the supervisor, which must not be done on the triggerer's loop itself.
+        return await sync_to_async(lambda: self.settings)()
 
     def get_conn(self) -> Client:
         """Make the synchronous client, once."""
         if self._client is None:
             from airflow_provider_integrator.api.client import Client
 
-            self._client = Client(self.settings.access, self._retry, on_token=mask_secret)
+            self._client = Client(self.settings.access, self._retry, on_token=_mask_token)
         return self._client
 
     async def aget_conn(self) -> AsyncClient:
@@ -137,7 +132,7 @@ class IntegratorHook(BaseHook):
             from airflow_provider_integrator.api.aio import AsyncClient
 
             settings = await self.asettings()
-            self._aclient = AsyncClient(settings.access, self._retry, on_token=_mask_token)
+            self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
         return self._aclient
 
     def test_connection(self) -> tuple[bool, str]:
@@ -441,11 +436,19 @@ class IntegratorHook(BaseHook):
         return await self.aget_conn(), await self.asettings()
 
 
-async def _mask_token(token: str) -> None:
+def _mask_token(token: str) -> None:
+    try:
+        from airflow.sdk.log import mask_secret
+    except ImportError:  # below Airflow 3.1
+        from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
+    mask_secret(token)
+
+
+async def _amask_token(token: str) -> None:
     from asgiref.sync import sync_to_async
 
-    # Masking asks the supervisor, which must not be done on the loop itself.
-    await sync_to_async(mask_secret)(token)
+    # Masking tells the supervisor, which must not be done on the triggerer's loop itself.
+    await sync_to_async(_mask_token)(token)
 
 
 def _partner(settings: IntegratorConnection, partner_id: str | None) -> str:
