@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api import operations
-from airflow_provider_integrator.api.fields import parse_moment
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
@@ -18,8 +17,6 @@ from airflow_provider_integrator.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
     from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
@@ -28,55 +25,6 @@ log = logging.getLogger(__name__)
 
 #: Errors of a poll after which another one may go well.
 PASSING_ERRORS = (UnavailableError, ResponseError)
-#: By how much Airflow's own limit on a deferral outlasts the trigger's deadline, which is to come first.
-DEFERRAL_GRACE = timedelta(minutes=5)
-
-
-def read_created_after(value: datetime | str | None, context: Context) -> datetime:
-    """Read the moment from which on a flow's executions count.
-
-    :param value: A moment, or ISO 8601; UTC where it has no offset. None: the DAG run's ``run_after``,
-        or its logical date where there is none.
-    :param context: The task's context.
-    :return: The moment, in UTC.
-    :raises ConfigurationError: It can't be read, or the DAG run has neither date.
-    """
-    moment = value or getattr(context["dag_run"], "run_after", None) or context.get("logical_date")
-    if isinstance(moment, str):
-        try:
-            moment = _read_iso(moment.strip())
-        except ValueError as error:
-            raise ConfigurationError(
-                f"created_after is {moment!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
-            ) from error
-    if not isinstance(moment, datetime):
-        raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)
-
-
-def _read_iso(text: str) -> datetime:
-    try:
-        return parse_moment(text)
-    except ValueError:
-        return datetime.fromisoformat(text)  # without an offset
-
-
-def rendered(name: str, value: str | None) -> str | None:
-    """Check an argument that a template made.
-
-    :param name: The argument.
-    :param value: What the template made of it.
-    :return: The value, None where none was given.
-    :raises ConfigurationError: The template made nothing, as one does whose XCom isn't there.
-    """
-    if value is None:
-        return None
-    text = str(value).strip()
-    if text in ("", "None"):
-        raise ConfigurationError(f"{name} is empty; did the task that its XCom comes from push one?")
-    return text
 
 
 @dataclass
@@ -141,13 +89,14 @@ class AwaitedExecution:
         return f"flow {self.flow} has no execution that was created at or after {self.created_after}"
 
     def trigger(
-        self, poll_interval: float, end_time: float, max_failed_polls: int
+        self, poll_interval: float, end_time: float, max_failed_polls: int, adaptive: bool
     ) -> IntegratorExecutionTrigger:
         """Make the trigger that waits on.
 
         :param poll_interval: Seconds between two polls.
         :param end_time: The deadline, in seconds since the epoch.
         :param max_failed_polls: Failed polls in a row that are put up with.
+        :param adaptive: Whether to poll seldom early and often near the flow's usual duration.
         :return: The trigger.
         """
         from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
@@ -162,6 +111,7 @@ class AwaitedExecution:
             poll_interval=poll_interval,
             end_time=end_time,
             max_failed_polls=max_failed_polls,
+            adaptive=adaptive,
         )
 
 

@@ -17,15 +17,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_integrator import outcome
-from airflow_provider_integrator.awaited import (
-    DEFERRAL_GRACE,
-    PASSING_ERRORS,
-    AwaitedExecution,
-    FailedPolls,
-    read_created_after,
-    read_event,
-    rendered,
-)
+from airflow_provider_integrator.arguments import read_created_after, rendered
+from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
@@ -34,7 +27,7 @@ from airflow_provider_integrator.exceptions import (
     WaitTimeoutError,
 )
 from airflow_provider_integrator.hooks.integrator import DEFAULT_MAX_LOG_BYTES, IntegratorHook
-from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS
+from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -70,6 +63,8 @@ class IntegratorLogOperator(BaseOperator):
     :param deferrable: Whether to wait in the triggerer, without a worker.
     :param poll_interval: Seconds between two polls of a wait.
     :param timeout: Seconds to wait at the most.
+    :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with
+        no more requests than ``poll_interval`` makes.
     :param max_failed_polls: Failed polls in a row that a wait puts up with.
     :param on_failed: ``fail`` or ``continue``, where the execution's status is Failed.
     :param on_empty: ``succeed``, ``skip`` (no log is fetched then) or ``fail``, where its status is Empty.
@@ -106,6 +101,7 @@ class IntegratorLogOperator(BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = 60.0,
         timeout: float = 24 * 60 * 60.0,
+        adaptive: bool = False,
         max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
         on_failed: Literal["fail", "continue"] = "fail",
         on_empty: Literal["succeed", "skip", "fail"] = "succeed",
@@ -127,6 +123,7 @@ class IntegratorLogOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self.adaptive = adaptive
         self.max_failed_polls = max_failed_polls
         self.on_failed = on_failed
         self.on_empty = on_empty
@@ -197,6 +194,8 @@ class IntegratorLogOperator(BaseOperator):
             raise ConfigurationError(f"on_failed is {self.on_failed!r}; set it to fail or continue.")
         if self.on_empty not in ("succeed", "skip", "fail"):
             raise ConfigurationError(f"on_empty is {self.on_empty!r}; set it to succeed, skip or fail.")
+        if self.adaptive and not self.deferrable:
+            raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
 
     def _target(self, context: Context) -> AwaitedExecution:
         execution_id = rendered("execution_id", self.execution_id)
@@ -230,7 +229,7 @@ class IntegratorLogOperator(BaseOperator):
 
     def _defer(self, target: AwaitedExecution, end_time: float) -> None:
         self.defer(
-            trigger=target.trigger(self.poll_interval, end_time, self.max_failed_polls),
+            trigger=target.trigger(self.poll_interval, end_time, self.max_failed_polls, self.adaptive),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout) + DEFERRAL_GRACE,
         )

@@ -18,20 +18,18 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from airflow_provider_integrator import outcome
-from airflow_provider_integrator.awaited import (
-    DEFERRAL_GRACE,
-    PASSING_ERRORS,
-    AwaitedExecution,
-    FailedPolls,
-    read_created_after,
-    read_event,
-    rendered,
-)
-from airflow_provider_integrator.exceptions import IntegratorError
+from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
+from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS
+from airflow_provider_integrator.triggers.execution import (
+    DEFAULT_MAX_FAILED_POLLS,
+    DEFERRAL_GRACE,
+    IntegratorExecutionTrigger,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -56,6 +54,10 @@ class IntegratorExecutionSensor(BaseSensorOperator):
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
     :param fail_on_failed: Whether a Failed execution fails the task, without retries.
     :param deferrable: Whether to wait in the triggerer, without a worker.
+    :param start_from_trigger: Whether to begin in the triggerer, so that the wait takes no worker at all. It
+        needs Airflow 3.3; elsewhere, and in mapped tasks, the task defers from a worker as ever.
+    :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with
+        no more requests than ``poke_interval`` makes.
     :param max_failed_polls: Failed polls in a row that are put up with.
     :param kwargs: As any sensor takes them: ``poke_interval`` and ``timeout`` in seconds, ``mode``,
         ``soft_fail``, …
@@ -82,6 +84,8 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         integrator_conn_id: str = IntegratorHook.default_conn_name,
         fail_on_failed: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
+        adaptive: bool = False,
         max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
         **kwargs: Any,
     ) -> None:
@@ -93,9 +97,15 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         self.project_slug = project_slug
         self.integrator_conn_id = integrator_conn_id
         self.fail_on_failed = fail_on_failed
-        self.deferrable = deferrable
+        self.deferrable = deferrable or start_from_trigger
+        self.adaptive = adaptive
         self.max_failed_polls = max_failed_polls
         self._awaited: AwaitedExecution | None = None
+        if adaptive and not self.deferrable:
+            raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
+        if start_from_trigger and self._can_start_from_trigger():
+            self.start_from_trigger = True
+            self.start_trigger_args = self._start_trigger_args()
 
     @cached_property
     def hook(self) -> IntegratorHook:
@@ -145,12 +155,12 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             time.sleep(self.poke_interval)
 
-    def execute_complete(self, context: Context, event: Any, end_time: float) -> Any:
+    def execute_complete(self, context: Context, event: Any, end_time: float | None = None) -> Any:
         """Go on after the triggerer's wait.
 
         :param context: The task's context.
         :param event: What the trigger handed back.
-        :param end_time: The wait's deadline, in seconds since the epoch.
+        :param end_time: The wait's deadline, in seconds since the epoch; None where it began in the triggerer.
         :return: The execution as a JSON object.
         """
         with self._errors_as_of_a_poke():
@@ -160,7 +170,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 if not self.silent_fail:
                     raise
                 self.log.exception("The wait failed; it goes on, as silent_fail is set.")
-                return self._defer(context, end_time)
+                return self._defer(context, end_time or time.time() + self.timeout)
             target = self._target(context)
             target.execution_id = answer["execution_id"] or target.execution_id
             execution = target.look()
@@ -169,6 +179,47 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             raise AirflowSensorTimeout(
                 f"Sensor has timed out: {target.not_finished(execution)} within {self.timeout:g} s."
             )
+
+    def _can_start_from_trigger(self) -> bool:
+        if not hasattr(BaseTrigger, "render_template_fields"):
+            self.log.warning(
+                "start_from_trigger needs Airflow 3.3; task %s defers from a worker instead.", self.task_id
+            )
+            return False
+        given = [self.flow, self.execution_id, self.project_id, self.integrator_conn_id]
+        if all(isinstance(value, str) for value in given if value is not None) and (
+            self.created_after is None or isinstance(self.created_after, (str, datetime))
+        ):
+            return True
+        self.log.warning(
+            "start_from_trigger takes texts and templates, no task's output; task %s defers from a worker instead.",
+            self.task_id,
+        )
+        return False
+
+    def _start_trigger_args(self) -> StartTriggerArgs:
+        created_after = self.created_after
+        if isinstance(created_after, datetime):
+            created_after = read_moment(created_after).isoformat()
+        if self.execution_id is None and created_after is None:
+            created_after = "{{ dag_run.run_after }}"
+        return StartTriggerArgs(
+            trigger_cls=IntegratorExecutionTrigger.path(),
+            trigger_kwargs={
+                "integrator_conn_id": self.integrator_conn_id,
+                "project_id": self.project_id,
+                "flow": self.flow,
+                "is_flow_id": False,
+                "execution_id": self.execution_id,
+                "created_after": created_after,
+                "poll_interval": self.poke_interval,
+                "end_time": None,
+                "max_failed_polls": self.max_failed_polls,
+                "adaptive": self.adaptive,
+            },
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + DEFERRAL_GRACE,
+        )
 
     def _target(self, context: Context) -> AwaitedExecution:
         if self._awaited is None:
@@ -191,7 +242,9 @@ class IntegratorExecutionSensor(BaseSensorOperator):
 
     def _defer(self, context: Context, end_time: float) -> None:
         self.defer(
-            trigger=self._target(context).trigger(self.poke_interval, end_time, self.max_failed_polls),
+            trigger=self._target(context).trigger(
+                self.poke_interval, end_time, self.max_failed_polls, self.adaptive
+            ),
             method_name="execute_complete",
             kwargs={"end_time": end_time},
             timeout=timedelta(seconds=max(0.0, end_time - time.time())) + DEFERRAL_GRACE,

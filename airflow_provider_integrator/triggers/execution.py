@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_integrator.api.fields import parse_moment
+from airflow_provider_integrator.arguments import read_moment, rendered
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 
 #: Failed polls in a row that a wait puts up with where nothing else is said.
 DEFAULT_MAX_FAILED_POLLS = 10
+#: By how much Airflow's own limit on a deferral outlasts the trigger's deadline, which is to come first.
+DEFERRAL_GRACE = timedelta(minutes=5)
 
 
 class IntegratorExecutionTrigger(BaseTrigger):
@@ -31,8 +34,10 @@ class IntegratorExecutionTrigger(BaseTrigger):
     :param execution_id: The execution; None: the first one created since ``created_after``.
     :param created_after: ISO 8601 with an offset; used where no execution is named.
     :param poll_interval: Seconds between two polls.
-    :param end_time: The deadline, in seconds since the epoch, so that a restart doesn't reset it.
+    :param end_time: The deadline, in seconds since the epoch, so that a restart doesn't reset it. None, where
+        the task began in the triggerer: it is derived from Airflow's own, which is in the database too.
     :param max_failed_polls: Failed polls in a row that are put up with.
+    :param adaptive: Whether to poll seldom early and often near the flow's usual duration.
     """
 
     def __init__(
@@ -45,8 +50,9 @@ class IntegratorExecutionTrigger(BaseTrigger):
         execution_id: str | None,
         created_after: str | None,
         poll_interval: float,
-        end_time: float,
+        end_time: float | None,
         max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
+        adaptive: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.integrator_conn_id = integrator_conn_id
@@ -58,11 +64,18 @@ class IntegratorExecutionTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.end_time = end_time
         self.max_failed_polls = max_failed_polls
+        self.adaptive = adaptive
+        self.timeout_after: datetime | None = None  # set by the triggerer of Airflow 3.3
+
+    @classmethod
+    def path(cls) -> str:
+        """Return what Airflow imports the class by."""
+        return f"{cls.__module__}.{cls.__qualname__}"
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments to make the trigger again with."""
         return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
+            self.path(),
             {
                 "integrator_conn_id": self.integrator_conn_id,
                 "project_id": self.project_id,
@@ -73,13 +86,14 @@ class IntegratorExecutionTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "end_time": self.end_time,
                 "max_failed_polls": self.max_failed_polls,
+                "adaptive": self.adaptive,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the one event."""
         try:
-            execution_id = await asyncio.wait_for(self._wait(), max(0.0, self.end_time - time.time()))
+            execution_id = await asyncio.wait_for(self._wait(), self._seconds_left())
             event: dict[str, str | None] = {"status": "finished", "execution_id": execution_id}
         except asyncio.TimeoutError:
             event = {
@@ -91,19 +105,28 @@ class IntegratorExecutionTrigger(BaseTrigger):
             event = {"status": "error", "execution_id": self.execution_id, "message": str(error)}
         yield TriggerEvent(event)
 
+    def _seconds_left(self) -> float | None:
+        if self.end_time is not None:
+            return max(0.0, self.end_time - time.time())
+        if self.timeout_after is not None:
+            return max(0.0, (self.timeout_after - DEFERRAL_GRACE).timestamp() - time.time())
+        return None
+
     async def _wait(self) -> str:
         from airflow_provider_integrator.triggers.poller import Wait
         from airflow_provider_integrator.triggers.sharing import shared_connection
 
+        self.execution_id = rendered("execution_id", self.execution_id)
         if self.execution_id is None and self.created_after is None:
             raise ConfigurationError("A wait needs an execution_id or a created_after.")
         async with shared_connection(self.integrator_conn_id) as shared:
             poller = await shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
             wait = Wait(
                 execution_id=self.execution_id,
-                created_after=parse_moment(self.created_after) if self.created_after else None,
+                created_after=read_moment(self.created_after) if self.created_after else None,
                 interval=self.poll_interval,
                 max_failed_polls=self.max_failed_polls,
+                adaptive=self.adaptive,
             )
             poller.join(wait)
             try:

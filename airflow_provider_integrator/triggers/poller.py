@@ -7,6 +7,8 @@ import contextvars
 import logging
 import math
 import random
+import statistics
+import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from airflow_provider_integrator.api.calls import LogQuery
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.triggers.schedule import adaptive_interval
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.aio import AsyncClient
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: Requests of one poller that are under way at once.
 CONCURRENCY = 4
+#: Rounds after which the flow's usual duration is learnt anew.
+LEARN_EVERY = 20
 
 
 @dataclass(eq=False)
@@ -36,6 +41,10 @@ class Wait:
     :param created_after: With a time zone; used where no execution is named.
     :param interval: Seconds between two polls.
     :param max_failed_polls: Failed polls in a row that are put up with.
+    :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
+    :param joined: When the wait began, in the loop's time.
+    :param polls: Polls since then.
+    :param created: When the execution was created, once that is known.
     :param checked: The last round that looked for the execution, found or not.
     :param failed_polls: Failed polls in a row so far.
     :param done: The execution, once it has finished.
@@ -45,6 +54,10 @@ class Wait:
     created_after: datetime | None
     interval: float
     max_failed_polls: int
+    adaptive: bool = False
+    joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    polls: int = 0
+    created: datetime | None = None
     checked: int = -1
     failed_polls: int = 0
     done: asyncio.Future[Execution] = field(
@@ -52,6 +65,17 @@ class Wait:
     )
     # The waiter's own, so that what is said of its polls stands in its own task's log.
     context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
+
+    def pause(self, now: float, usual: float | None) -> float:
+        """Choose the seconds until the next poll.
+
+        :param now: The loop's time.
+        :param usual: The flow's usual duration in seconds, None where it isn't known.
+        """
+        if not self.adaptive:
+            return self.interval
+        elapsed = None if self.created is None else time.time() - self.created.timestamp()
+        return adaptive_interval(self.interval, now - self.joined, self.polls, elapsed, usual)
 
     def finish(self, execution: Execution) -> None:
         """Wake the waiter."""
@@ -97,6 +121,7 @@ class FlowPoller:
         self._pages: int | None = None  # as many as are known of; None before the first look
         self._next_page = 2
         self._next_history_round = 0
+        self._usual: float | None = None
         self._hurry = asyncio.Event()
         self._slept_interval = math.inf
         self._task: asyncio.Task[None] | None = None
@@ -150,7 +175,10 @@ class FlowPoller:
         loop = asyncio.get_running_loop()
         while True:
             self._hurry.clear()
-            self._slept_interval = min((wait.interval for wait in self._waits), default=math.inf)
+            now = loop.time()
+            self._slept_interval = min(
+                (wait.pause(now, self._usual) for wait in self._waits), default=math.inf
+            )
             left = started + max(self._slept_interval * share, at_least) - loop.time()
             if left <= 0:
                 return
@@ -161,9 +189,14 @@ class FlowPoller:
 
     async def _poll_once(self) -> None:
         self._round += 1
-        if not self._open_waits():
+        waits = self._open_waits()
+        if not waits:
             return
+        for wait in waits:
+            wait.polls += 1
         first = await self._client.call(calls.list_logs(self._query))
+        if any(wait.adaptive for wait in waits):
+            self._learn(first)
         self._take(first)
         await self._choose_next(first)
         if first.has_next:
@@ -183,8 +216,24 @@ class FlowPoller:
         for wait in waits:
             wait.checked = self._round
             wait.failed_polls = 0
-            if execution is not None and execution.is_finished:
-                wait.finish(execution)
+            if execution is not None:
+                wait.created = execution.created
+                if execution.is_finished:
+                    wait.finish(execution)
+
+    def _learn(self, page: Page) -> None:
+        """Take the median of a page's finished executions as the flow's usual duration."""
+        if self._usual is not None and self._round % LEARN_EVERY:
+            return
+        durations = []
+        for fields in page.logs:
+            try:
+                execution = Execution.read(fields)
+            except ResponseError:
+                continue  # another's; who waits for it is told
+            if execution.duration is not None:
+                durations.append(execution.duration.total_seconds())
+        self._usual = statistics.median(durations) if durations else None
 
     def _take(self, page: Page) -> None:
         """Wake the waits whose execution stands on a page and has finished."""

@@ -1,0 +1,71 @@
+"""Reads what a DAG author passed, after its templates were rendered."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from airflow_provider_integrator.api.fields import parse_moment
+from airflow_provider_integrator.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+def rendered(name: str, value: str | None) -> str | None:
+    """Check an argument that a template made.
+
+    :param name: The argument.
+    :param value: What the template made of it.
+    :return: The value, None where none was given.
+    :raises ConfigurationError: The template made nothing, as one does whose XCom isn't there.
+    """
+    if value is None:
+        return None
+    text = str(value).strip()
+    if text in ("", "None"):
+        raise ConfigurationError(f"{name} is empty; did the task that its XCom comes from push one?")
+    return text
+
+
+def read_moment(value: datetime | str) -> datetime:
+    """Read the moment from which on a flow's executions count.
+
+    :param value: A moment, or ISO 8601; UTC where it has no offset.
+    :return: The moment, in UTC.
+    :raises ConfigurationError: It can't be read.
+    """
+    moment = value
+    if isinstance(moment, str):
+        try:
+            moment = _read_iso(moment.strip())
+        except ValueError as error:
+            raise ConfigurationError(
+                f"created_after is {value!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+            ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    # Airflow's moments are of a class of its own; the trigger's arguments and the API's are the standard one.
+    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)
+
+
+def read_created_after(value: datetime | str | None, context: Context) -> datetime:
+    """Choose the moment from which on a flow's executions count.
+
+    :param value: A moment, or ISO 8601; UTC where it has no offset. None: the DAG run's ``run_after``,
+        or its logical date where there is none.
+    :param context: The task's context.
+    :return: The moment, in UTC.
+    :raises ConfigurationError: It can't be read, or the DAG run has neither date.
+    """
+    moment = value or getattr(context["dag_run"], "run_after", None) or context.get("logical_date")
+    if moment is None:
+        raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
+    return read_moment(moment)
+
+
+def _read_iso(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except ValueError:
+        return datetime.fromisoformat(text)  # without an offset

@@ -1,0 +1,34 @@
+"""When a wait polls next."""
+
+from __future__ import annotations
+
+#: The part of the usual duration before which an execution is hardly expected to finish, and after which late.
+EARLY, LATE = 0.8, 1.2
+#: By how much polls are rarer than usual before that, and closer at the most within.
+RAREST, CLOSEST = 6.0, 10.0
+
+
+def adaptive_interval(
+    interval: float, waited: float, polls: int, elapsed: float | None, usual: float | None
+) -> float:
+    """Choose the pause before the next poll so that polls are close where the end is expected.
+
+    The budget is that of a fixed interval: at any time at most ``1 + waited / interval`` polls. What is saved
+    while the end is far is spread evenly over the time in which it is near.
+
+    :param interval: The fixed interval, in seconds.
+    :param waited: Seconds since the wait began.
+    :param polls: Polls since then.
+    :param elapsed: Seconds since the execution was created, None where it isn't known yet.
+    :param usual: The flow's usual duration in seconds, None where it isn't known.
+    :return: Seconds.
+    """
+    if usual is None or elapsed is None:
+        return interval
+    if elapsed < EARLY * usual:
+        return min(max(EARLY * usual - elapsed, interval), RAREST * interval)
+    saved = waited / interval - polls
+    if saved <= 0:
+        return interval
+    near = max((LATE * usual - elapsed) / interval, 1.0)
+    return interval / min(1.0 + saved / near, CLOSEST)
