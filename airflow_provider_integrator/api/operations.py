@@ -180,6 +180,20 @@ class History:
     executions: list[Execution]
     pages: int
 
+    def first_since(self, moment: datetime) -> Execution | None:
+        """Choose the first execution that was created at or after a moment, None where there is none."""
+        since = to_milliseconds(moment)
+        return next((each for each in self.executions if each.created >= since), None)
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """Cut a moment to what List logs tells of it, so that an execution of the same millisecond counts.
+
+    :param moment: Any moment.
+    :return: The beginning of its millisecond.
+    """
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
 
 def read_since(
     project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
@@ -195,6 +209,7 @@ def read_since(
     :return: The executions, and how many pages it took.
     """
     query = LogQuery(project_id, flow_id)
+    moment = to_milliseconds(moment)
     found: dict[str, Execution] = {}
     order, number = NewestFirst(), 1
     page = first_page
@@ -221,4 +236,4 @@ def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Sc
     :return: The execution, None where there is none yet.
     """
     history = yield from read_since(project_id, flow_id, moment)
-    return history.executions[0] if history.executions else None
+    return history.first_since(moment)

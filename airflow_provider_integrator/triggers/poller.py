@@ -269,14 +269,7 @@ class FlowPoller:
         # Where the order takes all pages to be read, they are every second round.
         self._next_history_round = self._round + (2 if history.pages > CONCURRENCY else 1)
         for wait in waits:
-            chosen = next(
-                (
-                    each
-                    for each in history.executions
-                    if wait.created_after and each.created >= wait.created_after
-                ),
-                None,
-            )
+            chosen = history.first_since(wait.created_after) if wait.created_after else None
             wait.execution_id = None if chosen is None else chosen.execution_id
             self._know([wait], chosen)
 
