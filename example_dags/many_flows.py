@@ -1,0 +1,26 @@
+"""One task does the whole job, mapped over several flows: wait, fetch the log, judge."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_integrator.operators.log import IntegratorLogOperator
+
+with DAG(
+    dag_id="integrator_many_flows",
+    description=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    tags=["integrator", "example"],
+):
+    IntegratorLogOperator.partial(
+        task_id="wait_and_fetch",
+        wait=True,
+        deferrable=True,
+        poll_interval=5,
+        timeout=15 * 60,
+        on_empty="skip",  # nothing to do for what comes after this flow
+    ).expand(flow=["product", "stock", "order"])

@@ -1,0 +1,208 @@
+"""What demo and tests ask of a running Airflow: its public API, /api/v2 of Airflow 3 and /api/v1 of 2.11."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import requests
+
+AIRFLOW_VERSION = version("apache-airflow")
+IS_AIRFLOW_3 = int(AIRFLOW_VERSION.split(".")[0]) >= 3
+
+_ENDED = ("success", "failed")
+# The webserver of 2.11 takes its time, and the scheduler's.
+_POLL_SECONDS = 0.5 if IS_AIRFLOW_3 else 1.5
+
+
+class TaskRun(NamedTuple):
+    """A task instance as the API shows it; ``map_index`` is -1 where the task isn't mapped."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    tries: int
+
+
+class AirflowApi:
+    """Asks one Airflow.
+
+    :param url: The base URL of its pages.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._api = f"{url}/api/{'v2' if IS_AIRFLOW_3 else 'v1'}"
+        self._session = requests.Session()
+        # Neither a proxy nor a .netrc has a say in what stays on this machine.
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def is_healthy(self) -> bool:
+        """Tell whether all parts run; False, too, while nobody answers."""
+        path = "/api/v2/monitor/health" if IS_AIRFLOW_3 else "/health"
+        try:
+            health = self._session.get(f"{self._url}{path}", timeout=10).json()
+        except (requests.RequestException, ValueError):
+            return False
+        parts = ("metadatabase", "scheduler", "triggerer", *(("dag_processor",) if IS_AIRFLOW_3 else ()))
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def log_in(self, password: str | None) -> None:
+        """Get access.
+
+        :param password: Of the user ``admin``, on 2.11; Airflow 3 takes everybody as its administrator.
+        """
+        if password is not None:
+            self._session.auth = ("admin", password)
+            return
+        answer = self._session.get(f"{self._url}/auth/token", timeout=60)
+        answer.raise_for_status()
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """GET a path below ``/api/v…/``.
+
+        :raises requests.HTTPError: It isn't answered with success.
+        """
+        answer = self._session.get(f"{self._api}/{path}", params=parameters, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST JSON to a path below ``/api/v…/``.
+
+        :raises requests.HTTPError: It isn't answered with success; the message holds the answer.
+        """
+        answer = self._session.post(f"{self._api}/{path}", json=body, timeout=60)
+        if not answer.ok:
+            raise requests.HTTPError(
+                f"POST {path}: {answer.status_code} {answer.text[:1000]}", response=answer
+            )
+        return answer.json()
+
+    def set_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
+        """Store a connection, instead of the one with this id.
+
+        :param conn_id: Its id.
+        :param connection: What an ``AIRFLOW_CONN_…`` variable holds as JSON.
+        """
+        self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
+        self.post("connections", connection_body(conn_id, connection))
+
+    def trigger(self, dag_id: str, run_id: str | None = None) -> str:
+        """Start a DAG run.
+
+        :param dag_id: The DAG; waited for.
+        :param run_id: The run's id; Airflow makes one where None.
+        :return: The run's id.
+        """
+        self.wait_for_dag(dag_id)
+        body: dict[str, Any] = {"conf": {}} | ({} if run_id is None else {"dag_run_id": run_id})
+        if IS_AIRFLOW_3:
+            body["logical_date"] = None
+        return str(self.post(f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def wait_for_dag(self, dag_id: str, seconds: float = 180.0) -> None:
+        """Wait until a DAG file was read.
+
+        :raises TimeoutError: It isn't in time; the message holds the import errors.
+        """
+        _wait(
+            lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=30).status_code == 200,
+            seconds,
+            lambda: f"There is no DAG {dag_id}: {self.get('importErrors')}",
+        )
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float = 300.0) -> str:
+        """Wait until a DAG run has ended.
+
+        :return: ``success`` or ``failed``.
+        :raises TimeoutError: It hasn't in time; the message holds its tasks' states.
+        """
+        _wait(
+            lambda: self.run_state(dag_id, run_id) in _ENDED,
+            seconds,
+            lambda: f"{dag_id} {run_id} has not ended: {self.tasks(dag_id, run_id)}",
+        )
+        return self.run_state(dag_id, run_id)
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return a DAG run's state."""
+        return str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskRun]:
+        """List a run's task instances, by task id and map index."""
+        found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return sorted(
+            (
+                TaskRun(task["task_id"], task["map_index"], task["state"], task["try_number"])
+                for task in found
+            ),
+            key=lambda task: (task.task_id, task.map_index),
+        )
+
+    def wait_for_task(
+        self, dag_id: str, run_id: str, task_id: str, state: str, seconds: float = 180.0
+    ) -> None:
+        """Wait until all of a task's instances are in a state.
+
+        :raises TimeoutError: They aren't in time; the message holds their states.
+        """
+
+        def find() -> list[TaskRun]:
+            return [task for task in self.tasks(dag_id, run_id) if task.task_id == task_id]
+
+        _wait(
+            lambda: {task.state for task in find()} == {state},
+            seconds,
+            lambda: f"{dag_id}.{task_id} is not {state}: {find()}",
+        )
+
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
+        """Read what a task pushed, None where it pushed nothing."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        answer = self._session.get(
+            f"{self._api}/{path}", params={"map_index": map_index, "stringify": "false"}, timeout=60
+        )
+        if answer.status_code == 404:
+            return None
+        answer.raise_for_status()
+        return _read_value(answer.json()["value"])
+
+
+def connection_body(conn_id: str, connection: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell a connection as the API takes it.
+
+    :param conn_id: Its id.
+    :param connection: What an ``AIRFLOW_CONN_…`` variable holds as JSON.
+    :return: The body to post.
+    """
+    return {**connection, "connection_id": conn_id, "extra": json.dumps(connection.get("extra", {}))}
+
+
+def _read_value(value: Any) -> Any:
+    """Undo what some versions do to an XCom on its way through the API: it may come as JSON, or as Python."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return ast.literal_eval(value)
+
+
+def _wait(is_so: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(explain())
+        time.sleep(_POLL_SECONDS)

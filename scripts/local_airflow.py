@@ -1,0 +1,280 @@
+"""A whole Airflow on SQLite in a folder of its own: scheduler, triggerer, DAG processor, API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+from airflow_api import IS_AIRFLOW_3, AirflowApi
+
+#: Seconds in which a small machine surely has Airflow up.
+START_SECONDS = 300.0
+_STOP_SECONDS = 30.0
+
+
+class AirflowStartError(Exception):
+    """The processes ended or didn't become healthy; the message ends with what they printed last."""
+
+
+class LocalAirflow:
+    """Starts Airflow by ``airflow standalone`` and stops all that came of it. A context manager.
+
+    :param home: AIRFLOW_HOME; made where it isn't there.
+    :param dags: The folder of the DAG files.
+    :param environment: More variables for its processes, such as ``AIRFLOW__CORE__PARALLELISM``.
+    :param host: The address of its pages and API.
+    :param port: Their port, any free one by default.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        dags: Path,
+        environment: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+    ) -> None:
+        self.home = home
+        own, *servers = _free_ports(4)
+        self.url = f"http://localhost:{port or own}"
+        self.output = home / "airflow.log"
+        self.api = AirflowApi(f"http://127.0.0.1:{port or own}")
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
+            **_settings(home, dags, self.url, servers),
+            **_page_settings(host, port or own),
+            **(environment or {}),
+        }
+
+    def __enter__(self) -> LocalAirflow:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def password(self) -> str | None:
+        """The password of the user ``admin`` on 2.11; Airflow 3 asks for none."""
+        if IS_AIRFLOW_3:
+            return None
+        return (self.home / "standalone_admin_password.txt").read_text().strip()
+
+    def start(self) -> None:
+        """Start all processes and wait until they are healthy.
+
+        :raises AirflowStartError: They aren't in time.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        # What a killed Airflow left: the API server would take it for one of its own that still runs.
+        for left in self.home.glob("*.pid"):
+            left.unlink()
+        self.output.unlink(missing_ok=True)
+        try:
+            self._run("standalone")
+            self._wait_until_healthy()
+            self.api.log_in(self.password)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop all processes; a Ctrl-C meanwhile does not keep any alive."""
+        with _no_interrupts():
+            family = self._family()
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.terminate()
+            _, alive = psutil.wait_procs(family, _STOP_SECONDS)
+            # what didn't listen, and what was started meanwhile
+            for process in {*alive, *self._family()}:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            for process in self._processes:
+                process.wait()
+            self._processes.clear()
+            self.api.close()
+
+    def kill_triggerer(self) -> None:
+        """Kill the triggerer and the process that its triggers run in, as a power cut would.
+
+        :raises RuntimeError: None runs.
+        """
+        triggerers = [process for process in self._family() if "triggerer" in _command(process)]
+        if not triggerers:
+            raise RuntimeError("There is no triggerer")
+        family = {child for process in triggerers for child in process.children(recursive=True)}
+        for process in {*triggerers, *family}:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs([*triggerers, *family], _STOP_SECONDS)
+
+    def start_triggerer(self) -> None:
+        """Start a triggerer; standalone does not start a killed one again."""
+        self._run("triggerer")
+
+    def cli(self, *arguments: str) -> str:
+        """Run an ``airflow`` command.
+
+        :param arguments: Its arguments.
+        :return: What it printed on its standard output.
+        :raises subprocess.CalledProcessError: It failed.
+        """
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
+
+    def task_logs(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[Path]:
+        """List the files that a task's attempts were logged to, by worker and triggerer."""
+        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        if map_index >= 0:
+            folder /= f"map_index={map_index}"
+        return sorted(folder.glob("*.log*"))
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
+        """Read all that a task's attempts logged, as text."""
+        files = self.task_logs(dag_id, run_id, task_id, map_index)
+        return "\n".join(_as_text(line) for path in files for line in path.read_text("utf-8").splitlines())
+
+    def _run(self, command: str) -> None:
+        with self.output.open("ab") as output:
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "airflow", command],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    # a Ctrl-C is for us, who stop the whole group in order
+                    start_new_session=True,
+                )
+            )
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self.api.is_healthy():
+            if self._processes[0].poll() is not None or time.monotonic() > deadline:
+                raise AirflowStartError(self.output.read_text("utf-8", "replace")[-4000:])
+            time.sleep(0.5)
+
+    def _family(self) -> set[psutil.Process]:
+        """Find our processes and all that descend from them, also those whose parents have gone."""
+        found: set[psutil.Process] = set()
+        groups = {process.pid for process in self._processes}
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, ProcessLookupError):
+                if os.getpgid(process.pid) in groups:
+                    found |= {process, *process.children(recursive=True)}
+        return found
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C away from what must be done whole."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread, the only one that a Ctrl-C interrupts
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _as_text(line: str) -> str:
+    """Make text of a line of a task's log, which Airflow 3 writes as JSON."""
+    try:
+        entry: Any = json.loads(line)
+        text = f"{entry['timestamp']} {entry['level'].upper()} {entry['event']}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return line
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
+    # whatever else the entry says, such as a logger's arguments, is part of the log too
+    rest = {name: value for name, value in entry.items() if name not in _ENTRY_KEYS}
+    return "\n".join([f"{text} {json.dumps(rest)}" if rest else text, *errors])
+
+
+_ENTRY_KEYS = ("timestamp", "level", "event", "logger", "filename", "lineno", "error_detail")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Find TCP ports that nobody listens on, all of them different."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str, str]:
+    worker_logs, trigger_logs, health = map(str, servers)
+    return {
+        "AIRFLOW_HOME": str(home),
+        # standalone starts its parts by the name of the command
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": worker_logs,
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": trigger_logs,
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": health,
+        "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "NO_COLOR": "1",
+        "no_proxy": "localhost,127.0.0.1",
+        "NO_PROXY": "localhost,127.0.0.1",
+    } | (
+        {
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__API__BASE_URL": url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        }
+        if IS_AIRFLOW_3
+        else {
+            # the session first: checking the password costs a good part of a second, and writes
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.session,airflow.api.auth.backend.basic_auth",
+            "AIRFLOW__WEBSERVER__BASE_URL": url,
+            "AIRFLOW__WEBSERVER__WORKERS": "1",
+        }
+    )
+
+
+def _page_settings(host: str, port: int) -> dict[str, str]:
+    if IS_AIRFLOW_3:
+        return {"AIRFLOW__API__HOST": host, "AIRFLOW__API__PORT": str(port)}
+    return {
+        "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": host,
+        "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(port),
+    }

@@ -1,0 +1,103 @@
+"""``make airflow``: a whole Airflow with UI on the embedded Integrator, to click around in until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from airflow_api import AIRFLOW_VERSION
+from demo_integrator import demo_integrator
+from local_airflow import AirflowStartError, LocalAirflow
+
+from airflow_provider_integrator.simulator.demo import DemoActivity
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+_DAGS = {
+    "integrator_wait_and_keep_log": "waits for an execution, keeps its log",
+    "integrator_failed_execution": "fails, and says why in the log of judge_price",
+    "integrator_many_flows": "one mapped task for three flows",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run Airflow until Ctrl-C.
+
+    :param arguments: The command line's; None: the process's own.
+    :return: The exit code.
+    """
+    parser = argparse.ArgumentParser(prog="make airflow", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="of Airflow's pages (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on (default: %(default)s); others can do all they like where they reach it",
+    )
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    if _is_taken(options.port):
+        print(f'Something listens on port {options.port} already: take another one by ARGS="--port 9090"')
+        return 1
+    try:
+        _run(options.host, options.port)
+    except KeyboardInterrupt:
+        print("\nEverything is stopped.")
+    except AirflowStartError as error:
+        print(
+            f"{error}\n\nAirflow did not start. Should its database be from another version: rm -r .airflow"
+        )
+        return 1
+    return 0
+
+
+def _run(host: str, port: int) -> None:
+    folder = CHECKOUT / ".airflow" / ".".join(AIRFLOW_VERSION.split(".")[:2])
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        world = stack.enter_context(demo_integrator(folder / "integrator.log"))
+        print(f"Airflow {AIRFLOW_VERSION} starts; this takes up to a minute …", flush=True)
+        airflow = stack.enter_context(
+            LocalAirflow(
+                folder,
+                CHECKOUT / "example_dags",
+                {"AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/integrator-logs/"},
+                host,
+                port,
+            )
+        )
+        # stored, not in the environment, so that it shows in the pages
+        airflow.api.set_connection(
+            "integrator_default",
+            {**world.integrator.connection(), "description": "The embedded Integrator of make airflow"},
+        )
+        stack.enter_context(DemoActivity(world))
+        _welcome(airflow, world.integrator.url, folder)
+        while True:
+            time.sleep(3600)
+
+
+def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
+    login = f"user admin, password {airflow.password}" if airflow.password else "no login is asked for"
+    print(f"\nAirflow:      {airflow.url}  ({login})")
+    print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
+    print("DAGs to try:")
+    for dag_id, text in _DAGS.items():
+        print(f"    {dag_id:31}{text}")
+    print(f"Kept logs:    {folder / 'integrator-logs'}")
+    print(f"Output:       {airflow.output}")
+    print("\nCtrl-C ends it; what it holds is kept for the next time.", flush=True)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
