@@ -35,14 +35,9 @@ def read_moment(value: datetime | str) -> datetime:
     :return: The moment, in UTC.
     :raises ConfigurationError: It can't be read.
     """
-    moment = value
-    if isinstance(moment, str):
-        try:
-            moment = _read_iso(moment.strip())
-        except ValueError as error:
-            raise ConfigurationError(
-                f"created_after is {value!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
-            ) from error
+    moment = _read_text(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise _not_a_moment(value)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     # Airflow's moments are of a class of its own; the trigger's arguments and the API's are the standard one.
@@ -58,14 +53,29 @@ def read_created_after(value: datetime | str | None, context: Context) -> dateti
     :return: The moment, in UTC.
     :raises ConfigurationError: It can't be read, or the DAG run has neither date.
     """
-    moment = value or getattr(context["dag_run"], "run_after", None) or context.get("logical_date")
+    moment = value
+    if moment is None:
+        moment = getattr(context["dag_run"], "run_after", None) or context.get("logical_date")
     if moment is None:
         raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
     return read_moment(moment)
 
 
-def _read_iso(text: str) -> datetime:
+def _read_text(value: str) -> datetime:
+    text = rendered("created_after", value) or ""
+    if text.isdecimal():  # a day without dashes, seconds or milliseconds: it isn't guessed at
+        raise _not_a_moment(value)
     try:
         return parse_moment(text)
     except ValueError:
-        return datetime.fromisoformat(text)  # without an offset
+        pass  # perhaps it has no offset
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _not_a_moment(value) from error
+
+
+def _not_a_moment(value: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"created_after is {value!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +73,24 @@ class AwaitedExecution:
         if found is not None:
             self.execution_id = found.execution_id
         return found
+
+    def look_at_finished(self, failed_polls: FailedPolls, poll_interval: float) -> Execution:
+        """Look at an execution that the triggerer has seen finished; a look that fails in passing is repeated.
+
+        :param failed_polls: Counts the failed looks; one that shows the execution unfinished again is one.
+        :param poll_interval: Seconds between two looks.
+        :return: The execution.
+        :raises IntegratorError: One look too many failed, or one for good.
+        """
+        while True:
+            try:
+                execution = self.look()
+                if execution is not None and execution.is_finished:
+                    return execution
+                raise ResponseError(f"{self.not_finished(execution)}, though the triggerer saw it finished")
+            except PASSING_ERRORS as error:
+                failed_polls.failed(error)
+            time.sleep(poll_interval)
 
     def not_finished(self, execution: Execution | None) -> str:
         """Say what a wait was for.
@@ -144,7 +163,8 @@ def read_event(event: Any) -> Mapping[str, Any]:
     """Check what a trigger handed back; what isn't known is an error, never a success.
 
     :param event: The event.
-    :return: The event: ``status`` is ``finished`` (then there is an ``execution_id``) or ``timeout``.
+    :return: The event: ``status`` is ``finished`` (then there is an ``execution_id``) or ``timeout`` (then
+        there may be one).
     :raises IntegratorError: The trigger reports an error, or the event isn't one of its own.
     """
     if isinstance(event, Mapping):

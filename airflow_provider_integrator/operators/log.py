@@ -175,13 +175,20 @@ class IntegratorLogOperator(BaseOperator):
         """
         answer = read_event(event)
         target = self._target(context)
-        target.execution_id = answer["execution_id"] or target.execution_id
-        execution = target.look()
-        if execution is not None:
+        target.execution_id = answer.get("execution_id") or target.execution_id
+        if answer["status"] == "finished":
+            execution = target.look_at_finished(FailedPolls(self.max_failed_polls), self.poll_interval)
             self._push(context, EXECUTION_KEY, execution.as_dict())
-        if execution is None or not execution.is_finished:
-            raise WaitTimeoutError(f"{target.not_finished(execution)} within {self.timeout:g} s.")
-        return self._conclude(context, target, execution)
+            return self._conclude(context, target, execution)
+        try:
+            last = target.look()
+        except PASSING_ERRORS as error:
+            raise WaitTimeoutError(f"The wait has timed out; its last look failed, too: {error}") from error
+        if last is not None:
+            self._push(context, EXECUTION_KEY, last.as_dict())
+        if last is None or not last.is_finished:
+            raise WaitTimeoutError(f"{target.not_finished(last)} within {self.timeout:g} s.")
+        return self._conclude(context, target, last)
 
     def _slug(self, target: AwaitedExecution) -> str:
         if self._found_slug is None:

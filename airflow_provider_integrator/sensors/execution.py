@@ -23,7 +23,7 @@ from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 from airflow_provider_integrator import outcome
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
 from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
-from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
+from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.triggers.execution import (
     DEFAULT_MAX_FAILED_POLLS,
@@ -122,14 +122,16 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         :param context: The task's context.
         :return: The execution as a JSON object.
         """
-        if not self.deferrable:
+        if self.deferrable:
+            with self._errors_as_of_a_poke():
+                return self._look_and_defer(context, time.time() + self.timeout)
+        try:
             return super().execute(context)
-        end_time = time.time() + self.timeout
-        with self._errors_as_of_a_poke():
-            execution = self._look_before_deferring(context)
-            if execution is not None and execution.is_finished:
-                return self._conclude(execution)
-        return self._defer(context, end_time)
+        except AirflowSensorTimeout as error:
+            # BaseSensorOperator forgets never_fail here, though not where a deferred wait has timed out.
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipping, as never_fail is set: {error}") from error
+            raise
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look whether the execution has finished.
@@ -165,20 +167,17 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         """
         with self._errors_as_of_a_poke():
             try:
-                answer = read_event(event)
-            except IntegratorError:
+                execution = self._look_after(event, context)
+            except AirflowSensorTimeout:
+                raise
+            except Exception:
                 if not self.silent_fail:
                     raise
                 self.log.exception("The wait failed; it goes on, as silent_fail is set.")
-                return self._defer(context, end_time or time.time() + self.timeout)
-            target = self._target(context)
-            target.execution_id = answer["execution_id"] or target.execution_id
-            execution = target.look()
-            if execution is not None and execution.is_finished:
-                return self._conclude(execution)
-            raise AirflowSensorTimeout(
-                f"Sensor has timed out: {target.not_finished(execution)} within {self.timeout:g} s."
-            )
+                end_time = end_time or time.time() + self.timeout
+                self._pause(end_time)
+                return self._look_and_defer(context, end_time)
+            return self._conclude(execution)
 
     def _can_start_from_trigger(self) -> bool:
         if not hasattr(BaseTrigger, "render_template_fields"):
@@ -233,12 +232,44 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             )
         return self._awaited
 
-    def _look_before_deferring(self, context: Context) -> Execution | None:
+    def _look_and_defer(self, context: Context, end_time: float) -> dict[str, Any]:
+        while True:
+            execution = None
+            try:
+                execution = self._target(context).look()
+            except PASSING_ERRORS as error:
+                self.log.warning("The first look failed; the triggerer goes on: %s", error)
+            except Exception:
+                if not self.silent_fail:
+                    raise
+                # A trigger would end at once with the same error, so that the next look is a worker's too.
+                self.log.exception("The look failed; the wait goes on, as silent_fail is set.")
+                self._pause(end_time)
+                continue
+            if execution is not None and execution.is_finished:
+                return self._conclude(execution)
+            self._defer(context, end_time)
+
+    def _look_after(self, event: Any, context: Context) -> Execution:
+        answer = read_event(event)
+        target = self._target(context)
+        target.execution_id = answer.get("execution_id") or target.execution_id
+        if answer["status"] == "finished":
+            return target.look_at_finished(self._failed_polls, self.poke_interval)
         try:
-            return self._target(context).look()
+            execution = target.look()
         except PASSING_ERRORS as error:
-            self.log.warning("The first look failed; the triggerer goes on: %s", error)
-            return None
+            raise AirflowSensorTimeout(f"Sensor has timed out; its last look failed, too: {error}") from error
+        if execution is None or not execution.is_finished:
+            raise AirflowSensorTimeout(
+                f"Sensor has timed out: {target.not_finished(execution)} within {self.timeout:g} s."
+            )
+        return execution
+
+    def _pause(self, end_time: float) -> None:
+        if time.time() + self.poke_interval > end_time:
+            raise AirflowSensorTimeout(f"Sensor has timed out: no look went well within {self.timeout:g} s.")
+        time.sleep(self.poke_interval)
 
     def _defer(self, context: Context, end_time: float) -> None:
         self.defer(

@@ -123,7 +123,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
             poller = await shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
             wait = Wait(
                 execution_id=self.execution_id,
-                created_after=read_moment(self.created_after) if self.created_after else None,
+                created_after=None if self.created_after is None else read_moment(self.created_after),
                 interval=self.poll_interval,
                 max_failed_polls=self.max_failed_polls,
                 adaptive=self.adaptive,

@@ -1,0 +1,76 @@
+"""Fixtures for tests that run tasks and hooks against the embedded Integrator, in this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.simulator import IntegratorSimulator
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Let calls be repeated as often as ever, but without the pauses that nobody asked for."""
+    monkeypatch.setattr(Retry, "delay", lambda self, failures, retry_after: max(0.001, retry_after or 0.0))
+
+
+@pytest.fixture
+def simulator(hasty, monkeypatch):
+    """A simulator with the project Acme, which the connection integrator_default leads to."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with IntegratorSimulator(seed=1) as integrator:
+        integrator.add_project("Acme", slug="acme", partner_id="partner-1")
+        set_connection(monkeypatch, integrator)
+        yield integrator
+
+
+@pytest.fixture
+def connect(simulator, monkeypatch):
+    """Change the connection: its fields, anything else goes into Extra, None leaves a field out."""
+
+    def change(**overrides):
+        set_connection(monkeypatch, simulator, **overrides)
+
+    return change
+
+
+@pytest.fixture
+def flow(simulator):
+    return simulator.add_flow(simulator.projects[0], "Price", slug="price")
+
+
+class Logged(logging.Handler):
+    """All that is logged: Airflow 2's loggers are Python's, a task's own logger of Airflow 3 is structlog's."""
+
+    def __init__(self, capsys):
+        super().__init__(logging.DEBUG)
+        self._capsys = capsys
+        self._lines = []
+
+    def emit(self, record):
+        self._lines.append(f"{record.levelname} {record.name} {self.format(record)}")
+
+    @property
+    def text(self):
+        self._lines.extend(self._capsys.readouterr())
+        return "\n".join(self._lines)
+
+
+@pytest.fixture
+def logged(monkeypatch, capsys):
+    """All that is logged, down to DEBUG."""
+    handler = Logged(capsys)
+    for name in (None, "airflow.task", "airflow.hooks", "airflow_provider_integrator"):
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "handlers", [*logger.handlers, handler])
+        monkeypatch.setattr(logger, "propagate", False)
+        logger.setLevel(logging.DEBUG)
+    return handler
+
+
+def set_connection(monkeypatch, integrator, **overrides):
+    connection = integrator.connection(**overrides)
+    monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps(connection))

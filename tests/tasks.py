@@ -1,0 +1,209 @@
+"""Runs one task to its end as Airflow does, in this process: poking, rescheduled or deferred."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+
+from airflow_provider_integrator.operators.log import IntegratorLogOperator
+from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:
+    from airflow.exceptions import AirflowRescheduleException
+
+MODES = ("poke", "reschedule", "deferrable")
+POLL = 0.05
+#: Seconds; a test that gets this far is wrong, so it may be long.
+TIMEOUT = 60.0
+
+
+class TaskInstance:
+    """Stands in for Airflow's, which needs a database or a supervisor; keeps what is pushed."""
+
+    dag_id, task_id, run_id, map_index, try_number, max_tries = "dag", "task", "run", -1, 1, 0
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+        self.pushes: list[tuple[str, Any]] = []
+        self.began: datetime | None = None
+
+    def xcom_push(self, key: str, value: Any, **_: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value))  # XCom takes JSON
+        self.pushes.append((key, self.xcoms[key]))
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.began
+
+
+@dataclass
+class Outcome:
+    """How a task ended."""
+
+    state: str
+    value: Any = None
+    error: BaseException | None = None
+    xcoms: dict[str, Any] = field(default_factory=dict)
+    pushes: list[tuple[str, Any]] = field(default_factory=list)
+    reschedules: int = 0
+    deferrals: list[TaskDeferred] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+
+    @property
+    def message(self) -> str:
+        return str(self.error)
+
+
+@dataclass
+class Runner:
+    """Does what Airflow's task runner, scheduler and triggerer do with one task.
+
+    :param make: Makes the task, anew for each process that Airflow would run it in.
+    :param context: More for the context.
+    :param between: Is called before the triggerer takes over, and before a worker takes over again.
+    """
+
+    make: Callable[[], Any]
+    context: dict[str, Any] = field(default_factory=dict)
+    between: Callable[[str], None] = lambda _: None
+
+    def run(self) -> Outcome:
+        ti, outcome = TaskInstance(), Outcome("running")
+        outcome.xcoms, outcome.pushes = ti.xcoms, ti.pushes
+        started = datetime.now(timezone.utc)
+        resume: tuple[str, dict[str, Any]] | None = None
+        with _database_of(ti):
+            while outcome.state == "running":
+                task = self.make()
+                try:
+                    outcome.value = self._in_worker(task, ti, resume)
+                except TaskDeferred as deferred:
+                    self.between("deferred")
+                    resume = self._in_triggerer(deferred, outcome)
+                    self.between("resumed")
+                except AirflowRescheduleException:
+                    outcome.reschedules += 1
+                    ti.began = ti.began or started
+                except AirflowSkipException as skip:
+                    outcome.state, outcome.error = "skipped", skip
+                except Exception as error:  # noqa: BLE001 - the task's
+                    outcome.state, outcome.error = "failed", error
+                else:
+                    outcome.state = "success"
+                    if outcome.value is not None and task.do_xcom_push:
+                        ti.xcom_push("return_value", outcome.value)
+        return outcome
+
+    def _in_worker(self, task: Any, ti: TaskInstance, resume: tuple[str, dict[str, Any]] | None) -> Any:
+        context = a_context(ti, **self.context)
+        task.render_template_fields(context)
+        if resume is None:
+            return _execute(task, context)
+        return task.resume_execution(*resume, context)
+
+    def _in_triggerer(self, deferred: TaskDeferred, outcome: Outcome) -> tuple[str, dict[str, Any]]:
+        outcome.deferrals.append(deferred)
+        assert deferred.timeout is None or deferred.timeout > timedelta(0)
+        event = asyncio.run(_first_event(again(deferred.trigger)))
+        payload = json.loads(json.dumps(event.payload))
+        outcome.events.append(payload)
+        return deferred.method_name, {**(deferred.kwargs or {}), "event": payload}
+
+
+def a_context(ti: Any = None, **more: Any) -> dict[str, Any]:
+    now = datetime.now(timezone.utc) - timedelta(hours=1)
+    dag_run = SimpleNamespace(run_after=now, logical_date=now, run_id="run")
+    return {"ti": ti or TaskInstance(), "dag_run": dag_run, "logical_date": now, "params": {}, **more}
+
+
+def again(trigger: Any) -> Any:
+    """Make a trigger again, as another process does from what the database holds."""
+    path, arguments = trigger.serialize()
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)(**json.loads(json.dumps(arguments)))
+
+
+def run_sensor(
+    mode: str, *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
+) -> Outcome:
+    return Runner(lambda: a_sensor(mode, **arguments), context or {}, between or (lambda _: None)).run()
+
+
+def a_sensor(mode: str = "poke", **arguments: Any) -> IntegratorExecutionSensor:
+    given = {"task_id": "wait", "poke_interval": POLL, "timeout": TIMEOUT, "flow": "price", **arguments}
+    is_deferred = mode == "deferrable"
+    return IntegratorExecutionSensor(mode="poke" if is_deferred else mode, deferrable=is_deferred, **given)
+
+
+def run_operator(
+    mode: str = "poke", *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
+) -> Outcome:
+    return Runner(lambda: an_operator(mode, **arguments), context or {}, between or (lambda _: None)).run()
+
+
+def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
+    given = {"task_id": "log", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", **arguments}
+    return IntegratorLogOperator(deferrable=mode == "deferrable", **given)
+
+
+def after_looks(simulator: Any, looks: int, act: Callable[[], Any]) -> None:
+    """Let something happen once List logs has been asked so many times."""
+    from airflow_provider_integrator.simulator import Fault
+
+    asked = 0
+
+    def count(request: Any) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == looks:
+            act()
+        return False
+
+    simulator.inject(Fault.delay(0.0, on="logs", where=count))
+
+
+def _execute(task: Any, context: dict[str, Any]) -> Any:
+    # Airflow's runner gives this sign, so that nobody else calls execute.
+    return task.execute(context, **{f"{type(task).__name__}__sentinel": _sentinel()})
+
+
+def _sentinel() -> object:
+    try:
+        from airflow.sdk.bases.operator import ExecutorSafeguard
+    except ImportError:
+        return object()  # Airflow 2 only asks whether there is one
+    return ExecutorSafeguard.sentinel_value
+
+
+async def _first_event(trigger: Any) -> Any:
+    async for event in trigger.run():
+        await trigger.cleanup()
+        return event
+    raise AssertionError("the trigger ended without an event")
+
+
+@contextlib.contextmanager
+def _database_of(ti: TaskInstance) -> Any:
+    """Answer what Airflow 2's sensors ask the database: when a rescheduled task began."""
+    try:
+        from airflow.sensors import base
+    except ImportError:
+        yield
+        return
+    if not hasattr(base, "_orig_start_date"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_orig_start_date", lambda **_: ti.began)
+        yield
