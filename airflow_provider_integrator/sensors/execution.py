@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -55,7 +56,8 @@ class IntegratorExecutionSensor(BaseSensorOperator):
     :param fail_on_failed: Whether a Failed execution fails the task, without retries.
     :param deferrable: Whether to wait in the triggerer, without a worker.
     :param start_from_trigger: Whether to begin in the triggerer, so that the wait takes no worker at all. It
-        needs Airflow 3.3; elsewhere, and in mapped tasks, the task defers from a worker as ever.
+        needs Airflow 3.3, and no XCom in its arguments; elsewhere, and in mapped tasks, the task defers from a
+        worker as ever, with a warning.
     :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with
         no more requests than ``poke_interval`` makes.
     :param max_failed_polls: Failed polls in a row that are put up with.
@@ -180,21 +182,25 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             return self._conclude(execution)
 
     def _can_start_from_trigger(self) -> bool:
-        if not hasattr(BaseTrigger, "render_template_fields"):
-            self.log.warning(
-                "start_from_trigger needs Airflow 3.3; task %s defers from a worker instead.", self.task_id
+        reason = self._why_not_from_trigger()
+        if reason is not None:
+            warnings.warn(
+                f"Task {self.task_id}: start_from_trigger {reason}; the task defers from a worker instead.",
+                UserWarning,
+                stacklevel=4,
             )
-            return False
-        given = [self.flow, self.execution_id, self.project_id, self.integrator_conn_id]
-        if all(isinstance(value, str) for value in given if value is not None) and (
-            self.created_after is None or isinstance(self.created_after, (str, datetime))
-        ):
-            return True
-        self.log.warning(
-            "start_from_trigger takes texts and templates, no task's output; task %s defers from a worker instead.",
-            self.task_id,
-        )
-        return False
+        return reason is None
+
+    def _why_not_from_trigger(self) -> str | None:
+        if not hasattr(BaseTrigger, "render_template_fields"):
+            return "needs Airflow 3.3"
+        given = [self.flow, self.execution_id, self.project_id, self.integrator_conn_id, self.created_after]
+        if not all(isinstance(value, (str, datetime)) for value in given if value is not None):
+            return "takes texts and templates, no task's output"
+        if any("xcom" in value for value in given if isinstance(value, str)):
+            # Airflow 3.3's triggerer knows no answer to xcom_pull, and stops over it.
+            return "can't read XComs, as Airflow's triggerer can't"
+        return None
 
     def _start_trigger_args(self) -> StartTriggerArgs:
         created_after = self.created_after

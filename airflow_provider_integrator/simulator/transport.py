@@ -109,7 +109,7 @@ class HttpServer:
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        server = web.Server(self._handle)
+        server = web.Server(self._handle, access_log=None)
 
         def accept() -> asyncio.Protocol:
             self.connections += 1
