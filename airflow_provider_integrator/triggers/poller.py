@@ -290,10 +290,12 @@ class FlowPoller:
     async def _sweep(self, count: int) -> None:
         """Read the next pages after the first, round and round."""
         numbers = range(self._next_page, self._next_page + count)
-        ends = []
+        ends: list[int] = []
         self._pages = max(self._pages or 0, numbers.stop)
 
         async def read(number: int) -> None:
+            if ends:
+                return
             try:
                 page = await self._client.call(calls.list_logs(self._query, number))
             except IntegratorError as error:
