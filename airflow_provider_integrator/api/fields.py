@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
@@ -11,6 +12,10 @@ from typing import TypeVar
 from airflow_provider_integrator.exceptions import ResponseError
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
+
+# Reads no more of a value than is shown: what came may be large, and nested more deeply than repr bears.
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECONDS = re.compile(r"\d{1,15}", re.ASCII)
@@ -24,9 +29,9 @@ def shown(value: object) -> str:
     """Show a value in a message, cut where it is long.
 
     :param value: Anything that came in an answer.
-    :return: Its ``repr``, at most 100 characters.
+    :return: Its ``repr``, abridged, at most 100 characters.
     """
-    text = repr(value)
+    text = _short.repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 

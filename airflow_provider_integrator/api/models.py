@@ -244,11 +244,12 @@ class Execution(Log):
 
         :raises ResponseError: A needed field is missing, malformed, or at odds with another.
         """
-        if fields.values.get("original_filename_uuid") != fields.values.get("filename_uuid"):
+        common = cls.common(fields)
+        if common["execution_id"] != common["filename_uuid"]:
             raise fields.fault("original_filename_uuid", "the filename_uuid where the log is a main log")
         steps = [] if fields.values.get("sub_flows") is None else fields.objects("sub_flows")
         return cls(
-            **cls.common(fields),
+            **common,
             flow_id=fields.text("process_group_id"),
             flow_slug=fields.text("process_group_name"),
             is_triggered=fields.optional_flag("is_triggered"),

@@ -53,8 +53,13 @@ class FreshLogs:
 
         :param page: The next page.
         :return: Its logs, without those of the page before.
+        :raises ResponseError: They are the very same, so that reading on would never end.
         """
         ids = frozenset(fields.text("id") for fields in page.logs)
+        if ids and ids == self._last_ids:
+            raise ResponseError(
+                "List logs: a page holds the same logs as the one before; page was not applied."
+            )
         fresh = [fields for fields in page.logs if fields.values["id"] not in self._last_ids]
         self._last_ids = ids
         return iter(fresh)
@@ -211,12 +216,12 @@ def read_since(
     query = LogQuery(project_id, flow_id)
     moment = to_milliseconds(moment)
     found: dict[str, Execution] = {}
-    order, number = NewestFirst(), 1
+    order, fresh, number = NewestFirst(), FreshLogs(), 1
     page = first_page
     while True:
         if page is None:
             page = yield calls.list_logs(query, number)
-        for fields in page.logs:
+        for fields in fresh.of(page):
             created = fields.moment("created")
             order.see(created)
             if created >= moment:
