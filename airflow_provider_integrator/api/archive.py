@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
 import json
 import struct
@@ -257,9 +258,10 @@ class LogArchive:
         :param name: The list's name.
         :param most: How many entries at the most.
         :return: The entries; where the name stands for something other than a list, that alone.
+        :raises LogArchiveError: The log can't be read as far as it has to be.
         """
         with _read(lambda: self._zip.open(self._log)) as member:
-            return pick_entries(member, name, most)
+            return _read(lambda: pick_entries(member, name, most))  # type: ignore[no-any-return]
 
 
 def _read(read: Callable[[], Any]) -> Any:
@@ -276,3 +278,8 @@ def _read(read: Callable[[], Any]) -> Any:
         struct.error,
     ) as error:
         raise LogArchiveError(f"Download log: the ZIP can't be read ({error}).") from error
+    except OSError as error:
+        # What a file on disk says to a place before its beginning; any other is the disk's own fault.
+        if error.errno != errno.EINVAL:
+            raise
+        raise LogArchiveError("Download log: the ZIP can't be read (a place in it is wrong).") from error
