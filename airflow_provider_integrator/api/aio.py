@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import aiohttp
+from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
 from airflow_provider_integrator.api.fields import Fields
@@ -29,8 +29,8 @@ from airflow_provider_integrator.api.protocol import (
     TokenStore,
     carry_out,
     exchange,
-    tls_error,
 )
+from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
@@ -117,6 +117,8 @@ class AsyncClient:
             finally:
                 if following is not None:
                     following.cancel()
+                    # Its outcome is taken, or else asyncio complains about an error that nobody looked at.
+                    await asyncio.gather(following, return_exceptions=True)
 
     async def log_in(self) -> None:
         """Log in, unless a token is at hand.
@@ -162,7 +164,9 @@ class AsyncClient:
             return await self._exchange_bytes(send, receiver)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             receiver.discard()
-            raise tls_error(call.name, error) from error
+            if not is_passing(error):
+                raise tls_error(call.name, error) from error
+            return Fault(f"{type(error).__name__}: {error}")
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, BrokenBodyError) as error:
             receiver.discard()
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
@@ -185,8 +189,8 @@ class AsyncClient:
             allow_redirects=False,
         ) as response:
             if not 200 <= response.status < 300:
-                body = await response.content.read(MAX_ERROR_BYTES)
-                return Answer(response.status, response.headers, body.decode("utf-8", "replace"))
+                text = (await _beginning(response)).decode("utf-8", "replace")
+                return Answer(response.status, response.headers, text)
             async for chunk in response.content.iter_chunked(_CHUNK):
                 receiver.feed(chunk)
             return Answer(response.status, response.headers, value=receiver.finish())
@@ -204,22 +208,30 @@ class AsyncClient:
 
     async def _tls(self) -> ssl.SSLContext | bool:
         verify = self._access.verify
+        if verify is True:
+            # The same environment as requests heeds, so that a wait ends alike in a worker and in the triggerer.
+            verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         if isinstance(verify, bool):
             return verify
         # Reading a CA bundle takes milliseconds: not on the loop.
-        return await asyncio.to_thread(ssl.create_default_context, cafile=verify)
+        return await asyncio.to_thread(trusting, verify)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    # Up to the end where it is near, as a connection is of further use only then.
+    body = b""
+    while len(body) < MAX_ERROR_BYTES and (chunk := await response.content.read(MAX_ERROR_BYTES - len(body))):
+        body += chunk
+    return body
 
 
 def environment_proxy(base_url: str) -> str | None:
-    """Find the proxy that the environment names for a server, as requests does.
+    """Find the proxy that the environment names for a server, by requests' own rules.
 
     aiohttp's own ``trust_env`` reads .netrc for every request, and refuses one that carries a token.
 
     :param base_url: The server.
     :return: The proxy's URL, None where there is none.
     """
-    parts = urlsplit(base_url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = select_proxy(base_url, get_environ_proxies(base_url))
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -31,8 +31,8 @@ from airflow_provider_integrator.api.protocol import (
     TokenStore,
     carry_out,
     exchange,
-    tls_error,
 )
+from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
@@ -63,11 +63,16 @@ class Client:
     :param access: Where the Integrator is and who asks.
     :param retry: When a call that failed in passing is sent again.
     :param on_token: Is told each token that a login brings, to mask it in logs.
+    :raises ConfigurationError: The CA bundle can't be read.
     """
 
     def __init__(
         self, access: Access, retry: Retry | None = None, on_token: Callable[[str], None] | None = None
     ) -> None:
+        if isinstance(access.verify, str):
+            trusting(
+                access.verify
+            )  # requests would report a bundle that can't be read as a fault of the call
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
@@ -171,7 +176,9 @@ class Client:
             return self._exchange_bytes(send, receiver)
         except requests.exceptions.SSLError as error:
             receiver.discard()
-            raise tls_error(call.name, error) from error
+            if not is_passing(error):
+                raise tls_error(call.name, error) from error
+            return Fault(f"{type(error).__name__}: {error}")
         except (requests.RequestException, OSError, BrokenBodyError) as error:
             receiver.discard()
             return Fault(f"{type(error).__name__}: {error}")
@@ -194,10 +201,20 @@ class Client:
             stream=True,
         ) as response:
             if not 200 <= response.status_code < 300:
-                body = next(response.iter_content(MAX_ERROR_BYTES), b"")
-                return Answer(response.status_code, response.headers, body.decode("utf-8", "replace"))
+                text = _beginning(response).decode("utf-8", "replace")
+                return Answer(response.status_code, response.headers, text)
             for chunk in response.iter_content(_CHUNK):
                 if not call.streamed and time.monotonic() > deadline:
                     raise requests.exceptions.ReadTimeout(f"no whole answer in {access.timeout:g} s")
                 receiver.feed(chunk)
             return Answer(response.status_code, response.headers, value=receiver.finish())
+
+
+def _beginning(response: requests.Response) -> bytes:
+    # Up to the end where it is near, as a connection is of further use only then.
+    body = b""
+    for chunk in response.iter_content(MAX_ERROR_BYTES):
+        body += chunk
+        if len(body) >= MAX_ERROR_BYTES:
+            break
+    return body[:MAX_ERROR_BYTES]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -60,6 +61,12 @@ class Access:
             raise ConfigurationError(
                 "The connection has no credentials: set Login (e-mail) and Password, or token in Extra."
             )
+        # Checked here, since the HTTP libraries' own complaints show the token.
+        if self.token and not all("!" <= character <= "~" for character in self.token):
+            raise ConfigurationError(
+                "The token in the connection's Extra holds white space or other characters that no token can "
+                "have; set it to the token alone."
+            )
 
     def url(self, path: str) -> str:
         """Make the address of a call.
@@ -77,15 +84,14 @@ def normalize_base_url(host: str) -> str:
     :return: Scheme, host, port and path, without a slash at its end.
     :raises ConfigurationError: It can't be read, or holds credentials, a query or a fragment.
     """
-    text = host.strip().rstrip("/")
-    if "://" not in text:
-        text = f"https://{text}"
+    text = host.strip()
+    text = (text if "://" in text else f"https://{text}").rstrip("/")
     try:
         parts = urlsplit(text)
         readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         readable = False
-    if not readable or parts.username or parts.password or parts.query or parts.fragment:
+    if not readable or parts.username or parts.password or re.search(r"[\s?#]", text):
         raise ConfigurationError(
             "The connection's Host can't be used; set it to the base URL of an Integrator, such as "
             f"{BASE_URLS['prod']}, or leave it empty and set environment."
@@ -155,7 +161,7 @@ class Answer(Generic[T]):
     status: int
     headers: Mapping[str, str]
     text: str = ""
-    value: T | None = None
+    value: T | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -188,7 +194,7 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
     token: str | None = (yield NeedToken(stale=None)) if call.authorised else None
     renewed = False
     while True:
-        outcome: Answer[T] | Fault = yield Send(call, token)
+        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, token)), call, token)
         if isinstance(outcome, Answer):
             if 200 <= outcome.status < 300:
                 return outcome.value  # type: ignore[return-value]  # a receiver's value is a T
@@ -228,6 +234,16 @@ def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
                 call = script.send(value)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a script returns a T
+
+
+def _without_secrets(outcome: Answer[T] | Fault, call: Call[T], token: str | None) -> Answer[T] | Fault:
+    """Take out what a server or a library repeats of a request's secrets, as the rest goes into messages."""
+    for secret in (token, (call.form or {}).get("password")):
+        if secret and isinstance(outcome, Answer):
+            outcome = replace(outcome, text=outcome.text.replace(secret, "***"))
+        elif secret and isinstance(outcome, Fault):
+            outcome = replace(outcome, reason=outcome.reason.replace(secret, "***"))
+    return outcome
 
 
 def _next_delay(
@@ -327,16 +343,3 @@ class TokenStore:
             raise
         self._refusal = None
         return self._token
-
-
-def tls_error(name: str, error: Exception) -> ConfigurationError:
-    """Make the error for a TLS connection that can't be made; asking again wouldn't help.
-
-    :param name: The call.
-    :param error: What the TLS library said.
-    :return: The error, to be raised.
-    """
-    return ConfigurationError(
-        f"{name}: no TLS connection to the Integrator ({error}). Set verify in the connection's Extra to the "
-        "path of the CA bundle that its certificate is from, or write http:// into Host where it has no TLS."
-    )
