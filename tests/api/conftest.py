@@ -1,0 +1,152 @@
+"""Fixtures: an Integrator with a project and a flow, and both transports behind one small face."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_integrator.api.aio import AsyncClient
+from airflow_provider_integrator.api.client import Client
+from airflow_provider_integrator.api.protocol import Access, Retry
+from airflow_provider_integrator.simulator import IntegratorSimulator
+
+#: Repeats like the real one, without the pauses.
+FAST = Retry(attempts=3, first_delay=0.001, max_delay=0.01, max_total=60.0)
+
+
+class Sync:
+    """The synchronous client."""
+
+    concurrent = 20
+
+    def __init__(self, access, retry=FAST, on_token=None):
+        self.client = Client(access, retry, on_token)
+
+    def call(self, call):
+        return self.client.call(call)
+
+    def run(self, script):
+        return self.client.run(script)
+
+    def logs(self, query, between=None):
+        """Read all pages; ``between`` is told how many logs have come, after each."""
+        read = []
+        for fields in self.client.logs(query):
+            read.append(fields.values["id"])
+            if between is not None:
+                between(len(read))
+        return read
+
+    def log_in(self):
+        self.client.log_in()
+
+    def at_once(self, calls):
+        """Carry calls through at once, and give their values or errors."""
+        with ThreadPoolExecutor(len(calls)) as pool:
+            futures = [pool.submit(self.client.call, call) for call in calls]
+        return [future.exception() or future.result() for future in futures]
+
+    def close(self):
+        self.client.close()
+
+
+class Async:
+    """The asynchronous client, in a loop of its own."""
+
+    def __init__(self, access, retry=FAST, on_token=None):
+        async def told(token):
+            on_token(token)
+
+        self.loop = asyncio.new_event_loop()
+        self.client = AsyncClient(access, retry, None if on_token is None else told)
+
+    def _do(self, coroutine):
+        return self.loop.run_until_complete(coroutine)
+
+    def call(self, call):
+        return self._do(self.client.call(call))
+
+    def run(self, script):
+        return self._do(self.client.run(script))
+
+    def logs(self, query, between=None):
+        async def read_all():
+            read = []
+            async for fields in self.client.logs(query):
+                read.append(fields.values["id"])
+                if between is not None:
+                    # Off the loop, as the page ahead is fetched meanwhile.
+                    await asyncio.to_thread(between, len(read))
+            return read
+
+        return self._do(read_all())
+
+    def log_in(self):
+        self._do(self.client.log_in())
+
+    def at_once(self, calls):
+        async def gathered():
+            return await asyncio.gather(*map(self.client.call, calls), return_exceptions=True)
+
+        return self._do(gathered())
+
+    def close(self):
+        self._do(self.client.close())
+        self._do(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch, tmp_path):
+    """Neither a proxy nor a .netrc nor a CA bundle of this machine has a say."""
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+    ):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def integrator():
+    with IntegratorSimulator(seed=1) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def project(integrator):
+    return integrator.add_project("Acme", slug="acme", partner_id="partner-1", id="project-1")
+
+
+@pytest.fixture
+def flow(integrator, project):
+    return integrator.add_flow(project, "Price", slug="price", id="flow-1")
+
+
+@pytest.fixture(params=[Sync, Async], ids=["sync", "async"])
+def transport(request):
+    """Make clients of one kind; they are closed after the test."""
+    made = []
+
+    def make(access, **options):
+        made.append(request.param(access, **options))
+        return made[-1]
+
+    make.kind = request.param
+    yield make
+    for client in made:
+        client.close()
+
+
+def access_to(integrator, **changes):
+    """Say how to get at a simulator."""
+    given = {"base_url": integrator.url, "username": integrator.username, "password": integrator.password}
+    return Access(**{**given, "timeout": 30.0, **changes})

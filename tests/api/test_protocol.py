@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_integrator.api import calls, protocol
+from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api.models import EMPTY_PAGE
+from airflow_provider_integrator.api.protocol import (
+    BASE_URLS,
+    REFUSAL_SECONDS,
+    Access,
+    Answer,
+    Fault,
+    NeedToken,
+    Pause,
+    Retry,
+    Send,
+    TokenStore,
+    carry_out,
+    exchange,
+    normalize_base_url,
+)
+from airflow_provider_integrator.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    RequestError,
+    UnavailableError,
+)
+
+LOGS = calls.list_logs(LogQuery("project-1", "flow-1"))
+FLOWS = calls.list_flows("project-1")
+LOGIN = calls.log_in("u@example.com", "let-me-in")
+PASSWORD, TOKEN = "let-me-in", "secret-token"
+RETRY = Retry(attempts=3, first_delay=1.0, max_delay=4.0, max_total=60.0)
+
+
+def answer(status, text="", value=None, **headers):
+    return Answer(status, {name.replace("_", "-"): said for name, said in headers.items()}, text, value)
+
+
+class Hand:
+    """Plays the transport: hands out tokens, sends one outcome after the other, keeps a clock."""
+
+    def __init__(self, *outcomes, tokens=("token-1", "token-2", "token-3"), seconds_each=0.0):
+        self.outcomes = list(outcomes)
+        self.tokens = list(tokens)
+        self.now = 0.0
+        self.seconds_each = seconds_each
+        self.sent, self.asked, self.pauses = [], [], []
+
+    def clock(self):
+        return self.now
+
+    def carry(self, effect):
+        if isinstance(effect, NeedToken):
+            self.asked.append(effect.stale)
+            return self.tokens.pop(0)
+        if isinstance(effect, Pause):
+            self.pauses.append(effect.seconds)
+            self.now += effect.seconds
+            return None
+        assert isinstance(effect, Send)
+        self.sent.append((effect.call.name, effect.token))
+        self.now += self.seconds_each
+        return self.outcomes.pop(0)
+
+    def drive(self, effects):
+        try:
+            effect = next(effects)
+            while True:
+                effect = effects.send(self.carry(effect))
+        except StopIteration as stop:
+            return stop.value
+
+    def do(self, call, retry=RETRY):
+        return self.drive(exchange(call, retry, self.clock))
+
+
+def test_a_call_asks_for_a_token_and_is_sent_with_it():
+    hand = Hand(answer(200, value="page"))
+    assert hand.do(LOGS) == "page"
+    assert hand.asked == [None]
+    assert hand.sent == [("List logs", "token-1")]
+
+
+def test_a_login_asks_for_no_token():
+    hand = Hand(answer(201, value=TOKEN))
+    assert hand.do(LOGIN) == TOKEN
+    assert hand.asked == []
+    assert hand.sent == [("Login", None)]
+
+
+@pytest.mark.parametrize("status", [200, 201, 206, 299])
+def test_any_2xx_is_a_success(status):
+    assert Hand(answer(status, value=5)).do(LOGS) == 5
+
+
+def test_401_renews_the_token_once_and_repeats_the_call():
+    hand = Hand(answer(401), answer(200, value="page"))
+    assert hand.do(LOGS) == "page"
+    assert hand.asked == [None, "token-1"]
+    assert hand.sent == [("List logs", "token-1"), ("List logs", "token-2")]
+    assert hand.pauses == []
+
+
+def test_a_second_401_is_an_error():
+    hand = Hand(answer(401), answer(401, "Nobody  may\nuse this."))
+    with pytest.raises(
+        AuthenticationError, match=r"List logs: .*refused a new token \(401: Nobody may use this\.\)"
+    ):
+        hand.do(LOGS)
+    assert len(hand.sent) == 2
+
+
+def test_401_of_a_login_is_a_refusal():
+    hand = Hand(answer(401, "Who?"))
+    with pytest.raises(
+        AuthenticationError, match=r"Login: .*refuses the call \(401: Who\?\)\. Check .* Login and Pass"
+    ):
+        hand.do(LOGIN)
+    assert len(hand.sent) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refused_login(status):
+    with pytest.raises(
+        AuthenticationError, match=f"Login: .*{status}: The supplied username and password are not"
+    ):
+        Hand(answer(status, "The supplied username and password are not valid.")).do(LOGIN)
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 410, 422])
+def test_a_refused_call_is_not_repeated_and_its_text_shown(status):
+    hand = Hand(answer(status, "The parameter flowId\n is wrong."))
+    with pytest.raises(
+        RequestError, match=rf"^List logs: .*\({status}: The parameter flowId is wrong\.\)"
+    ) as caught:
+        hand.do(LOGS)
+    assert caught.value.status == status
+    assert len(hand.sent) == 1
+
+
+def test_a_long_text_is_cut():
+    with pytest.raises(RequestError) as caught:
+        Hand(answer(400, "x" * 10_000)).do(LOGS)
+    assert "x" * 500 + "...)" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_404_of_list_logs_is_an_empty_page():
+    assert Hand(answer(404, "Not Found")).do(LOGS) is EMPTY_PAGE
+
+
+def test_404_of_another_call_is_an_error():
+    with pytest.raises(RequestError, match=r"List flows: .*404"):
+        Hand(answer(404)).do(FLOWS)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("call", [LOGIN, FLOWS, LOGS], ids=lambda call: call.name)
+def test_a_redirect_is_refused(call, status):
+    hand = Hand(answer(status, Location="http://elsewhere.invalid/"))
+    with pytest.raises(
+        RequestError, match=rf"{call.name}: .*answers {status} and points elsewhere.*set Host"
+    ) as caught:
+        hand.do(call)
+    assert caught.value.status == status
+    assert len(hand.sent) == 1
+
+
+PASSING = [
+    pytest.param(answer(429), id="429"),
+    pytest.param(answer(500, "Oops"), id="500"),
+    pytest.param(answer(502), id="502"),
+    pytest.param(answer(503), id="503"),
+    pytest.param(Fault("ConnectionError: reset"), id="fault"),
+    pytest.param(Fault("BrokenBodyError: the body isn't JSON (JSONDecodeError)"), id="not JSON"),
+]
+
+
+@pytest.mark.parametrize("outcome", PASSING)
+def test_what_may_pass_is_sent_again(outcome):
+    hand = Hand(outcome, outcome, answer(200, value="page"))
+    assert hand.do(LOGS) == "page"
+    assert len(hand.sent) == 3
+    assert 0.5 <= hand.pauses[0] <= 1.0 <= hand.pauses[1] <= 2.0
+
+
+@pytest.mark.parametrize("outcome", PASSING)
+@pytest.mark.parametrize("call", [LOGIN, FLOWS, LOGS], ids=lambda call: call.name)
+def test_what_does_not_pass_is_given_up(call, outcome):
+    hand = Hand(outcome, outcome, outcome)
+    with pytest.raises(
+        UnavailableError, match=rf"^{call.name}: no usable answer .* after 3 attempts in "
+    ) as caught:
+        hand.do(call)
+    said = outcome.reason if isinstance(outcome, Fault) else f"it answers {outcome.status}"
+    assert said in str(caught.value)
+    assert len(hand.sent) == 3
+
+
+def test_retries_stay_within_the_total_time():
+    hand = Hand(*[Fault("reset")] * 100, seconds_each=10.0)
+    with pytest.raises(UnavailableError, match="List logs"):
+        hand.do(LOGS, Retry(attempts=100, first_delay=1.0, max_delay=4.0, max_total=60.0))
+    assert len(hand.sent) < 7
+    assert hand.now <= 70.0
+
+
+def test_retry_after_in_seconds_is_honoured():
+    hand = Hand(answer(429, Retry_After="7"), answer(200, value="page"))
+    hand.do(LOGS)
+    assert hand.pauses == [7.0]
+
+
+def test_retry_after_as_a_date_is_honoured():
+    later = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=30), usegmt=True)
+    hand = Hand(answer(503, Retry_After=later), answer(200, value="page"))
+    hand.do(LOGS)
+    assert 20.0 < hand.pauses[0] <= 30.0
+
+
+@pytest.mark.parametrize(
+    "said", ["0", "soon", "-5", "1.5", "", "Thu, 01 Jan 1970 00:00:00 GMT", "\u0661\u0662x"]
+)
+def test_retry_after_that_asks_for_nothing(said):
+    hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
+    hand.do(LOGS)
+    assert 0.5 <= hand.pauses[0] <= 1.0
+
+
+def test_retry_after_beyond_the_bound_is_an_error_at_once():
+    hand = Hand(answer(429, Retry_After="3600"))
+    with pytest.raises(UnavailableError, match=r"after 1 attempt in .*429.* left alone for 3600 s") as caught:
+        hand.do(LOGS)
+    assert caught.value.retry_after == 3600.0
+    assert hand.pauses == []
+
+
+@given(st.text(max_size=40) | st.integers().map(str))
+def test_any_retry_after_leads_to_a_pause_or_an_error(said):
+    hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
+    try:
+        assert hand.do(LOGS) == "page"
+        assert 0.5 <= hand.pauses[0] <= 60.0
+    except UnavailableError as error:
+        assert error.retry_after > 50.0  # noqa: PT017 - either is right
+
+
+@given(st.integers(1, 40), st.none() | st.floats(0, 1000))
+def test_delays_double_up_to_their_bound(failures, retry_after):
+    delay = Retry(first_delay=0.5, max_delay=30.0).delay(failures, retry_after)
+    backoff = min(30.0, 0.5 * 2 ** (failures - 1))
+    assert max(backoff / 2, retry_after or 0.0) <= delay <= max(backoff, retry_after or 0.0)
+
+
+def test_a_script_gets_values_and_errors():
+    def script():
+        flows = yield FLOWS
+        try:
+            yield LOGS
+        except RequestError as error:
+            return flows, error.status
+
+    hand = Hand(answer(200, value=["flow"]), answer(400))
+    assert hand.drive(carry_out(script(), RETRY)) == (["flow"], 400)
+
+
+def test_an_error_that_a_script_lets_through_comes_out():
+    def script():
+        yield LOGS
+
+    with pytest.raises(RequestError, match="List logs"):
+        Hand(answer(400)).drive(carry_out(script(), RETRY))
+
+
+def access(**given):
+    return Access("https://integrator.invalid", **given)
+
+
+def with_password():
+    return TokenStore(access(username="u@example.com", password=PASSWORD))
+
+
+def test_a_token_is_kept_until_it_is_refused():
+    store, hand = with_password(), Hand(answer(200, value="new"), answer(200, value="newer"))
+    assert store.usable(None) is None
+    assert hand.drive(store.login(RETRY)) == "new"
+    assert store.usable(None) == "new"
+    assert store.usable("older") == "new"
+    assert store.usable("new") is None
+    hand.drive(store.login(RETRY))
+    assert store.usable("new") == "newer"
+
+
+def test_a_refused_login_is_remembered(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(protocol.time, "monotonic", lambda: now)
+    store = with_password()
+    with pytest.raises(AuthenticationError) as first:
+        Hand(answer(400, "not valid")).drive(store.login(RETRY))
+    now += REFUSAL_SECONDS - 1
+    for _ in range(3):
+        with pytest.raises(AuthenticationError) as again:
+            store.usable(None)
+        assert str(again.value) == str(first.value)
+    now += 2
+    assert store.usable(None) is None
+    Hand(answer(200, value="new")).drive(store.login(RETRY))
+    assert store.usable("old") == "new"
+    now += REFUSAL_SECONDS
+    assert store.usable("new") is None
+
+
+def test_a_login_that_found_nobody_is_not_remembered():
+    store = with_password()
+    with pytest.raises(UnavailableError):
+        Hand(*[answer(503)] * 3).drive(store.login(RETRY))
+    assert store.usable(None) is None
+
+
+def test_a_refused_renewal_leaves_no_token():
+    store = with_password()
+    Hand(answer(200, value="old")).drive(store.login(RETRY))
+    with pytest.raises(AuthenticationError):
+        Hand(answer(400)).drive(store.login(RETRY))
+    with pytest.raises(AuthenticationError):
+        store.usable("another")
+
+
+def test_a_given_token_is_never_renewed():
+    store = TokenStore(access(token=TOKEN, username="u", password=PASSWORD))
+    assert store.usable(None) == TOKEN
+    with pytest.raises(
+        AuthenticationError, match=r"refuses the connection's token .*Set a new token in Extra"
+    ):
+        store.usable(TOKEN)
+
+
+@pytest.mark.parametrize("given", [{}, {"username": "u"}, {"password": "p"}, {"token": ""}])
+def test_credentials_are_required(given):
+    with pytest.raises(
+        ConfigurationError, match=r"no credentials: set Login .* and Password, or token in Extra"
+    ):
+        access(**given)
+
+
+@pytest.mark.parametrize("token", ["se cret", "secret\n", "secr\x00et", "sécret", "secret\r\nX-Other: 1"])
+def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token):
+    with pytest.raises(ConfigurationError, match="set it to the token alone") as caught:
+        access(token=token)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("flow.example.com", "https://flow.example.com"),
+        (" flow.example.com:3000/ ", "https://flow.example.com:3000"),
+        ("http://127.0.0.1:8900", "http://127.0.0.1:8900"),
+        ("https://flow.example.com/base//", "https://flow.example.com/base"),
+        ("[::1]:8900", "https://[::1]:8900"),
+        (BASE_URLS["prod"], BASE_URLS["prod"]),
+        (BASE_URLS["dev"], BASE_URLS["dev"]),
+    ],
+)
+def test_a_host_as_people_write_it(host, url):
+    assert normalize_base_url(host) == url
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "", "/", "https://", "ftp://flow.example.com", "https://u:secret@flow.example.com", "u@flow.example.com",
+        "flow.example.com?a=secret", "flow.example.com?", "flow.example.com#secret", "flow.example.com:port",
+        "flow.example.com:99999", "flow.example.com:0", "flow .example.com", "https://[::1", "//flow.example.com",
+    ],
+)  # fmt: skip
+def test_a_host_that_cannot_be_used(host):
+    with pytest.raises(ConfigurationError, match=r"Host can't be used; set it to the base URL") as caught:
+        normalize_base_url(host)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_documented_hosts():
+    assert BASE_URLS == {
+        "prod": "https://flow.entegrator.akinon.net:3000",
+        "dev": "https://flow-dev.entegrator.akinon.net:3000",
+    }
+
+
+def test_access_makes_urls():
+    assert access(token=TOKEN).url("/logs") == "https://integrator.invalid/logs"
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        access(username="u@example.com", password=PASSWORD),
+        access(token=TOKEN),
+        LOGIN,
+        Send(LOGS, TOKEN),
+        Send(LOGIN, None),
+        NeedToken(TOKEN),
+        Answer(200, {}, value=TOKEN),
+        with_password(),
+        TokenStore(access(token=TOKEN)),
+    ],
+    ids=lambda thing: type(thing).__name__,
+)
+def test_no_secret_is_shown(thing):
+    for shown in (repr(thing), str(thing), f"{thing}"):
+        assert PASSWORD not in shown
+        assert TOKEN not in shown
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [answer(400, f"bad token {TOKEN}")],
+        [answer(401), answer(401, f"expired: {TOKEN}")],
+        [answer(503, TOKEN)] * 3,
+        [Fault(f"InvalidHeader: 'Bearer {TOKEN}'")] * 3,
+    ],
+    ids=["400", "401", "503", "fault"],
+)
+def test_a_token_that_the_server_repeats_is_not_shown(outcomes):
+    with pytest.raises((AuthenticationError, RequestError, UnavailableError)) as caught:
+        Hand(*outcomes, tokens=(TOKEN, TOKEN)).do(LOGS)
+    assert TOKEN not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+def test_a_password_that_the_server_repeats_is_not_shown():
+    with pytest.raises(AuthenticationError) as caught:
+        Hand(answer(400, f"u@example.com may not use {PASSWORD}")).do(LOGIN)
+    assert "u@example.com may not use ***" in str(caught.value)
+
+
+def test_the_clock_is_the_monotonic_one():
+    assert exchange.__defaults__ == (time.monotonic,)
