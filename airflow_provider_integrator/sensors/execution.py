@@ -311,6 +311,8 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             raise
         except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
             if self.soft_fail or self.never_fail:
+                # Airflow puts a skip of its own in this one's place, which doesn't tell the reason.
+                self.log.warning("%s", error)
                 raise AirflowSkipException(f"Skipping, as soft_fail or never_fail is set: {error}") from error
             raise
         except Exception as error:
