@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -37,8 +37,8 @@ def log_path(output_path: str, flow: str, execution_id: str, log_id: str) -> str
 
 
 def _segment(name: str) -> str:
-    # Ids come from a server: none may climb out of the folder.
-    return quote(name, safe="").replace("..", "%2E%2E")
+    # Ids come from a server: none may climb out of the folder, or merge with it.
+    return "%2E" if name == "." else quote(name, safe="").replace("..", "%2E%2E")
 
 
 def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStoragePath:
@@ -131,6 +131,7 @@ def _upload(local: str, target: ObjectStoragePath) -> None:
     try:
         store.put_file(local, part)
         store.mv(part, target.path)
-    finally:
-        if store.exists(part):
+    except BaseException:
+        with suppress(Exception):  # the failure to tell of is the first one
             store.rm_file(part)
+        raise

@@ -24,9 +24,11 @@ from airflow_provider_integrator.exceptions import (
     IntegratorError,
     LogArchiveError,
     LogTooLargeError,
+    RequestError,
     WaitTimeoutError,
 )
-from airflow_provider_integrator.hooks.integrator import DEFAULT_MAX_LOG_BYTES, IntegratorHook
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.hooks.scripts import DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE
 
 if TYPE_CHECKING:
@@ -218,10 +220,11 @@ class IntegratorLogOperator(BaseOperator):
         """Find out before the wait what would make the delivery after it impossible."""
         rendered("log_id", self.log_id)
         self._slug(target)
-        if rendered("output_path", self.output_path) is not None:
+        output_path = rendered("output_path", self.output_path)
+        if output_path is not None:
             from airflow_provider_integrator.hooks import storage
 
-            storage.check_writable(str(self.output_path))
+            storage.check_writable(output_path)
 
     def _look(self, target: AwaitedExecution, failed_polls: FailedPolls) -> Execution | None:
         if not self.wait:
@@ -254,7 +257,7 @@ class IntegratorLogOperator(BaseOperator):
             return self._deliver(target, execution).value
         try:
             delivered = self._deliver(target, execution, pick_errors=self.show_errors)
-        except LogArchiveError as error:
+        except (LogArchiveError, RequestError) as error:  # for good; what may pass is left to a retry
             raise AirflowFailException(
                 outcome.failure_message(execution, None, f"Its log was not delivered: {error}")
             ) from error
@@ -275,13 +278,16 @@ class IntegratorLogOperator(BaseOperator):
         ) as archive:
             value, where = self._store(archive, execution, log_id)
             errors = archive.pick_entries("errors", outcome.MAX_ERRORS) if pick_errors else None
-        self.log.info(where)
+        if where:
+            self.log.info(where)
         return _Delivered(value, errors, where)
 
-    def _store(self, archive: LogArchive, execution: Execution, log_id: str) -> tuple[Any, str]:
-        if self.output_path is None:
+    def _store(self, archive: LogArchive, execution: Execution, log_id: str) -> tuple[Any, str | None]:
+        output_path = rendered("output_path", self.output_path)
+        if output_path is None:
+            where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
             try:
-                return archive.load(self.max_xcom_bytes), "Its log is in XCom, key return_value."
+                return archive.load(self.max_xcom_bytes), where
             except LogTooLargeError as error:
                 raise LogTooLargeError(
                     f"{error} It can't go to XCom: set output_path, or raise max_xcom_bytes "
@@ -289,7 +295,7 @@ class IntegratorLogOperator(BaseOperator):
                 ) from error
         from airflow_provider_integrator.hooks import storage
 
-        path = storage.log_path(str(self.output_path), execution.flow_slug, execution.execution_id, log_id)
+        path = storage.log_path(output_path, execution.flow_slug, execution.execution_id, log_id)
         uri, written = storage.save(archive, path)
         value = {
             "uri": uri,
@@ -305,8 +311,8 @@ class IntegratorLogOperator(BaseOperator):
 
 @dataclass(frozen=True)
 class _Delivered:
-    """What a task returns, the first entries of the log's errors, and a sentence on where the log is."""
+    """What a task returns, the first entries of the log's errors, and a sentence on where the log is, if anywhere."""
 
     value: Any
     errors: list[Any] | None
-    where: str
+    where: str | None

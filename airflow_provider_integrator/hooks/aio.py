@@ -1,0 +1,133 @@
+"""The asynchronous half of the hook."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.api import calls, operations
+from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.hooks import scripts
+from airflow_provider_integrator.hooks.base import IntegratorBaseHook
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_integrator.api.archive import LogArchive, Written
+    from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+
+
+class AsyncIntegratorHook(IntegratorBaseHook):
+    """The methods whose names begin with ``a``; each does what the hook's method of the same name does."""
+
+    async def alog_in(self) -> None:
+        """Do what ``IntegratorHook.log_in`` does."""
+        await (await self.aget_conn()).log_in()
+
+    async def alist_projects(self, partner_id: str | None = None) -> list[Project]:
+        """Do what ``IntegratorHook.list_projects`` does."""
+        client, settings = await self._ready()
+        return await client.call(calls.list_projects(scripts.partner(settings, partner_id)))
+
+    async def alist_flows(self, *, project_id: str | None = None) -> list[Flow]:
+        """Do what ``IntegratorHook.list_flows`` does."""
+        client, settings = await self._ready()
+        return await client.call(calls.list_flows(settings.project(project_id)))
+
+    async def afind_flow(self, flow: str, *, project_id: str | None = None) -> Flow:
+        """Do what ``IntegratorHook.find_flow`` does."""
+        client, settings = await self._ready()
+        return await client.run(operations.find_flow(settings.project(project_id), flow))
+
+    async def afind_project_slug(
+        self, *, project_id: str | None = None, project_slug: str | None = None
+    ) -> str:
+        """Do what ``IntegratorHook.find_project_slug`` does."""
+        client, settings = await self._ready()
+        return await client.run(scripts.find_slug(settings, project_id, project_slug))
+
+    async def alist_logs(
+        self,
+        flow_id: str,
+        *,
+        project_id: str | None = None,
+        log_type: LogType = LogType.MAIN,
+        filename_uuid: str | None = None,
+        original_filename_uuid: str | None = None,
+        search: Mapping[str, str] | None = None,
+        limit: int = MAX_PAGE_SIZE,
+        page: int | None = None,
+    ) -> AsyncIterator[Execution | Step | Line]:
+        """Do what ``IntegratorHook.list_logs`` does."""
+        client, settings = await self._ready()
+        query = scripts.log_query(
+            settings,
+            flow_id,
+            project_id=project_id,
+            log_type=log_type,
+            filename_uuid=filename_uuid,
+            original_filename_uuid=original_filename_uuid,
+            search=search,
+            limit=limit,
+        )
+        if page is not None:
+            for fields in (await client.call(calls.list_logs(query, page))).logs:
+                yield operations.read_log(fields, log_type)
+            return
+        async for fields in client.logs(query):
+            yield operations.read_log(fields, log_type)
+
+    async def aget_execution(
+        self, flow_id: str, execution_id: str, *, project_id: str | None = None
+    ) -> Execution | None:
+        """Do what ``IntegratorHook.get_execution`` does."""
+        client, settings = await self._ready()
+        project = settings.project(project_id)
+        return await client.run(operations.get_execution(project, flow_id, execution_id))
+
+    async def aexecutions_since(
+        self, flow_id: str, moment: datetime, *, project_id: str | None = None
+    ) -> list[Execution]:
+        """Do what ``IntegratorHook.executions_since`` does."""
+        client, settings = await self._ready()
+        project = settings.project(project_id)
+        return (await client.run(operations.read_since(project, flow_id, moment))).executions
+
+    async def adownload_log(
+        self,
+        flow_id: str,
+        log_id: str,
+        *,
+        project_id: str | None = None,
+        project_slug: str | None = None,
+        max_log_bytes: int = scripts.DEFAULT_MAX_LOG_BYTES,
+    ) -> LogArchive:
+        """Do what ``IntegratorHook.download_log`` does. Reading the archive blocks: do that in a thread."""
+        client, settings = await self._ready()
+        return await client.run(
+            scripts.download(settings, flow_id, log_id, project_id, project_slug, max_log_bytes)
+        )
+
+    async def aload_log(
+        self, flow_id: str, log_id: str, *, max_bytes: int | None = None, **download: Any
+    ) -> Any:
+        """Do what ``IntegratorHook.load_log`` does."""
+        with await self.adownload_log(flow_id, log_id, **download) as archive:
+            return await asyncio.to_thread(archive.load, max_bytes)
+
+    async def asave_log(
+        self,
+        flow_id: str,
+        log_id: str,
+        path: str | os.PathLike[str] | ObjectStoragePath,
+        **download: Any,
+    ) -> tuple[str, Written]:
+        """Do what ``IntegratorHook.save_log`` does."""
+        from airflow_provider_integrator.hooks import storage
+
+        with await self.adownload_log(flow_id, log_id, **download) as archive:
+            return await asyncio.to_thread(storage.save, archive, path)

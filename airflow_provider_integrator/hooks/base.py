@@ -1,0 +1,132 @@
+"""What the hook's synchronous and asynchronous halves share: the connection, read, and the clients."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_integrator.hooks.connection import IntegratorConnection
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.client import Client
+    from airflow_provider_integrator.api.protocol import Retry
+
+HookT = TypeVar("HookT", bound="IntegratorBaseHook")
+
+
+class IntegratorBaseHook(BaseHook):
+    """Reads the Airflow connection, and makes each client once, when it is needed.
+
+    :param integrator_conn_id: The Airflow connection, of type ``integrator``.
+    :param retry: When a call that failed in passing is sent again.
+    """
+
+    conn_name_attr = "integrator_conn_id"
+    default_conn_name = "integrator_default"
+    conn_type = "integrator"
+    hook_name = "Akinon Integrator"
+
+    def __init__(
+        self, integrator_conn_id: str = default_conn_name, *, retry: Retry | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.integrator_conn_id = integrator_conn_id
+        self._retry = retry
+        self._settings: IntegratorConnection | None = None
+        self._client: Client | None = None
+        self._aclient: AsyncClient | None = None
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the form's standard fields, for Airflow below 3.2."""
+        from airflow_provider_integrator.hooks.form import field_behaviour
+
+        return field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the form's own fields, for Airflow below 3.2."""
+        from airflow_provider_integrator.hooks.form import widgets
+
+        return widgets()
+
+    def __enter__(self: HookT) -> HookT:
+        return self
+
+    async def __aenter__(self: HookT) -> HookT:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def close(self) -> None:
+        """Close the synchronous client's connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    async def aclose(self) -> None:
+        """Close the asynchronous client's connections."""
+        if self._aclient is not None:
+            await self._aclient.close()
+            self._aclient = None
+
+    @property
+    def settings(self) -> IntegratorConnection:
+        """What the Airflow connection says."""
+        if self._settings is None:
+            connection = self.get_connection(self.integrator_conn_id)
+            self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
+        return self._settings
+
+    async def asettings(self) -> IntegratorConnection:
+        """Read the Airflow connection without blocking the loop."""
+        from asgiref.sync import sync_to_async
+
+        # A look-up asks the supervisor, which must not be done on the triggerer's loop itself.
+        return await sync_to_async(lambda: self.settings)()
+
+    def get_conn(self) -> Client:
+        """Make the synchronous client, once."""
+        if self._client is None:
+            from airflow_provider_integrator.api.client import Client
+
+            self._client = Client(self.settings.access, self._retry, on_token=_mask_token)
+        return self._client
+
+    async def aget_conn(self) -> AsyncClient:
+        """Make the asynchronous client, once."""
+        if self._aclient is None:
+            from airflow_provider_integrator.api.aio import AsyncClient
+
+            settings = await self.asettings()
+            self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
+        return self._aclient
+
+    async def _ready(self) -> tuple[AsyncClient, IntegratorConnection]:
+        return await self.aget_conn(), await self.asettings()
+
+
+def _mask_token(token: str) -> None:
+    try:
+        from airflow.sdk.log import mask_secret
+    except ImportError:  # below Airflow 3.1
+        from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
+    mask_secret(token)
+
+
+async def _amask_token(token: str) -> None:
+    from asgiref.sync import sync_to_async
+
+    # Masking tells the supervisor, which must not be done on the triggerer's loop itself.
+    await sync_to_async(_mask_token)(token)
