@@ -1,0 +1,18 @@
+"""Two waits that outlive their triggerer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_integrator.operators.log import IntegratorLogOperator
+from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
+
+with DAG(dag_id="e2e_restart", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+    IntegratorExecutionSensor(
+        task_id="sensor", flow="restart_sensor", deferrable=True, poke_interval=1, timeout=1800
+    )
+    IntegratorLogOperator(
+        task_id="operator", flow="restart_operator", deferrable=True, poll_interval=1, timeout=1800
+    )

@@ -1,0 +1,80 @@
+"""The example DAGs do what they are said to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_provider_integrator.simulator.demo import DemoActivity
+from tests.e2e.stage import RUN_SECONDS, Run, Stage
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = ("integrator_wait_and_keep_log", "integrator_failed_execution", "integrator_many_flows")
+
+
+@pytest.fixture(scope="session")
+def examples(stage: Stage) -> dict[str, Run]:
+    api = stage.airflow.api
+    with DemoActivity(stage.demo):
+        runs = {dag_id: Run(dag_id, api.trigger(dag_id), {}) for dag_id in EXAMPLES}
+        for run in runs.values():
+            run.state = api.wait_for_run(run.dag_id, run.run_id, RUN_SECONDS)
+            run.tasks = {(task.task_id, task.map_index): task for task in api.tasks(run.dag_id, run.run_id)}
+    return runs
+
+
+def kept_log(stage: Stage, run: Run, task_id: str, flow: str) -> Path:
+    """Check what a task returned against the file that it kept."""
+    returned = stage.xcom(run, task_id)
+    path = Path(urlsplit(returned["uri"]).path)
+    execution = returned["execution"]
+    assert path.parts[-3:] == (flow, execution["execution_id"], f"{execution['log_id']}.json")
+    assert path.stat().st_size == returned["bytes"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == returned["sha256"]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert stage.xcom(run, task_id, "execution") == execution
+    return path
+
+
+def test_wait_and_keep_log(stage: Stage, examples: dict[str, Run]):
+    run = examples["integrator_wait_and_keep_log"]
+    assert run.states == {"wait_for_product": "success", "keep_product_log": "success"}
+    assert run.state == "success"
+    log = json.loads(kept_log(stage, run, "keep_product_log", "product").read_bytes())
+    assert log["errors"] == []
+    assert len(log["request"]["body"]) == 40
+
+
+def test_failed_execution(stage: Stage, examples: dict[str, Run]):
+    run = examples["integrator_failed_execution"]
+    assert run.states == {"wait_for_price": "success", "judge_price": "failed"}
+    assert run.state == "failed"
+    assert run.tasks["judge_price", -1].tries == 1  # of 4 that it may have
+    path = kept_log(stage, run, "judge_price", "price")
+    message = stage.log(run, "judge_price").partition("AirflowFailException: ")[2]
+    assert "12 rows processed, 9 ok, 3 failed" in message
+    assert str(path) in message
+    errors = json.loads(path.read_bytes())["errors"]
+    assert len(errors) == 3
+    for error in errors:
+        assert error["message"] in message
+
+
+def test_many_flows(stage: Stage, examples: dict[str, Run]):
+    run = examples["integrator_many_flows"]
+    assert run.state == "success"
+    assert [run.tasks["wait_and_fetch", index].state for index in range(3)] == [
+        "success",
+        "success",
+        "skipped",
+    ]
+    for index, (flow, rows) in enumerate([("product", 40), ("stock", 120)]):
+        log = stage.xcom(run, "wait_and_fetch", map_index=index)
+        assert (log["request"]["flow"], len(log["request"]["body"])) == (flow, rows)
+    assert stage.xcom(run, "wait_and_fetch", map_index=2) is None
+    assert stage.xcom(run, "wait_and_fetch", "execution", 2)["status"] == "empty"

@@ -1,0 +1,54 @@
+"""Password and tokens stand nowhere. This runs after all other end-to-end tests: see conftest.py."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import PASSWORD, Run, Stage
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def secrets(stage: Stage, runs: dict[str, Run]) -> list[bytes]:
+    """List what must not be found; the runs are asked for since there'd be nothing to find without any."""
+    tokens = stage.integrator.tokens
+    assert tokens
+    return [secret.encode() for secret in (PASSWORD, *tokens)]
+
+
+def holders(files: list[Path], secrets: list[bytes]) -> list[Path]:
+    return [file for file in files if any(secret in file.read_bytes() for secret in secrets)]
+
+
+def test_no_log_file_holds_any(stage: Stage, secrets: list[bytes]):
+    files = [file for file in (stage.airflow.home / "logs").rglob("*") if file.is_file()]
+    assert any(b"status Failed" in file.read_bytes() for file in files)
+    assert holders(files, secrets) == []
+
+
+def test_the_processes_print_none(stage: Stage, secrets: list[bytes]):
+    assert stage.airflow.output.stat().st_size
+    assert holders([stage.airflow.output], secrets) == []
+
+
+def test_the_database_holds_none_in_the_clear(stage: Stage, secrets: list[bytes]):
+    # deleted rows included, such as those of triggers that have fired
+    files = list(stage.airflow.home.glob("airflow.db*"))
+    assert files
+    assert holders(files, secrets) == []
+    with closing(stage.database()) as database:
+        dump = "\n".join(database.iterdump()).encode()
+    assert b"e2e_wait_poke" in dump
+    assert [secret for secret in secrets if secret in dump] == []
+
+
+def test_the_database_holds_the_password_encrypted(stage: Stage):
+    with closing(stage.database()) as database:
+        query = "SELECT is_encrypted, password FROM connection WHERE conn_id = 'integrator_default'"
+        ((is_encrypted, password),) = database.execute(query)
+    assert is_encrypted
+    assert password
