@@ -1,0 +1,167 @@
+"""Logs in object storage, through file systems attached as Airflow attaches them."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_provider_integrator.hooks import storage
+from airflow_provider_integrator.simulator import Fault
+from tests.tasks import run_operator
+
+try:
+    from airflow.sdk.io import attach
+except ImportError:
+    from airflow.io.store import attach
+
+RAW = b'{"rows": [1, 2, 3]}\n'
+
+
+class Store(MemoryFileSystem):
+    """A memory file system of its own, that notes what is done and can fail."""
+
+    cachable = False
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.store, self.pseudo_dirs = {}, [""]
+        self.uploads, self.seen = [], []
+        self.fails = False
+
+    def put_file(self, lpath, rpath, **options):
+        self.uploads.append(rpath)
+        super().put_file(lpath, rpath, **options)
+        self.seen.append(set(self.store))
+        if self.fails:
+            raise ConnectionError("the store hung up")
+
+    @property
+    def objects(self):
+        return {path: bytes(file.getbuffer()) for path, file in self.store.items()}
+
+
+@pytest.fixture
+def store():
+    """A store behind ``memory://<connection>@…``; stores are cached by connection, hence a new one each time."""
+    made = Store()
+    made.conn_id = f"conn{uuid.uuid4().hex}"
+    attach("memory", made.conn_id, fs=made)
+    return made
+
+
+@pytest.fixture
+def execution(simulator, flow):
+    return simulator.add_execution(flow, lasts=0, log=RAW)
+
+
+def uri(store, path):
+    return f"memory://{store.conn_id}@/{path}"
+
+
+def test_byte_for_byte(store, simulator, execution):
+    outcome = run_operator(output_path=uri(store, "logs/x.json"))
+    assert outcome.state == "success", repr(outcome.error)
+    assert store.objects == {"/logs/x.json": RAW}
+    assert outcome.value["bytes"] == len(RAW)
+    assert outcome.value["sha256"] == hashlib.sha256(RAW).hexdigest()
+    assert ObjectStoragePath(outcome.value["uri"]).read_bytes() == RAW
+
+
+def test_folder(store, simulator, execution):
+    run_operator(output_path=uri(store, "logs/"))
+    assert list(store.objects) == [f"/logs/price/{execution.id}/{execution.log_id}.json"]
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_path_object(by_name, store, simulator, execution):
+    path = ObjectStoragePath(uri(store, "logs/x.json"))
+    if by_name:
+        path = ObjectStoragePath("memory:///logs/x.json", conn_id=store.conn_id)
+    outcome = run_operator(output_path=path)
+    assert outcome.state == "success", repr(outcome.error)
+    assert store.objects == {"/logs/x.json": RAW}
+
+
+def test_overwrites(store, simulator, execution):
+    store.pipe_file("/x.json", b"older and longer" * 10)
+    run_operator(output_path=uri(store, "x.json"))
+    assert store.objects == {"/x.json": RAW}
+
+
+def test_never_there_in_part(store, simulator, execution):
+    run_operator(output_path=uri(store, "x.json"))
+    # This store shows an object while it is written, so that the log comes under another name first.
+    assert all("/x.json" not in seen for seen in store.seen)
+    assert len(store.uploads) == 1
+
+
+def test_failing_upload_leaves_nothing(store, simulator, execution):
+    store.fails = True
+    outcome = run_operator(output_path=uri(store, "x.json"))
+    assert outcome.state == "failed"
+    assert "hung up" in outcome.message
+    assert store.objects == {}
+
+
+def test_failing_upload_leaves_what_was_there(store, simulator, execution):
+    store.pipe_file("/x.json", b"before")
+    store.fails = True
+    run_operator(output_path=uri(store, "x.json"))
+    assert store.objects == {"/x.json": b"before"}
+
+
+def test_failure_to_tidy_up_does_not_hide_the_first_one(store, simulator, execution, monkeypatch):
+    store.fails = True
+
+    def gone(*_):
+        raise ValueError("gone")
+
+    monkeypatch.setattr(store, "exists", gone)
+    monkeypatch.setattr(store, "rm_file", gone)
+    outcome = run_operator(output_path=uri(store, "x.json"))
+    assert "hung up" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lambda: Fault.archive("wrong crc"), lambda: Fault.contents("not json"), lambda: Fault.base64("junk")],
+    ids=["wrong crc", "not json", "junk"],
+)
+def test_nothing_is_uploaded_of_a_faulty_log(fault, store, simulator, execution):
+    simulator.inject(fault())
+    assert run_operator(output_path=uri(store, "x.json")).state == "failed"
+    assert store.uploads == []
+    assert store.objects == {}
+
+
+@pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])
+def test_stores_that_are_atomic_get_it_under_its_own_name(protocol, simulator, execution):
+    store, conn_id = Store(), f"conn{uuid.uuid4().hex}"
+    attach(protocol, conn_id, fs=store)
+    outcome = run_operator(output_path=f"{protocol}://{conn_id}@bucket/logs/x.json")
+    if "nstall" in outcome.message and outcome.state == "failed":
+        pytest.skip(f"no {protocol} support is installed: {outcome.message}")
+    assert [path.lstrip("/") for path in store.uploads] == ["bucket/logs/x.json"]
+    assert list(store.objects.values()) == [RAW]
+
+
+def test_store_that_can_not_be_used_is_said_before_the_wait(simulator, flow):
+    outcome = run_operator(output_path="nothing-of-the-kind://bucket/x.json")
+    assert "Install the provider of its scheme" in outcome.message
+    assert simulator.count("logs") == 0
+
+
+class TestLogPath:
+    def test_names_are_quoted(self):
+        path = storage.log_path("s3://bucket/logs/", "../a", "..", "b/c")
+        assert path == "s3://bucket/logs/%2E%2E%2Fa/%2E%2E/b%2Fc.json"
+
+    def test_a_dot_is_no_folder(self):
+        assert "/./" not in storage.log_path("/logs/", ".", ".", ".")
+
+    def test_whole_path_is_kept(self):
+        assert storage.log_path("s3://bucket/x.json", "flow", "execution", "log") == "s3://bucket/x.json"
