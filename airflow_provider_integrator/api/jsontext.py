@@ -134,5 +134,7 @@ def _fault(what: str) -> LogArchiveError:
 
 
 def _first_line(error: ijson.JSONError) -> str:
-    # The parser's further lines show the text itself, which may be a customer's.
-    return str(error).partition("\n")[0]
+    # The parser's further lines show the text itself, which may be a customer's. Bytes, where it isn't UTF-8.
+    said = error.args[0] if error.args else ""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.partition("\n")[0].strip()
