@@ -19,8 +19,6 @@ FAST = Retry(attempts=3, first_delay=0.001, max_delay=0.01, max_total=60.0)
 class Sync:
     """The synchronous client."""
 
-    concurrent = 20
-
     def __init__(self, access, retry=FAST, on_token=None):
         self.client = Client(access, retry, on_token)
 
