@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,12 +100,21 @@ def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
     host = (connection.host or "").strip()
     if not host:
         return BASE_URLS[environment]
+    if _is_ipv6(host):  # what Airflow makes of the brackets of a URI
+        host = f"[{host}]"
     if connection.schema in ("http", "https") and "://" not in host:
         host = f"{connection.schema}://{host}"
     url = normalize_base_url(host)
     if connection.port:
         return _with_port(url, connection.port)
     return url
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _with_port(url: str, port: int) -> str:

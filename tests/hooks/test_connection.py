@@ -1,0 +1,211 @@
+"""What an Airflow connection of type integrator may say, in each way that Airflow takes one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_integrator import get_provider_info
+from airflow_provider_integrator.api.protocol import BASE_URLS
+from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.hooks.connection import IntegratorConnection
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+
+LOGIN = {"conn_type": "integrator", "login": "me@example.com", "password": "very-secret"}
+
+
+def read(monkeypatch, value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", text)
+    connection = BaseHook.get_connection("integrator_default")
+    return IntegratorConnection.read(connection, connection.extra_dejson)
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({}, BASE_URLS["prod"]),
+        ({"extra": {"environment": "prod"}}, BASE_URLS["prod"]),
+        ({"extra": {"environment": "dev"}}, BASE_URLS["dev"]),
+        ({"extra": {"environment": ""}}, BASE_URLS["prod"]),
+        ({"host": "host.example"}, "https://host.example"),
+        ({"host": " host.example "}, "https://host.example"),
+        ({"host": "host.example:3000"}, "https://host.example:3000"),
+        ({"host": "host.example", "port": 3000}, "https://host.example:3000"),
+        ({"host": "http://host.example"}, "http://host.example"),
+        ({"host": "http://host.example:8900/"}, "http://host.example:8900"),
+        ({"host": "http://host.example", "port": 8900}, "http://host.example:8900"),
+        ({"host": "https://host.example/below/it"}, "https://host.example/below/it"),
+        ({"host": "https://host.example/below", "port": 1}, "https://host.example:1/below"),
+        ({"host": "https://host.example:2", "port": 1}, "https://host.example:2"),
+        ({"host": "host.example", "schema": "http", "port": 80}, "http://host.example:80"),
+        ({"host": "127.0.0.1:8900"}, "https://127.0.0.1:8900"),
+        ({"host": "[::1]"}, "https://[::1]"),
+        ({"host": "[::1]", "port": 3000}, "https://[::1]:3000"),
+        ({"host": "http://[::1]:3000"}, "http://[::1]:3000"),
+        ({"host": "::1"}, "https://[::1]"),
+        ({"host": "fe80::1", "port": 3000}, "https://[fe80::1]:3000"),
+        ({"host": "host.example", "extra": {"environment": "dev"}}, "https://host.example"),
+    ],
+)
+def test_base_url(fields, url, monkeypatch):
+    assert read(monkeypatch, {**LOGIN, **fields}).access.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("uri", "url"),
+    [
+        ("integrator://me%40example.com:very-secret@/", BASE_URLS["prod"]),
+        ("integrator://me%40example.com:very-secret@/?environment=dev", BASE_URLS["dev"]),
+        ("integrator://me%40example.com:very-secret@host.example", "https://host.example"),
+        ("integrator://me%40example.com:very-secret@host.example:3000", "https://host.example:3000"),
+        ("integrator://me%40example.com:very-secret@host.example:8900/http", "http://host.example:8900"),
+        (
+            f"integrator://me%40example.com:very-secret@{quote('http://host.example:8900', safe='')}",
+            "http://host.example:8900",
+        ),
+        (
+            f"integrator://me%40example.com:very-secret@{quote('http://host.example', safe='')}:8900",
+            "http://host.example:8900",
+        ),
+        ("integrator://me%40example.com:very-secret@[::1]:3000", "https://[::1]:3000"),
+    ],
+)
+def test_uri(uri, url, monkeypatch):
+    access = read(monkeypatch, uri).access
+    assert (access.base_url, access.username, access.password) == (url, "me@example.com", "very-secret")
+
+
+def test_uri_with_extra(monkeypatch):
+    said = read(
+        monkeypatch,
+        "integrator://me%40example.com:very-secret@/?project_id=p&project_slug=s&partner_id=7&verify=false&timeout=5",
+    )
+    assert (said.project_id, said.project_slug, said.partner_id) == ("p", "s", "7")
+    assert (said.access.verify, said.access.timeout) == (False, 5.0)
+
+
+def test_uri_with_a_token(monkeypatch):
+    said = read(monkeypatch, "integrator://@host.example?token=a%2Fb%3D")
+    assert said.access.token == "a/b="
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://",
+        "ftp://host.example",
+        "https://me:pw@host.example",
+        "host.example?x=1",
+        "host:port",
+        "host:0",
+        "https://host#x",
+        "a b:c:d",
+    ],
+)
+def test_host_that_can_not_be_used(host, monkeypatch):
+    with pytest.raises(ConfigurationError, match="Host can't be used; set it to the base URL") as caught:
+        read(monkeypatch, {**LOGIN, "host": host})
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ({"environment": "test"}, "environment in the connection's Extra is 'test'; set it to prod or dev"),
+        ({"environment": 5}, "'5'"),
+        ({"project_id": ["p"]}, "project_id in the connection's Extra should be a text"),
+        ({"token": {"a": 1}}, "token in the connection's Extra should be a text"),
+        ({"token": True}, "token"),
+        (
+            {"timeout": "soon"},
+            "timeout in the connection's Extra is 'soon'; set it to a number of seconds above 0",
+        ),
+        ({"timeout": 0}, "above 0"),
+        ({"timeout": -1}, "above 0"),
+        ({"timeout": True}, "above 0"),
+        ({"timeout": "nan"}, "above 0"),
+        ({"timeout": "inf"}, "above 0"),
+        ({"verify": "/no/such/bundle.pem"}, "set it to true, false or the path of a CA bundle"),
+    ],
+)
+def test_faulty_extra(extra, says, monkeypatch):
+    with pytest.raises(ConfigurationError) as caught:
+        read(monkeypatch, {**LOGIN, "extra": extra})
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"login": "me@example.com"},
+        {"password": "very-secret"},
+        {"extra": {"token": " "}},
+        {"login": "", "password": ""},
+    ],
+)
+def test_no_credentials(fields, monkeypatch):
+    with pytest.raises(
+        ConfigurationError, match="set Login \\(e-mail\\) and Password, or token in Extra"
+    ) as caught:
+        read(monkeypatch, {"conn_type": "integrator", **fields})
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "verify"),
+    [
+        (True, True),
+        (False, False),
+        ("true", True),
+        ("False", False),
+        (" TRUE ", True),
+        ("", True),
+        (None, True),
+        (__file__, __file__),
+    ],
+)
+def test_verify(value, verify, monkeypatch):
+    assert read(monkeypatch, {**LOGIN, "extra": {"verify": value}}).access.verify == verify
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(5, 5.0), ("5", 5.0), (0.5, 0.5), ("", 60.0), (None, 60.0)])
+def test_timeout(value, seconds, monkeypatch):
+    assert read(monkeypatch, {**LOGIN, "extra": {"timeout": value}}).access.timeout == seconds
+
+
+def test_numbers_are_texts_too(monkeypatch):
+    assert read(monkeypatch, {**LOGIN, "extra": {"project_id": 5, "partner_id": 0}}).project_id == "5"
+
+
+def test_repr_holds_no_secret(monkeypatch):
+    said = read(monkeypatch, {**LOGIN, "extra": {"token": "given-token"}})
+    assert "very-secret" not in repr(said)
+    assert "given-token" not in repr(said)
+
+
+def test_form_names_what_is_read():
+    (described,) = get_provider_info()["connection-types"]
+    source = (Path(__file__).parents[2] / "airflow_provider_integrator/hooks/connection.py").read_text()
+    names = set(described["conn-fields"])
+    assert names == {"token", "environment", "project_id", "project_slug", "partner_id", "verify", "timeout"}
+    for name in names:
+        assert f'"{name}"' in source
+
+
+def test_form_of_old_airflow():
+    behaviour = IntegratorHook.get_ui_field_behaviour()
+    assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
+    assert behaviour["relabeling"] == {"login": "Login (e-mail)"}
+
+
+def test_widgets_of_old_airflow():
+    pytest.importorskip("flask_appbuilder")
+    pytest.importorskip("wtforms")
+    (described,) = get_provider_info()["connection-types"]
+    assert list(IntegratorHook.get_connection_form_widgets()) == list(described["conn-fields"])
