@@ -1,0 +1,80 @@
+"""What is read off a process: its CPU time, its memory, how late its event loop is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+_STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
+_BEAT = 0.01
+_BEATS_PER_LOOK_AT_MEMORY = 25
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process so far, of all its threads, user and system."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now."""
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    import psutil  # not on Linux
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident_bytes() -> int:
+    """The most memory that this process has held."""
+    if _STATUS.exists():
+        # ru_maxrss would begin with what the parent held when it started this process.
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Find the value that a share of the values doesn't pass.
+
+    :param values: At least one value.
+    :param share: 0.5 for the median, 0.99 for the 99th percentile.
+    :return: One of the values.
+    """
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Heartbeat:
+    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager."""
+
+    def __init__(self) -> None:
+        self.lags: list[float] = []
+        self.peak_bytes = 0
+
+    async def __aenter__(self) -> Heartbeat:
+        self._task = asyncio.create_task(self._beat())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self.peak_bytes = max(self.peak_bytes, resident_bytes())
+
+    async def _beat(self) -> None:
+        while True:
+            if len(self.lags) % _BEATS_PER_LOOK_AT_MEMORY == 0:
+                self.peak_bytes = max(self.peak_bytes, resident_bytes())
+            due = time.perf_counter() + _BEAT
+            await asyncio.sleep(_BEAT)
+            self.lags.append(time.perf_counter() - due)

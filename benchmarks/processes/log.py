@@ -1,0 +1,114 @@
+"""A process that saves one log to a file, by this provider or by the documented recipe."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from benchmarks.measuring import Heartbeat, peak_resident_bytes
+from benchmarks.processes.talking import answer_requests
+
+#: A way's figures, once it has saved the log.
+Measured = dict[str, Any]
+
+
+def save_log(
+    way: str, connection: dict[str, Any], flow: str, log: str, path: str, idle: bool
+) -> dict[str, Any]:
+    """Save a log.
+
+    :param way: ``hook``, ``async hook`` or ``recipe``.
+    :param connection: The Airflow connection.
+    :param flow: The flow's id.
+    :param log: The log's id.
+    :param path: Where to put it.
+    :param idle: Whether only to get ready, for the memory that this takes.
+    :return: Seconds, the peak of memory in bytes, and what else the way measures.
+    """
+    prepare = {"hook": _hook, "async hook": _async_hook, "recipe": _recipe}[way]
+    save = prepare(connection, flow, log, path)
+    if idle:
+        return {"peak": peak_resident_bytes()}
+    began = time.perf_counter()
+    measured = save()
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "peak": peak_resident_bytes(), **measured}
+
+
+def _prepared_hook(connection: dict[str, Any], path: str) -> Any:
+    os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"] = json.dumps(connection)
+    from airflow_provider_integrator.api import aio, archive, client
+    from airflow_provider_integrator.hooks import storage
+    from airflow_provider_integrator.hooks.integrator import IntegratorHook
+
+    # Imported and made before the clock starts.
+    assert all((aio, archive, client, storage.open_store(path)))  # noqa: S101
+    return IntegratorHook()
+
+
+def _hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    hook = _prepared_hook(connection, path)
+    hook.log_in()
+
+    def save() -> Measured:
+        hook.save_log(flow, log, path)
+        return {}
+
+    return save
+
+
+def _async_hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    hook = _prepared_hook(connection, path)
+
+    async def save() -> Measured:
+        async with hook:
+            await hook.alog_in()
+            async with Heartbeat() as heartbeat:
+                began = time.perf_counter()
+                await hook.asave_log(flow, log, path)
+                seconds = time.perf_counter() - began
+            return {"seconds": seconds, "lag_max": max(heartbeat.lags, default=0.0)}
+
+    return lambda: asyncio.run(save())
+
+
+def _recipe(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    host, project = connection["host"], connection["extra"]
+    form = {"username": connection["login"], "password": connection["password"]}
+    login = requests.post(f"{host}/api/nifi/login", data=form, timeout=60)
+    login.raise_for_status()
+    query = {
+        "id": log,
+        "projectId": project["project_id"],
+        "flowId": flow,
+        "projectslug": project["project_slug"],
+    }
+
+    def save() -> Measured:
+        headers = {"Authorization": f"Bearer {login.text}"}
+        response = requests.get(f"{host}/logs/download", query, headers=headers, timeout=600)
+        response.raise_for_status()
+        packed = base64.b64decode(response.text)
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            contents = archive.read(archive.namelist()[0])
+        peak, began = peak_resident_bytes(), time.perf_counter()
+        json.loads(contents)
+        json_seconds = time.perf_counter() - began
+        Path(path).write_bytes(contents)
+        return {"json_seconds": json_seconds, "peak_without_json": peak}
+
+    return save
+
+
+if __name__ == "__main__":
+    answer_requests(lambda request: save_log(**request))

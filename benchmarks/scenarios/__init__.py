@@ -1,0 +1,1 @@
+"""The benchmarks. Each module has ``measure(size, say)``, whose results JSON can hold, and ``show(results)``."""

@@ -1,0 +1,150 @@
+"""Saving a log: time and peak memory against its size, beside the documented recipe."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.children import Child, ask_once
+from benchmarks.measuring import MEBIBYTE
+from benchmarks.results import Figure, Plot, Section, Size, Table, mebibytes, milliseconds, number
+
+WAYS = ("hook", "async hook", "recipe")
+LABELS = {"hook": "save_log", "async hook": "asave_log", "recipe": "recipe"}
+_MOST_MEMORY = 64 * MEBIBYTE
+_LONG = 500_000_000
+
+
+def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure.
+
+    :param size: How much.
+    :param say: Is told what goes on.
+    :return: The results.
+    """
+    sizes = size.pick((1, 10, 100), (1, 10, 100, 1000), (1,))
+    runs = []
+    with Child("integrator") as server, tempfile.TemporaryDirectory() as folder:
+        for megabytes in sizes:
+            count = megabytes * 1_000_000
+            log = server.ask(do="log", size=count)
+            connection = server.ask(do="connection")["connection"]
+            encoded = log.pop("encoded")
+            path = Path(folder, "log.json")
+            request = {"connection": connection, **log, "path": str(path)}
+            idle = {way: ask_once("log", way=way, **request, idle=True)["peak"] for way in WAYS}
+            for turn in range(1 if count > _LONG or size.tiny else 3):
+                for way in WAYS:
+                    say(f"{megabytes:,} MB, turn {turn + 1}: {LABELS[way]}")
+                    measured = ask_once("log", way=way, **request, idle=False)
+                    if path.stat().st_size != count:
+                        raise RuntimeError(f"{LABELS[way]} wrote {path.stat().st_size} bytes of {count}")
+                    path.unlink()
+                    runs.append(
+                        {"way": way, "size": count, "encoded": encoded, "idle": idle[way], **measured}
+                    )
+    return {"runs": runs}
+
+
+def show(results: dict[str, Any]) -> Section:
+    """Say what was measured.
+
+    :param results: What :func:`measure` returned.
+    """
+    runs = results["runs"]
+    sizes = sorted({run["size"] for run in runs})
+    rows = []
+    for size in sizes:
+        encoded = next(run["encoded"] for run in runs if run["size"] == size)
+        for way in WAYS:
+            rows.append(
+                [
+                    f"{size // 1_000_000:,} MB, {LABELS[way]}",
+                    mebibytes(encoded),
+                    number(_seconds(runs, way, size)),
+                    number(_median(runs, way, size, "json_seconds")) if way == "recipe" else "",
+                    mebibytes(_peak(runs, way, size)),
+                    mebibytes(_median(runs, way, size, "peak") - _median(runs, way, size, "idle")),
+                    milliseconds(_median(runs, way, size, "lag_max")) if way == "async hook" else "",
+                ]
+            )
+    return Section(
+        "Logs of any size",
+        "A log of JSON rows, saved to a local file by a fresh process: by the hook's save_log, by asave_log, and by "
+        "the documented recipe (requests.get, .text, base64.b64decode, zipfile, json.loads, write). Importing and "
+        "logging in are not counted. Memory is the process's peak above that of one which got ready the same way and "
+        "did no more; the recipe's json step is timed and weighed apart. Medians where there is more than one turn.",
+        [
+            Table(
+                "Saving a log",
+                ["", "body MiB", "s", "json step s", "peak MiB", "with json MiB", "loop lag max ms"],
+                rows,
+            )
+        ],
+        _figures(runs, sizes),
+        [
+            Plot(
+                "logs.png",
+                "Time and peak memory against the log's size",
+                lambda path: _draw(path, runs, sizes),
+            )
+        ]
+        if len(sizes) > 1
+        else [],
+    )
+
+
+def _median(runs: list[dict[str, Any]], way: str, size: int, key: str) -> float:
+    return statistics.median(run[key] for run in runs if run["way"] == way and run["size"] == size)
+
+
+def _seconds(runs: list[dict[str, Any]], way: str, size: int) -> float:
+    return statistics.median(
+        run["seconds"] - run.get("json_seconds", 0.0)
+        for run in runs
+        if run["way"] == way and run["size"] == size
+    )
+
+
+def _peak(runs: list[dict[str, Any]], way: str, size: int) -> float:
+    return statistics.median(
+        run.get("peak_without_json", run["peak"]) - run["idle"]
+        for run in runs
+        if run["way"] == way and run["size"] == size
+    )
+
+
+def _figures(runs: list[dict[str, Any]], sizes: list[int]) -> list[Figure]:
+    figures = []
+    for size in sizes:
+        for way in ("hook", "async hook"):
+            peak, what = _peak(runs, way, size), f"{size // 1_000_000:,} MB by {LABELS[way]}"
+            figures.append(
+                Figure(f"{what}: peak memory", "≤ 64 MiB", f"{mebibytes(peak)} MiB", peak <= _MOST_MEMORY)
+            )
+        ratio = _seconds(runs, "hook", size) / _seconds(runs, "recipe", size)
+        figures.append(
+            Figure(
+                f"{size // 1_000_000:,} MB by save_log: time against the recipe's without json",
+                "≤ x 1",
+                f"x {ratio:.2f}",
+                ratio <= 1,
+            )
+        )
+    lag = max(run["lag_max"] for run in runs if run["way"] == "async hook")
+    figures.append(Figure("asave_log: loop lag", "≤ 50 ms", f"{milliseconds(lag)} ms", lag <= 0.05))
+    return figures
+
+
+def _draw(path: Path, runs: list[dict[str, Any]], sizes: list[int]) -> None:
+    from benchmarks import plots
+
+    plots.against_size(
+        path,
+        sizes,
+        {LABELS[way]: [_seconds(runs, way, size) for size in sizes] for way in WAYS},
+        {LABELS[way]: [_peak(runs, way, size) / MEBIBYTE for size in sizes] for way in WAYS},
+    )

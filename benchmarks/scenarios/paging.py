@@ -1,0 +1,70 @@
+"""Reading a long history: with one page of look-ahead, and page by page."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.children import Child, ask_once
+from benchmarks.results import Section, Size, Table, mebibytes, number
+
+_WAYS = ("ahead", "page by page")
+_LABELS = {"ahead": "list_logs", "page by page": "page by page"}
+
+
+def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure.
+
+    :param size: How much.
+    :param say: Is told what goes on.
+    :return: The results.
+    """
+    count = size.pick(10_000, 100_000, 200)
+    runs = []
+    with Child("integrator") as server, tempfile.TemporaryDirectory() as folder:
+        flow = server.ask(do="flows", count=1, history=count, order="newest")["flows"][0]
+        connection = server.ask(do="connection")["connection"]
+        request = {"connection": connection, "flow": flow, "path": str(Path(folder, "history.jsonl"))}
+        idle = ask_once("paging", way="ahead", **request, idle=True)["peak"]
+        for delay in (0.0, 0.02):
+            server.ask(do="delay", seconds=delay)
+            for turn in range(size.pick(3, 1, 1)):
+                for way in _WAYS:
+                    say(f"{count:,} logs, {delay * 1000:g} ms later, turn {turn + 1}: {_LABELS[way]}")
+                    measured = ask_once("paging", way=way, **request, idle=False)
+                    if measured["logs"] != count:
+                        raise RuntimeError(f"{measured['logs']} logs of {count} were read")
+                    runs.append({"way": way, "delay": delay, "idle": idle, **measured})
+    return {"runs": runs, "logs": count}
+
+
+def show(results: dict[str, Any]) -> Section:
+    """Say what was measured.
+
+    :param results: What :func:`measure` returned.
+    """
+    rows = []
+    for delay in sorted({run["delay"] for run in results["runs"]}):
+        medians = {}
+        for way in _WAYS:
+            runs = [run for run in results["runs"] if (run["way"], run["delay"]) == (way, delay)]
+            medians[way] = statistics.median(run["seconds"] for run in runs)
+            rows.append(
+                [
+                    f"{_LABELS[way]}, server {delay * 1000:g} ms slower",
+                    number(medians[way]),
+                    f"x {number(medians[way] / medians['ahead'])}",
+                    mebibytes(statistics.median(run["peak"] - run["idle"] for run in runs)),
+                ]
+            )
+    return Section(
+        "A long history",
+        f"A flow's {results['logs']:,} executions, read with the hook's list_logs and written to a file line by line: "
+        "as it is, with the next page fetched while the last is worked on, and page by page. On this machine the "
+        "server answers at once, so it is also made to answer later. Memory is the process's peak above one that "
+        "got ready and did no more. Medians where there is more than one turn.",
+        [Table(f"Reading {results['logs']:,} logs", ["", "s", "against list_logs", "peak MiB"], rows)],
+    )

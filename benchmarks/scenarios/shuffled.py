@@ -1,0 +1,78 @@
+"""Many waits on one flow with a long history, whose executions List logs shows in no order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.measuring import quantile
+from benchmarks.results import Figure, Section, Size, Table, milliseconds, number
+from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.subjects import OURS
+
+_INTERVAL = 5
+
+
+def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure.
+
+    :param size: How much.
+    :param say: Is told what goes on.
+    :return: The results.
+    """
+    waits, executions = size.pick((1000, 20_000), (1000, 20_000), (20, 300))
+    interval = size.pick(_INTERVAL, _INTERVAL, 1)
+    ends = size.pick((0, 20), (0, 45), (0, 1))
+    say(f"{waits:,} waits on one flow of {executions:,} executions")
+    load = Load(waits, 1, interval, ends[1] + 4 * interval + 5, ends, executions - waits, "shuffled")
+    return {"interval": interval, "executions": executions, **wait(OURS, load)}
+
+
+def show(results: dict[str, Any]) -> Section:
+    """Say what was measured.
+
+    :param results: What :func:`measure` returned.
+    """
+    found, interval, waits = results["found"], results["interval"], results["waits"]
+    latest = max(found, default=float("inf")) / interval
+    what = f"{waits:,} waits on one flow of {results['executions']:,} executions"
+    in_time = sum(late <= 2 * interval for late in found)
+    return Section(
+        "One flow with a long history, in no order",
+        f"{what}, which List logs shows shuffled; they finish at random. This provider alone, at an interval of "
+        f"{interval} s.",
+        [
+            Table(
+                "Found after finishing",
+                ["found", "p50 s", "p99 s", "max s", "List logs", "a round", "CPU s", "lag max ms"],
+                [
+                    [
+                        f"{len(found):,} of {waits:,}",
+                        number(quantile(found, 0.5)),
+                        number(quantile(found, 0.99)),
+                        number(max(found)),
+                        f"{results['list_logs']:,}",
+                        number(results["list_logs"] / (results["seconds"] / interval)),
+                        number(results["cpu"]),
+                        milliseconds(results["lag_max"]),
+                    ]
+                ]
+                if found
+                else [],
+            )
+        ],
+        [
+            Figure(
+                what,
+                "all found within 2 intervals",
+                f"{in_time:,} of {waits:,}; the last after {latest:.2f}",
+                in_time == waits,
+            ),
+            Figure(
+                f"{what}: loop lag",
+                "≤ 200 ms",
+                f"{milliseconds(results['lag_max'])} ms",
+                results["lag_max"] <= 0.2,
+            ),
+        ],
+    )

@@ -1,0 +1,176 @@
+"""What waiting costs: requests, connections, CPU, loop lag and memory against the number of waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Figure, Plot, Section, Size, Table, mebibytes, milliseconds, number
+from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.subjects import OURS, installed, named
+
+_INTERVAL = 5
+_FLOWS = 10
+_MANY_FLOWS = 100
+
+
+def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure.
+
+    :param size: How much.
+    :param say: Is told what goes on.
+    :return: The results.
+    """
+    loads: dict[int, float] = size.pick({10: 10, 100: 10, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
+    runs = []
+    for waits, seconds in loads.items():
+        for subject in [OURS] if size.tiny else installed():
+            say(f"{waits:,} waits, {seconds:g} s: {subject.label}")
+            runs.append(wait(subject, Load(waits, _FLOWS, _INTERVAL, seconds)))
+    many = []
+    for waits in size.pick((), (1000, 10_000), ()):
+        say(f"{waits:,} waits on {_MANY_FLOWS} flows, 60 s: {OURS.label}")
+        many.append(wait(OURS, Load(waits, _MANY_FLOWS, _INTERVAL, 60)))
+    return {"interval": _INTERVAL, "runs": runs, "many": many}
+
+
+def show(results: dict[str, Any]) -> Section:
+    """Say what was measured.
+
+    :param results: What :func:`measure` returned.
+    """
+    runs, many = results["runs"], results["many"]
+    counts = sorted({run["waits"] for run in runs})
+    tables = [
+        _table(f"{count:,} waits on {_FLOWS} flows", [run for run in runs if run["waits"] == count])
+        for count in counts
+    ]
+    if many:
+        tables.append(_table(f"This provider on {_MANY_FLOWS} flows", many, by_waits=True))
+    return Section(
+        "Waiting",
+        f"N waits at an interval of {results['interval']} s for things that don't finish: one process with one "
+        "event loop and a task for each trigger's run(), as in a triggerer; the server runs in another process. "
+        "All triggers start at once. CPU is user and system time of the waiting process, without that of the "
+        "heartbeat that measures the loop's lag every 10 ms; 'CPU later' leaves out the first half interval, in "
+        "which all begin. Memory is the most that the process grew by after the trigger objects were made. "
+        "Libraries are imported and a first wait is over before anything is counted.",
+        tables,
+        [*_figures(results), *_many_figures(many)],
+        [
+            Plot(
+                "waits.png",
+                "Requests, connections, CPU, loop lag and memory against the number of waits",
+                lambda path: _draw(path, runs),
+            )
+        ]
+        if len(counts) > 1
+        else [],
+    )
+
+
+def _table(title: str, runs: list[dict[str, Any]], *, by_waits: bool = False) -> Table:
+    seconds = runs[0]["seconds"]
+    header = [
+        "",
+        "requests",
+        "connections",
+        "CPU s",
+        "CPU later s",
+        "lag max ms",
+        "lag p99 ms",
+        "memory MiB",
+        "KB/wait",
+    ]
+    return Table(
+        f"{title}, {seconds:.0f} s",
+        header,
+        [
+            [
+                f"{run['waits']:,} waits" if by_waits else named(run["subject"]).label,
+                f"{run['requests']:,}",
+                f"{run['connections']:,}",
+                number(run["cpu"]),
+                number(run["cpu_after_start"]),
+                milliseconds(run["lag_max"]),
+                milliseconds(run["lag_p99"]),
+                mebibytes(run["memory"]),
+                number(run["memory"] / run["waits"] / 1000),
+            ]
+            for run in runs
+        ],
+    )
+
+
+def _figures(results: dict[str, Any]) -> list[Figure]:
+    most = max(run["waits"] for run in results["runs"])
+    ours, *peers = [run for run in results["runs"] if run["waits"] == most]
+    what = f"{most:,} waits on {_FLOWS} flows: "
+    figures = [
+        _list_logs(what, ours, results["interval"]),
+        Figure(f"{what}connections", "≤ 10", str(ours["connections"]), ours["connections"] <= 10),
+        _lag(what, ours),
+    ]
+    if peers:
+        best = min(peers, key=lambda run: run["cpu"])
+        label = named(best["subject"]).label
+        figures += [
+            _cpu(f"{what}CPU against {label}'s", ours["cpu"], best["cpu"]),
+            _cpu(f"{what}CPU later against {label}'s", ours["cpu_after_start"], best["cpu_after_start"]),
+        ]
+    return figures
+
+
+def _many_figures(many: list[dict[str, Any]]) -> list[Figure]:
+    if not many:
+        return []
+    few, most = many
+    what = f"{most['waits']:,} waits on {_MANY_FLOWS} flows: "
+    requests = most["list_logs"] / few["list_logs"]
+    cpu = most["cpu_after_start"] / few["cpu_after_start"]
+    a_wait = most["memory"] / most["waits"] / 1000
+    return [
+        Figure(
+            f"{what}List logs against {few['waits']:,} waits'", "x 1", f"x {requests:.2f}", requests <= 1.1
+        ),
+        Figure(
+            f"{what}CPU later against {few['waits']:,} waits'", "less than x 10", f"x {cpu:.2f}", cpu < 10
+        ),
+        Figure(f"{what}memory of a wait", "≤ 12 KB", f"{a_wait:.1f} KB", a_wait <= 12),
+        _lag(what, most),
+    ]
+
+
+def _list_logs(what: str, run: dict[str, Any], interval: float) -> Figure:
+    # A window holds a poll at its beginning and one at its end, so one more than intervals.
+    intervals = run["seconds"] / interval + (1 if run["seconds"] < 60 else 0)
+    most = 1.2 * run["flows"] * intervals
+    return Figure(
+        f"{what}List logs requests",
+        f"≤ 1.2 x {run['flows']} x {intervals:.0f} = {most:.0f}",
+        str(run["list_logs"]),
+        run["list_logs"] <= most,
+    )
+
+
+def _cpu(what: str, ours: float, theirs: float) -> Figure:
+    share = ours / theirs if theirs else float("inf")
+    return Figure(what, "≤ 1/10", f"1/{1 / share:.1f}" if share else "0", share <= 0.1)
+
+
+def _lag(what: str, run: dict[str, Any]) -> Figure:
+    return Figure(f"{what}loop lag", "≤ 200 ms", f"{milliseconds(run['lag_max'])} ms", run["lag_max"] <= 0.2)
+
+
+def _draw(path: Path, runs: list[dict[str, Any]]) -> None:
+    from benchmarks import plots
+
+    panels = (
+        ("Requests per s", lambda run: run["requests"] / run["seconds"]),
+        ("New connections per s", lambda run: run["connections"] / run["seconds"]),
+        ("CPU, ms per s", lambda run: run["cpu"] / run["seconds"] * 1000),
+        ("Loop lag, max, ms", lambda run: run["lag_max"] * 1000),
+        ("Memory, MiB", lambda run: run["memory"] / 1024**2),
+    )
+    plots.against_waits(path, runs, panels)
