@@ -42,8 +42,8 @@ demo: $(ENV)/.ready
 airflow: $(ENV)/.ready
 	@$(PY) scripts/standalone.py $(ARGS)
 
-bench: $(ENV)/.ready
-	@$(PY) -m benchmarks $(if $(FULL),--full) $(ARGS)
+bench: .venv/bench/.locked
+	@.venv/bench/bin/python -m benchmarks $(if $(FULL),--full) $(ARGS)
 
 lint: $(NEWEST_ENV)/.ready
 	$(NEWEST_PY) -m ruff check
@@ -64,7 +64,7 @@ lock: .venv/uv/bin/uv
 	UV=$< scripts/lock.sh
 
 clean:
-	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/airflow-%/.locked: requirements/airflow-%.txt
@@ -74,6 +74,13 @@ clean:
 # The package itself: editable, and made anew when its metadata changed.
 .venv/airflow-%/.ready: .venv/airflow-%/.locked pyproject.toml airflow_provider_integrator/__init__.py
 	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The newest Airflow, the peers that the benchmarks measure, and what draws their plots.
+.venv/bench/.locked: requirements/bench.txt
+	@echo 'Making $(@D): once, about a minute'
+	@$(or $(PYTHON),python3) -m venv --clear $(@D)
+	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
 
 .venv/uv/bin/uv:
