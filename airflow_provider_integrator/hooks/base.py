@@ -39,20 +39,6 @@ class IntegratorBaseHook(BaseHook):
         self._client: Client | None = None
         self._aclient: AsyncClient | None = None
 
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the form's standard fields, for Airflow below 3.2."""
-        from airflow_provider_integrator.hooks.form import field_behaviour
-
-        return field_behaviour()
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Describe the form's own fields, for Airflow below 3.2."""
-        from airflow_provider_integrator.hooks.form import widgets
-
-        return widgets()
-
     def __enter__(self: HookT) -> HookT:
         return self
 

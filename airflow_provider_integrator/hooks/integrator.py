@@ -37,6 +37,22 @@ class IntegratorHook(AsyncIntegratorHook):
     :param retry: When a call that failed in passing is sent again.
     """
 
+    # Airflow below 3.2 looks for these two in this class itself, and not in those it inherits from.
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the form's standard fields, for Airflow below 3.2."""
+        from airflow_provider_integrator.hooks.form import field_behaviour
+
+        return field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Describe the form's own fields, for Airflow below 3.2."""
+        from airflow_provider_integrator.hooks.form import widgets
+
+        return widgets()
+
     def test_connection(self) -> tuple[bool, str]:
         """Log in and make one cheap authorised call.
 
