@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -61,11 +62,20 @@ class AirflowApi:
         :param password: Of the user ``admin``, on 2.11; Airflow 3 takes everybody as its administrator.
         """
         if password is not None:
-            self._session.auth = ("admin", password)
+            self._log_in_by_form(password)
             return
         answer = self._session.get(f"{self._url}/auth/token", timeout=60)
         answer.raise_for_status()
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _log_in_by_form(self, password: str) -> None:
+        """Get a session: 2.11 checks the password of basic authentication, slowly, with every request."""
+        page = self._session.get(f"{self._url}/login/", timeout=60)
+        page.raise_for_status()
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+        form = {"csrf_token": token[1] if token else "", "username": "admin", "password": password}
+        self._session.post(f"{self._url}/login/", data=form, timeout=60).raise_for_status()
+        self.get("dags")
 
     def get(self, path: str, **parameters: str) -> Any:
         """GET a path below ``/api/v…/``.

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
 import textwrap
 import time
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 from airflow_api import AIRFLOW_VERSION, TaskRun
 from demo_integrator import demo_integrator
-from local_airflow import AirflowStartError, LocalAirflow
+from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
 
@@ -91,8 +90,7 @@ def main() -> int:
 
     :return: The exit code: 0 where all went as it should.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    end_by_signals()
     folder = CHECKOUT / ".demo"
     console = Console()
     try:

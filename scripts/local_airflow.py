@@ -188,6 +188,16 @@ class LocalAirflow:
         return found
 
 
+def end_by_signals() -> None:
+    """Let what ends this process, such as a closed terminal, raise KeyboardInterrupt, as Ctrl-C does.
+
+    What is ignored stays so, as nohup wants it.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
     """Keep Ctrl-C away from what must be done whole."""
@@ -265,8 +275,7 @@ def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str,
         }
         if IS_AIRFLOW_3
         else {
-            # the session first: checking the password costs a good part of a second, and writes
-            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.session,airflow.api.auth.backend.basic_auth",
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.session",
             "AIRFLOW__WEBSERVER__BASE_URL": url,
             "AIRFLOW__WEBSERVER__WORKERS": "1",
         }

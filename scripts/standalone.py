@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import socket
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from airflow_api import AIRFLOW_VERSION
 from demo_integrator import demo_integrator
-from local_airflow import AirflowStartError, LocalAirflow
+from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
 
@@ -39,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the address to listen on (default: %(default)s); others can do all they like where they reach it",
     )
     options = parser.parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    end_by_signals()
     if _is_taken(options.port):
         print(f'Something listens on port {options.port} already: take another one by ARGS="--port 9090"')
         return 1
@@ -74,7 +72,14 @@ def _run(host: str, port: int) -> None:
         # stored, not in the environment, so that it shows in the pages
         airflow.api.set_connection(
             "integrator_default",
-            {**world.integrator.connection(), "description": "The embedded Integrator of make airflow"},
+            world.integrator.connection(
+                description="The embedded Integrator of make airflow",
+                # The form shows only what is there when it edits a connection.
+                environment="prod",
+                partner_id=world.project.partner_id,
+                verify="true",
+                timeout=60,
+            ),
         )
         stack.enter_context(DemoActivity(world))
         _welcome(airflow, world.integrator.url, folder)
