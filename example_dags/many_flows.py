@@ -18,6 +18,7 @@ with DAG(
 ):
     IntegratorLogOperator.partial(
         task_id="wait_and_fetch",
+        map_index_template="{{ task.flow }}",  # what Airflow's pages show instead of 0, 1, 2
         wait=True,
         deferrable=True,
         poll_interval=5,

@@ -11,7 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
-from local_airflow import LocalAirflow  # noqa: E402 - found by the path above
+from local_airflow import LocalAirflow, end_by_signals  # noqa: E402 - found by the path above
 
 from airflow_provider_integrator.api.enums import Status  # noqa: E402
 from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E402
@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    end_by_signals()
     folder = tmp_path_factory.mktemp("airflow")
     dags = folder / "dags"
     dags.mkdir()
