@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import aiohttp
-from requests.utils import get_environ_proxies, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
 from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
 from airflow_provider_integrator.api.fields import Fields
@@ -209,10 +209,11 @@ class AsyncClient:
     async def _tls(self) -> ssl.SSLContext | bool:
         verify = self._access.verify
         if verify is True:
-            # The same environment as requests heeds, so that a wait ends alike in a worker and in the triggerer.
-            verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-        if isinstance(verify, bool):
-            return verify
+            # What requests trusts, so that a wait ends alike in a worker and in the triggerer.
+            environment = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+            verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
+        if verify is False:
+            return False
         # Reading a CA bundle takes milliseconds: not on the loop.
         return await asyncio.to_thread(trusting, verify)
 

@@ -195,7 +195,7 @@ class LogArchive:
 
     def _first_file(self) -> zipfile.ZipInfo:
         files: list[zipfile.ZipInfo] = self._zip.infolist()
-        log = next((info for info in files if not info.is_dir()), None)
+        log = next((info for info in files if not info.filename.endswith("/")), None)
         if log is None:
             raise LogArchiveError("Download log: the ZIP is empty, so there is no log in it.")
         if log.flag_bits & _ENCRYPTED_FLAG:

@@ -99,10 +99,13 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     :param wanted: An id, a slug or a name.
     :return: The flow. Where the call is refused, ``wanted`` is taken as an id, with a warning.
     :raises ConfigurationError: No flow is meant, or more than one.
+    :raises RequestError: The project is wrong (400).
     """
     try:
         flows = yield calls.list_flows(project_id)
     except RequestError as error:
+        if error.status == 400:  # says that the project is wrong, not that it may not be listed
+            raise
         log.warning("%s Taking %r as a flow's id.", error, wanted)
         return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
     return choose_flow(flows, wanted, project_id)

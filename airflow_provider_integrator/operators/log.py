@@ -133,6 +133,7 @@ class IntegratorLogOperator(BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.max_log_bytes = max_log_bytes
         self._found_slug: str | None = None
+        self._check_choices()
 
     @cached_property
     def hook(self) -> IntegratorHook:
@@ -145,7 +146,6 @@ class IntegratorLogOperator(BaseOperator):
         :param context: The task's context.
         :return: The log's JSON, or what was stored where.
         """
-        self._check_choices()
         target = self._target(context)
         self._check_delivery(target)
         end_time = time.time() + self.timeout

@@ -56,8 +56,8 @@ class IntegratorExecutionSensor(BaseSensorOperator):
     :param fail_on_failed: Whether a Failed execution fails the task, without retries.
     :param deferrable: Whether to wait in the triggerer, without a worker.
     :param start_from_trigger: Whether to begin in the triggerer, so that the wait takes no worker at all. It
-        needs Airflow 3.3, and no XCom in its arguments; elsewhere, and in mapped tasks, the task defers from a
-        worker as ever, with a warning.
+        needs Airflow 3.3, and no XCom in its arguments; elsewhere the task defers from a worker as ever, with a
+        warning. So does a mapped task, for which Airflow itself warns.
     :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with
         no more requests than ``poke_interval`` makes.
     :param max_failed_polls: Failed polls in a row that are put up with.

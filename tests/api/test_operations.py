@@ -136,6 +136,12 @@ def test_find_flow_takes_an_id_where_list_flows_is_refused(caplog):
     assert "Taking 'flow-9' as a flow's id" in record.getMessage()
 
 
+def test_find_flow_passes_on_that_the_project_is_wrong():
+    refusal = RequestError("List flows: the Integrator refuses the call (400: projectId is wrong).", 400)
+    with pytest.raises(RequestError, match="projectId is wrong"):
+        play(operations.find_flow("project-1", "flow-9"), lambda call: refusal)
+
+
 @pytest.mark.parametrize("error", [AuthenticationError("no"), UnavailableError("no"), ResponseError("no")])
 def test_find_flow_guesses_nothing_where_list_flows_fails_otherwise(error):
     with pytest.raises(type(error)):

@@ -203,8 +203,6 @@ class TestBeforeTheWait:
             ({"output_path": "{{ '' }}"}, "output_path is empty"),
             ({"project_slug": ""}, "project_slug is empty"),
             ({"created_after": "soon"}, "created_after is 'soon'"),
-            ({"on_failed": "ignore"}, "set it to fail or continue"),
-            ({"on_empty": "ignore"}, "set it to succeed, skip or fail"),
             ({"output_path": "nostore://bucket/log.json"}, "output_path"),
         ],
     )
@@ -214,6 +212,18 @@ class TestBeforeTheWait:
         assert isinstance(outcome.error, ConfigurationError), repr(outcome.error)
         assert says in outcome.message
         assert simulator.count("logs") == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            ({"on_failed": "ignore"}, "set it to fail or continue"),
+            ({"on_empty": "ignore"}, "set it to succeed, skip or fail"),
+            ({"adaptive": True, "deferrable": False}, "set deferrable=True"),
+        ],
+    )
+    def test_wrong_choice_is_told_when_the_dag_is_read(self, arguments, says):
+        with pytest.raises(ConfigurationError, match=says):
+            IntegratorLogOperator(task_id="log", flow="price", **arguments)
 
     def test_output_path_is_a_folder(self, simulator, flow, tmp_path):
         outcome = run_operator(output_path=str(tmp_path))
