@@ -14,6 +14,8 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_QUIET = {"PYTHONWARNINGS": "ignore", "NO_PROXY": "127.0.0.1"}
+
 
 class ChildError(Exception):
     """A process of its own ended without an answer."""
@@ -28,7 +30,7 @@ class Child:
 
     def __init__(self, module: str, environment: Mapping[str, str] | None = None) -> None:
         self._module = module
-        self._environment = {**os.environ, "PYTHONWARNINGS": "ignore", **(environment or {})}
+        self._environment = {**os.environ, **_QUIET, **(environment or {})}
 
     def __enter__(self) -> Child:
         self._errors: IO[str] = tempfile.TemporaryFile("w+")

@@ -16,7 +16,7 @@ from benchmarks.processes.talking import answer_requests
 from benchmarks.subjects import named
 
 _WARM_UP_SECONDS = 1.0
-_IDLE_SECONDS = 1.5
+_IDLE_SECONDS = 1.0
 _START_INTERVALS = 0.5
 
 
@@ -25,6 +25,7 @@ class Waits:
 
     def __init__(self) -> None:
         self._make: Callable[[Any, float], Any] | None = None
+        self._idle = 0.0
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Prepare a subject, or wait with one that is prepared."""
@@ -48,6 +49,7 @@ class Waits:
         if task.done():
             raise RuntimeError(f"{subject} doesn't wait: {task.result()}")
         await _end([task])
+        self._idle = await _idle_cpu_rate()
         return {}
 
     async def _wait(self, things: list[Any], interval: float, seconds: float) -> dict[str, Any]:
@@ -60,17 +62,16 @@ class Waits:
         """
         if self._make is None:
             raise RuntimeError("no subject is prepared")
-        idle = await _idle_cpu_rate()
+        idle = self._idle
         triggers = [self._make(thing, interval) for thing in things]
         gc.collect()
         memory = resident_bytes()
         events: list[float | None] = [None] * len(things)
-        mistakes: list[str] = []
 
         async def wait(number: int) -> None:
             event = await _first_event(triggers[number])
-            if "error" in str(event).lower():
-                mistakes.append(str(event))
+            if isinstance(event, dict) and event.get("status") == "error":
+                raise RuntimeError(event.get("message"))
             events[number] = time.time()
 
         async with Heartbeat() as heartbeat:
@@ -84,7 +85,7 @@ class Waits:
             if seconds > start_seconds:
                 await asyncio.wait(tasks, timeout=seconds - start_seconds)
             all_seconds, all_cpu = time.perf_counter() - began, cpu_seconds() - cpu
-        await _end(tasks)
+        mistakes = [repr(error) for error in await _end(tasks) if isinstance(error, Exception)]
         return {
             "seconds": all_seconds,
             "cpu": max(0.0, all_cpu - idle * all_seconds),
@@ -112,10 +113,10 @@ async def _first_event(trigger: Any) -> Any:
         return (await anext(events)).payload
 
 
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+async def _end(tasks: list[asyncio.Task[Any]]) -> list[Any]:
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 if __name__ == "__main__":

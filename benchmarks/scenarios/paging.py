@@ -31,7 +31,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
         idle = ask_once("paging", way="ahead", **request, idle=True)["peak"]
         for delay in (0.0, 0.02):
             server.ask(do="delay", seconds=delay)
-            for turn in range(size.pick(3, 1, 1)):
+            for turn in range(size.pick(2, 1, 1)):
                 for way in _WAYS:
                     say(f"{count:,} logs, {delay * 1000:g} ms later, turn {turn + 1}: {_LABELS[way]}")
                     measured = ask_once("paging", way=way, **request, idle=False)

@@ -22,7 +22,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :param say: Is told what goes on.
     :return: The results.
     """
-    loads: dict[int, float] = size.pick({10: 10, 100: 10, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
+    loads: dict[int, float] = size.pick({10: 7, 100: 10, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
     runs = []
     for waits, seconds in loads.items():
         for subject in [OURS] if size.tiny else installed():
@@ -116,8 +116,8 @@ def _figures(results: dict[str, Any]) -> list[Figure]:
         best = min(peers, key=lambda run: run["cpu"])
         label = named(best["subject"]).label
         figures += [
-            _cpu(f"{what}CPU against {label}'s", ours["cpu"], best["cpu"]),
-            _cpu(f"{what}CPU later against {label}'s", ours["cpu_after_start"], best["cpu_after_start"]),
+            _cpu(f"{what}CPU against {label}", ours["cpu"], best["cpu"]),
+            _cpu(f"{what}CPU later against {label}", ours["cpu_after_start"], best["cpu_after_start"]),
         ]
     return figures
 

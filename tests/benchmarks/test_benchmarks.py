@@ -1,0 +1,104 @@
+"""The benchmarks' own parts, at a tiny size and without the peers."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_integrator.simulator import BigLog
+from benchmarks.measuring import peak_resident_bytes, quantile, resident_bytes
+from benchmarks.processes.log import save_log
+from benchmarks.processes.paging import read_history
+from benchmarks.report import write
+from benchmarks.results import WIDTH, Figure, Section, Table, number
+from benchmarks.scenarios import detection, imports, logs, paging, shuffled, waits
+from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.subjects import OURS
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Undo what the processes do to themselves."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", "{}")
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_waits_are_measured_and_shown(environment):
+    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, ends=(0, 1), history=3))
+
+    assert len(measured["found"]) == 4
+    assert max(measured["found"]) < 5
+    assert measured["list_logs"] >= 2
+    assert 1 <= measured["connections"] <= 4
+    assert measured["memory"] < 200e6
+    for shown in (
+        waits.show({"interval": 1, "runs": [measured], "many": [measured, measured]}),
+        detection.show({"interval": 1, "runs": [measured]}),
+        shuffled.show({"interval": 1, "executions": 5, **measured}),
+    ):
+        assert shown.figures
+        assert all(len(line) <= WIDTH for line in shown.text().splitlines())
+
+
+@pytest.mark.parametrize("way", logs.WAYS)
+def test_every_way_saves_the_same_log(environment, simulator, tmp_path, way):
+    flow = simulator.add_flow(simulator.projects[0], "Product")
+    execution = simulator.add_execution(flow, lasts=0, log=BigLog(10_000))
+    request = {"connection": simulator.connection(), "flow": flow.id, "log": execution.log_id}
+
+    measured = save_log(way, path=str(tmp_path / "log.json"), idle=False, **request)
+
+    assert (tmp_path / "log.json").read_bytes() == b"".join(BigLog(10_000).json_bytes())
+    assert measured["seconds"] > 0
+    run = {"size": 1_000_000, "encoded": 1, "idle": 0, "lag_max": 0.0, "json_seconds": 0.0, **measured}
+    assert logs.show({"runs": [{"way": each, **run} for each in logs.WAYS]}).figures
+
+
+@pytest.mark.parametrize("way", ["ahead", "page by page"])
+def test_histories_are_read_whole(environment, simulator, tmp_path, way):
+    flow = simulator.add_flow(simulator.projects[0], "Product")
+    for _ in range(205):
+        simulator.add_execution(flow, lasts=0)
+    path = tmp_path / "history.jsonl"
+
+    measured = read_history(way, simulator.connection(), flow.id, str(path), idle=False)
+
+    assert measured["logs"] == 205
+    assert len(set(path.read_text().splitlines())) == 205
+    runs = [{"way": each, "delay": 0.0, "idle": 0, **measured} for each in ("ahead", "page by page")]
+    assert paging.show({"runs": runs, "logs": 205}).tables
+
+
+def test_dag_files_are_compared():
+    shown = imports.show({"runs": {OURS.name: {"import": [0.1], "parse": [0.2], "modules": [10]}}})
+
+    assert shown.tables[0].rows == [["this provider", "100", "10", "200", "x 1"]]
+
+
+def test_a_document_is_written(tmp_path):
+    section = Section("Waiting", "How.", [Table("Cost", ["", "s"], [["this provider", "1"]])])
+    missed = Section("Logs", "How.", [], [Figure("time", "≤ 1 s", "2 s", met=False)])
+    run = {"date": "2026-01-31", "full": True, "seconds": 60, "machine": {"cores": "2"}}
+
+    text = write(tmp_path, run, [section, missed]).read_text()
+
+    assert "0 of the 1 figures" in text
+    assert "| time | ≤ 1 s | 2 s | NO |" in text
+    assert str(Path.home()) not in text
+
+
+def test_numbers():
+    assert [number(value) for value in (0, 0.01234, 1.5, 12.34, 1234.5)] == [
+        "0",
+        "0.0123",
+        "1.5",
+        "12.3",
+        "1,234",
+    ]
+    assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
+    assert quantile([1.0], 0.99) == 1.0
+    assert 0 < resident_bytes() <= peak_resident_bytes() * 1.1
