@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import archive as archive_module
@@ -445,6 +445,7 @@ def on_disk(packed):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(DIRECTORY, len(WHOLE) - 1), st.integers(0, 255))
+@example(at=DIRECTORY + 28, value=0)  # the name's length: a file without a name
 def test_a_mutated_directory_on_disk_gives_the_log_or_an_archive_error(at, value):
     spoiled = bytearray(WHOLE)
     spoiled[at] = value
