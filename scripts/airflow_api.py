@@ -107,6 +107,12 @@ class AirflowApi:
         self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
         self.post("connections", connection_body(conn_id, connection))
 
+    def forms(self) -> list[dict[str, Any]]:
+        """List the connection forms as Airflow 3's own pages get them, which is no public call."""
+        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=60)
+        answer.raise_for_status()
+        return list(answer.json())
+
     def trigger(self, dag_id: str, run_id: str | None = None) -> str:
         """Start a DAG run.
 
