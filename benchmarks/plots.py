@@ -25,7 +25,14 @@ _COLOURS = {
     "fivetran": "#7b5ea7",
     "http": "#6b8e23",
 }
-_MARKERS = {"integrator": "o", "dbt-cloud": "s", "databricks": "^", "fivetran": "D", "http": "v"}
+# Larger ones first, so that curves which meet can still be told apart.
+_MARKERS = {
+    "integrator": ("o", 6),
+    "dbt-cloud": ("s", 10),
+    "databricks": ("^", 9),
+    "fivetran": ("D", 6),
+    "http": ("v", 4),
+}
 _DPI = 100
 
 plt.rcParams.update(
@@ -83,12 +90,13 @@ def against_waits(
     subjects = list(dict.fromkeys(run["subject"] for run in runs))
     for axes, (title, value) in zip(grid.flat, panels, strict=False):
         for subject in subjects:
+            marker, size = _MARKERS.get(subject, ("o", 5))
             points = sorted((run["waits"], value(run)) for run in runs if run["subject"] == subject)
             axes.plot(
                 [waits for waits, _ in points],
-                [max(cost, 1e-3) for _, cost in points],
-                marker=_MARKERS.get(subject, "o"),
-                markersize=5,
+                [max(cost, 0.1) for _, cost in points],
+                marker=marker,
+                markersize=size,
                 **_style(subject),
             )
         _log_scale(axes, "x")
@@ -148,11 +156,11 @@ def against_size(
     _, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
     for axes, values, title in (
         (grid[0], seconds, "Time, s (the recipe's without json)"),
-        (grid[1], mebibytes, "Peak memory above idle, MiB"),
+        (grid[1], mebibytes, "Peak memory above idle, MiB (1 or less: 1)"),
     ):
         for colour, marker, (way, points) in zip(colours, "osv", values.items(), strict=False):
             megabytes = [size / 1e6 for size in sizes]
-            heights = [max(point, 0.1) if values is mebibytes else point for point in points]
+            heights = [max(point, 1.0) if values is mebibytes else point for point in points]
             axes.plot(megabytes, heights, marker=marker, color=colour, label=way)
         _log_scale(axes, "x")
         _log_scale(axes, "y")
