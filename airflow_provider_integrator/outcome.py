@@ -77,6 +77,9 @@ def failure_message(execution: Execution, errors: Sequence[Any] | None, where: s
 
 
 def _shown(error: Any) -> str:
-    text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
+    try:
+        text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
+    except RecursionError:
+        text = "(an entry that is nested too deeply to be shown)"
     flat = " ".join(text.split())
     return flat if len(flat) <= MAX_ERROR_CHARACTERS else f"{flat[: MAX_ERROR_CHARACTERS - 3]}..."

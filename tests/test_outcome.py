@@ -91,3 +91,12 @@ def test_message_is_bounded_whatever_the_errors(errors):
     lines = outcome.failure_message(EXECUTION, errors, "It is there.").split("\n")
     assert len(lines) == 1 + 1 + min(len(errors), 10) + 1
     assert all(len(line) <= 2 + 300 for line in lines[2:-1])
+
+
+def test_an_entry_that_no_encoder_bears_is_told_of_all_the_same():
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    message = outcome.failure_message(EXECUTION, ["first", deep], None)
+    assert "- first" in message
+    assert "nested too deeply" in message
