@@ -80,7 +80,7 @@ def _prepare() -> None:
 
 
 def _measure(names: Sequence[str], size: Size) -> dict[str, Any]:
-    began = time.monotonic()
+    began, described = time.monotonic(), machine.describe()
 
     def say(what: str) -> None:
         print(f"[{time.monotonic() - began:4.0f} s] {what}", file=sys.stderr, flush=True)
@@ -93,7 +93,7 @@ def _measure(names: Sequence[str], size: Size) -> dict[str, Any]:
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
         "full": size.full,
         "seconds": time.monotonic() - began,
-        "machine": machine.describe(),
+        "machine": described,
         "scenarios": scenarios,
     }
 

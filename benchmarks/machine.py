@@ -20,6 +20,7 @@ def describe() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "processor": _processor(),
         "memory": f"{memory:.0f} GiB",
+        "load average": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         OURS.distribution: __version__,

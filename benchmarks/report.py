@@ -59,8 +59,8 @@ _HOW = textwrap.dedent(
     """\
     How the peers are measured: their triggers' own `run()`, with connections from environment variables, against a
     stand-in for their services that says "still running" in their form and has no field that they don't read. All speak
-    plain HTTP to 127.0.0.1, since a certificate can't be given to all of them: in the field each new connection also
-    costs a TLS handshake. For that, dbt Cloud's and Fivetran's fixed `https://` addresses are replaced; nothing else of
-    theirs is changed. Log messages below ERROR are switched off for all. This provider talks to the embedded Integrator
-    of this package, which has real pages of 100 executions to send."""
+    plain HTTP to 127.0.0.1, which spares a TLS handshake for each new connection. For that, dbt Cloud's `https://` and
+    Fivetran's fixed address are replaced; nothing else of theirs is changed. Log messages below ERROR are switched off
+    for all. This provider talks to the embedded Integrator of this package, which has whole pages of executions to send.
+    The load average says how busy the machine was with other things when the run began: 0 is best."""
 )

@@ -33,7 +33,7 @@ def read_history(way: str, connection: dict[str, Any], flow: str, path: str, idl
         if idle:
             return {"peak": peak_resident_bytes()}
         began, count = time.perf_counter(), 0
-        logs = hook.list_logs(flow) if way == "ahead" else _page_by_page(hook, flow)
+        logs: Iterator[Any] = hook.list_logs(flow) if way == "ahead" else _page_by_page(hook, flow)
         for log in logs:
             file.write(json.dumps(log.as_dict()) + "\n")
             count += 1

@@ -98,23 +98,21 @@ def show(results: dict[str, Any]) -> Section:
 
 
 def _median(runs: list[dict[str, Any]], way: str, size: int, key: str) -> float:
-    return statistics.median(run[key] for run in runs if run["way"] == way and run["size"] == size)
+    return _median_of(runs, way, size, lambda run: run[key])
 
 
 def _seconds(runs: list[dict[str, Any]], way: str, size: int) -> float:
-    return statistics.median(
-        run["seconds"] - run.get("json_seconds", 0.0)
-        for run in runs
-        if run["way"] == way and run["size"] == size
-    )
+    return _median_of(runs, way, size, lambda run: run["seconds"] - run.get("json_seconds", 0.0))
 
 
 def _peak(runs: list[dict[str, Any]], way: str, size: int) -> float:
-    return statistics.median(
-        run.get("peak_without_json", run["peak"]) - run["idle"]
-        for run in runs
-        if run["way"] == way and run["size"] == size
-    )
+    return _median_of(runs, way, size, lambda run: run.get("peak_without_json", run["peak"]) - run["idle"])
+
+
+def _median_of(
+    runs: list[dict[str, Any]], way: str, size: int, value: Callable[[dict[str, Any]], float]
+) -> float:
+    return statistics.median(value(run) for run in runs if run["way"] == way and run["size"] == size)
 
 
 def _figures(runs: list[dict[str, Any]], sizes: list[int]) -> list[Figure]:

@@ -13,6 +13,8 @@ from benchmarks.subjects import OURS, installed, named
 _INTERVAL = 5
 _FLOWS = 10
 _MANY_FLOWS = 100
+# With fewer waits, what they share is most of the memory.
+_ENOUGH_TO_DIVIDE = 1000
 
 
 def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _table(title: str, runs: list[dict[str, Any]], *, by_waits: bool = False) ->
                 milliseconds(run["lag_max"]),
                 milliseconds(run["lag_p99"]),
                 mebibytes(run["memory"]),
-                number(run["memory"] / run["waits"] / 1000),
+                number(run["memory"] / run["waits"] / 1000) if run["waits"] >= _ENOUGH_TO_DIVIDE else "",
             ]
             for run in runs
         ],
