@@ -13,7 +13,7 @@ from airflow_provider_integrator.exceptions import LogArchiveError
 
 #: Bytes from the beginning that are checked against JSON's whole grammar. Beyond them, where that would take
 #: longer than all the rest together, the encoding and the last character are checked.
-GRAMMAR_BYTES = 64 * 1024 * 1024
+GRAMMAR_BYTES = 16 * 1024 * 1024
 
 _WHITE_SPACE = b" \t\r\n"
 # The parser makes an event of each token: this many bytes of them at a time.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import calls, operations
 from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
@@ -245,9 +246,16 @@ class FlowPoller:
             if isinstance(execution_id, str) and execution_id in awaited:
                 self._read(awaited[execution_id], fields)
 
-    def _read(self, waits: Iterable[Wait], fields: Fields) -> None:
+    def _read(self, waits: list[Wait], fields: Fields) -> None:
         try:
-            self._know(waits, Execution.read(fields))
+            if fields.member("state", State) is State.FINISHED:
+                self._know(waits, Execution.read(fields))
+                return
+            # Of what still runs, and that is most of it each time, no more is read than is needed.
+            fields.member("status", Status)
+            self._know(waits, None)
+            for wait in waits:
+                wait.created = fields.moment("created")
         except ResponseError as error:
             for wait in waits:
                 wait.checked = self._round
