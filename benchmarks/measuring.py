@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import sys
@@ -56,20 +57,35 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 class Heartbeat:
-    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager."""
+    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager.
+
+    It also notes how long Python's garbage collector stops everything, which is a part of the lag: the more
+    objects a process has, its libraries' included, the longer.
+    """
 
     def __init__(self) -> None:
         self.lags: list[float] = []
+        self.longest_collection = 0.0
         self.peak_bytes = 0
+        self._collecting_since = 0.0
 
     async def __aenter__(self) -> Heartbeat:
+        gc.callbacks.append(self._collected)
         self._task = asyncio.create_task(self._beat())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        gc.callbacks.remove(self._collected)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self.peak_bytes = max(self.peak_bytes, resident_bytes())
+
+    def _collected(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting_since = time.perf_counter()
+        else:
+            seconds = time.perf_counter() - self._collecting_since
+            self.longest_collection = max(self.longest_collection, seconds)
 
     async def _beat(self) -> None:
         while True:

@@ -95,6 +95,7 @@ class Waits:
             "idle_cpu_rate": idle,
             "lag_max": max(heartbeat.lags),
             "lag_p99": quantile(heartbeat.lags, 0.99),
+            "longest_collection": heartbeat.longest_collection,
             "memory": max(0, heartbeat.peak_bytes - memory),
             "events": events,
             "mistakes": mistakes[:3],

@@ -55,8 +55,9 @@ def show(results: dict[str, Any]) -> Section:
         f"N waits at an interval of {results['interval']} s for things that don't finish: one process with one "
         "event loop and a task for each trigger's run(), as in a triggerer; the server runs in another process. "
         "All triggers start at once. CPU is user and system time of the waiting process, without that of the "
-        "heartbeat that measures the loop's lag every 10 ms; 'CPU later' leaves out the first half interval, in "
-        "which all begin. Memory is the most that the process grew by after the trigger objects were made. "
+        "heartbeat that measures the loop's lag every 10 ms; 'later' leaves out the first half interval, in "
+        "which all begin. GC is the longest stop for Python's garbage collection, a part of the lag. Memory is the "
+        "most that the process grew by after the trigger objects were made. "
         "Libraries are imported and a first wait is over before anything is counted.",
         tables,
         [*_figures(results), *_many_figures(many)],
@@ -77,11 +78,12 @@ def _table(title: str, runs: list[dict[str, Any]], *, by_waits: bool = False) ->
     header = [
         "",
         "requests",
-        "connections",
+        "conns",
         "CPU s",
-        "CPU later s",
+        "later s",
         "lag max ms",
         "lag p99 ms",
+        "GC max ms",
         "memory MiB",
         "KB/wait",
     ]
@@ -97,6 +99,7 @@ def _table(title: str, runs: list[dict[str, Any]], *, by_waits: bool = False) ->
                 number(run["cpu_after_start"]),
                 milliseconds(run["lag_max"]),
                 milliseconds(run["lag_p99"]),
+                milliseconds(run["longest_collection"]),
                 mebibytes(run["memory"]),
                 number(run["memory"] / run["waits"] / 1000) if run["waits"] >= _ENOUGH_TO_DIVIDE else "",
             ]
