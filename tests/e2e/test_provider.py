@@ -15,6 +15,8 @@ pytestmark = pytest.mark.e2e
 
 PACKAGE = "airflow-provider-integrator"
 MINOR = tuple(map(int, AIRFLOW_VERSION.split(".")[:2]))
+#: They look at a hook's form only where WTForms is installed, which Airflow 3 comes without.
+HAS_NO_WIDGETS = MINOR in ((3, 0), (3, 1))
 
 
 def ask(stage: Stage, *arguments: str) -> Any:
@@ -34,14 +36,13 @@ def test_hooks_lists_the_connection_type(stage: Stage):
 
 
 def test_behaviours_lists_the_connection_type(stage: Stage):
-    assert "Login (e-mail)" in str(
-        [shown for shown in ask(stage, "behaviours") if "integrator" in str(shown)]
-    )
+    shown = [behaviour for behaviour in ask(stage, "behaviours") if "integrator" in str(behaviour)]
+    assert len(shown) == (0 if HAS_NO_WIDGETS else 1)
 
 
 def test_widgets_lists_the_form_s_fields(stage: Stage):
     shown = str([widget for widget in ask(stage, "widgets") if PACKAGE in str(widget)])
-    if MINOR in ((3, 0), (3, 1)):  # they make them from Flask-AppBuilder's, which isn't there
+    if HAS_NO_WIDGETS:
         assert shown == "[]"
     else:
         assert [name for name in CONN_FIELDS if f"integrator__{name}" not in shown] == []
@@ -50,10 +51,12 @@ def test_widgets_lists_the_form_s_fields(stage: Stage):
 @pytest.mark.skipif(MINOR < (3, 0), reason="its form is made of the widgets alone")
 def test_the_pages_form_has_all_fields(stage: Stage):
     (form,) = [form for form in stage.airflow.api.forms() if form["connection_type"] == "integrator"]
+    if MINOR == (3, 0):  # nobody's form has more than the plain fields: Extra is written as JSON
+        assert (form["standard_fields"], form["extra_fields"]) == (None, None)
+        return
     assert form["standard_fields"]["login"]["title"] == "Login (e-mail)"
     assert form["standard_fields"]["port"]["hidden"] is True
-    # 3.0 has no fields of its own for anybody, unless Flask-AppBuilder is there: Extra is written as JSON
-    assert set(form["extra_fields"] or ()) == (set() if MINOR == (3, 0) else set(CONN_FIELDS))
+    assert set(form["extra_fields"]) == set(CONN_FIELDS)
 
 
 def test_triggers_lists_the_trigger(stage: Stage):
