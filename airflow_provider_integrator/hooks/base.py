@@ -77,6 +77,8 @@ class IntegratorBaseHook(BaseHook):
 
     async def asettings(self) -> IntegratorConnection:
         """Read the Airflow connection without blocking the loop."""
+        if self._settings is not None:
+            return self._settings
         from asgiref.sync import sync_to_async
 
         # A look-up asks the supervisor, which must not be done on the triggerer's loop itself.
