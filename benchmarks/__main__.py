@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -15,18 +17,20 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.children import ROOT, ask_once
 from benchmarks.results import Size
-from benchmarks.scenarios import detection, imports, logs, paging, shuffled, waits
+from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
 
 _SCENARIOS: dict[str, ModuleType] = {
     "waits": waits,
     "shuffled": shuffled,
     "detection": detection,
+    "adaptive": adaptive,
     "logs": logs,
     "imports": imports,
     "paging": paging,
 }
 _STORE = ROOT / ".bench"
 _RESULTS = _STORE / "results.json"
+_TEMPORARY = _STORE / "tmp"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,15 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     if options.again:
+        if not _RESULTS.exists():
+            print("There is no whole run yet whose document could be written again.", file=sys.stderr)
+            return 1
         _write(json.loads(_RESULTS.read_text()))
         return 0
-    _prepare()
-    run = _measure(options.only or list(_SCENARIOS), Size(full=options.full))
-    _RESULTS.write_text(json.dumps(run, indent=1))
-    print(f"{run['seconds'] / 60:.1f} minutes. The results are in {_RESULTS.relative_to(ROOT)}.")
+    try:
+        _prepare()
+        run = _measure(options.only or list(_SCENARIOS), Size(full=options.full))
+    finally:
+        shutil.rmtree(_TEMPORARY, ignore_errors=True)
+    print(f"{run['seconds'] / 60:.1f} minutes.")
     if options.only:
         print("docs/benchmarks.md stays as it is: only a run of all benchmarks writes it.")
     else:
+        _RESULTS.write_text(json.dumps(run))
         _write(run)
     return 0
 
@@ -61,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=_SCENARIOS, help="only this benchmark; may be repeated"
     )
     parser.add_argument(
-        "--again", action="store_true", help="measure nothing; write the document of the last results again"
+        "--again", action="store_true", help="measure nothing; write the document of the last whole run again"
     )
     return parser
 
@@ -69,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare() -> None:
     _STORE.mkdir(exist_ok=True)
     (_STORE / ".gitignore").write_text("*\n")
+    # Where all processes put their logs, some gigabytes: removed even where one of them is killed, and on a disk.
+    shutil.rmtree(_TEMPORARY, ignore_errors=True)
+    _TEMPORARY.mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_TEMPORARY)
     # Nothing that is configured on this machine is to be measured.
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]

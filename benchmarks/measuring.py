@@ -14,6 +14,7 @@ from pathlib import Path
 MEBIBYTE = 1024 * 1024
 
 _STATM = Path("/proc/self/statm")
+_MEMINFO = Path("/proc/meminfo")
 _STATUS = Path("/proc/self/status")
 _BEAT = 0.01
 _BEATS_PER_LOOK_AT_MEMORY = 25
@@ -43,6 +44,18 @@ def peak_resident_bytes() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_bytes() -> int:
+    """Memory that a process could still get; 0 where that isn't known."""
+    if _MEMINFO.exists():
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+        return 0
+    import psutil  # not on Linux
+
+    return int(psutil.virtual_memory().available)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {
     "integrator": "#0b6e99",
+    "integrator-adaptive": "#e07b39",
     "dbt-cloud": "#e07b39",
     "databricks": "#c23b22",
     "fivetran": "#7b5ea7",
@@ -61,7 +62,7 @@ def _log_scale(axes: Axes, which: str) -> None:
 
 
 def _style(subject: str) -> dict[str, Any]:
-    is_ours = subject == OURS.name
+    is_ours = subject.startswith(OURS.name)
     return {
         "color": _COLOURS.get(subject, "#555555"),
         "linewidth": 2.4 if is_ours else 1.4,
@@ -152,13 +153,13 @@ def against_size(
     :param seconds: The times of each way.
     :param mebibytes: The peaks of each way.
     """
-    colours = ("#0b6e99", "#62b0d0", "#c23b22")
+    colours = ("#0b6e99", "#62b0d0", "#7b5ea7", "#c23b22")
     _, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
     for axes, values, title in (
         (grid[0], seconds, "Time, s (the recipe's without json)"),
         (grid[1], mebibytes, "Peak memory above idle, MiB (1 or less: 1)"),
     ):
-        for colour, marker, (way, points) in zip(colours, "osv", values.items(), strict=False):
+        for colour, marker, (way, points) in zip(colours, "osDv", values.items(), strict=False):
             megabytes = [size / 1e6 for size in sizes]
             heights = [max(point, 1.0) if values is mebibytes else point for point in points]
             axes.plot(megabytes, heights, marker=marker, color=colour, label=way)

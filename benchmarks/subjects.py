@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _FAR = 86_400.0
@@ -42,7 +42,7 @@ def _connection(name: str, **fields: Any) -> dict[str, str]:
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields)}
 
 
-def _our_triggers() -> Callable[[Any, float], Any]:
+def _our_triggers(*, adaptive: bool = False) -> Callable[[Any, float], Any]:
     from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
 
     def make(thing: Any, interval: float) -> Any:
@@ -55,6 +55,7 @@ def _our_triggers() -> Callable[[Any, float], Any]:
             created_after=None,
             poll_interval=interval,
             end_time=time.time() + _FAR,
+            adaptive=adaptive,
         )
 
     return make
@@ -135,6 +136,14 @@ OURS = Subject(
     arguments='flow="product", execution_id="e{i}", deferrable=True',
 )
 
+#: This provider, with the interval that its sensor's ``adaptive=True`` chooses.
+OURS_ADAPTIVE = replace(
+    OURS,
+    name="integrator-adaptive",
+    label="this provider, adaptive",
+    triggers=lambda: _our_triggers(adaptive=True),
+)
+
 PEERS = (
     Subject(
         name="dbt-cloud",
@@ -196,7 +205,7 @@ PEERS = (
     ),
 )
 
-_BY_NAME = {subject.name: subject for subject in (OURS, *PEERS)}
+_BY_NAME = {subject.name: subject for subject in (OURS, OURS_ADAPTIVE, *PEERS)}
 
 
 def named(name: str) -> Subject:

@@ -31,11 +31,11 @@ class Integrator:
         """Describe the Airflow connection."""
         return {"connection": self._simulator.connection()}
 
-    def flows(self, count: int, history: int, order: str) -> dict[str, Any]:
+    def flows(self, count: int, history: list[float], order: str) -> dict[str, Any]:
         """Add flows.
 
         :param count: How many.
-        :param history: How many executions each of them has that finished long ago.
+        :param history: How many seconds the executions lasted that each of them has had long ago.
         :param order: The order of List logs.
         :return: The ids of the flows.
         """
@@ -44,10 +44,9 @@ class Integrator:
         flows = []
         for number in range(count):
             flow = self._simulator.add_flow(self._project, f"Flow {len(self._simulator.flows)} {number}")
-            for minute in range(history):
-                self._simulator.add_execution(
-                    flow, lasts=30, created=long_ago + timedelta(minutes=minute), steps=[]
-                )
+            for minute, lasts in enumerate(history):
+                created = long_ago + timedelta(minutes=minute)
+                self._simulator.add_execution(flow, lasts=lasts, created=created, steps=[])
             flows.append(flow.id)
         return {"flows": flows}
 

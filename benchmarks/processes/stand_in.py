@@ -52,7 +52,7 @@ class StandIn:
         """Say which port it listens on."""
         return {"connection": {"port": self._port}}
 
-    def flows(self, count: int, history: int, order: str) -> dict[str, Any]:
+    def flows(self, count: int, history: list[float], order: str) -> dict[str, Any]:
         """Do nothing: a peer's things belong to no flow."""
         return {"flows": []}
 

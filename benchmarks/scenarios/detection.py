@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measuring import quantile
 from benchmarks.results import Figure, Plot, Section, Size, Table, number
-from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.scenarios.waiting import Load, evenly, wait
 from benchmarks.subjects import OURS, installed, named
 
 _FLOWS = 10
@@ -27,7 +27,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     for subject in [OURS] if size.tiny else installed():
         say(f"{waits} waits that finish, interval {interval} s: {subject.label}")
         last = interval * size.pick(4, 6, 1)
-        runs.append(wait(subject, Load(waits, _FLOWS, interval, last + 4 * interval + 5, (0, last))))
+        runs.append(wait(subject, Load(waits, _FLOWS, interval, last + 4 * interval + 5, evenly(last))))
     return {"interval": interval, "runs": runs}
 
 

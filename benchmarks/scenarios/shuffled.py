@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.measuring import quantile
 from benchmarks.results import Figure, Section, Size, Table, milliseconds, number
-from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.scenarios.waiting import Load, evenly, wait
 from benchmarks.subjects import OURS
 
 _INTERVAL = 5
@@ -22,9 +22,11 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """
     waits, executions = size.pick((1000, 20_000), (1000, 20_000), (20, 300))
     interval = size.pick(_INTERVAL, _INTERVAL, 1)
-    ends = size.pick((0, 20), (0, 45), (0, 1))
+    last = size.pick(20, 45, 1)
     say(f"{waits:,} waits on one flow of {executions:,} executions")
-    load = Load(waits, 1, interval, ends[1] + 4 * interval + 5, ends, executions - waits, "shuffled")
+    load = Load(
+        waits, 1, interval, last + 4 * interval + 5, evenly(last), executions - waits, order="shuffled"
+    )
     return {"interval": interval, "executions": executions, **wait(OURS, load)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,14 @@ from benchmarks.subjects import Subject
 _HEAD_START = 2.0
 
 
+def evenly(seconds: float) -> Callable[[random.Random], float]:
+    """Let things finish evenly in some seconds, once all waits have begun.
+
+    :param seconds: The seconds.
+    """
+    return lambda chance: _HEAD_START + chance.uniform(0, seconds)
+
+
 @dataclass(frozen=True)
 class Load:
     """What is waited for.
@@ -23,8 +31,9 @@ class Load:
     :param flows: On how many flows, where there are flows.
     :param interval: Seconds between two polls.
     :param seconds: How long to wait at most.
-    :param ends: From when to when they finish, in seconds; None: they never do.
+    :param lasts: Draws how many seconds a thing lasts; None: none of them finishes.
     :param history: How many finished executions each flow has besides.
+    :param history_lasts: Draws how many seconds these lasted.
     :param order: The order of List logs.
     """
 
@@ -32,8 +41,9 @@ class Load:
     flows: int
     interval: float
     seconds: float
-    ends: tuple[float, float] | None = None
+    lasts: Callable[[random.Random], float] | None = None
     history: int = 100
+    history_lasts: Callable[[random.Random], float] = lambda _: 30.0
     order: str = "newest"
 
 
@@ -46,11 +56,13 @@ def wait(subject: Subject, load: Load) -> dict[str, Any]:
     :raises RuntimeError: Some waits failed.
     """
     with Child(subject.server) as server, Child("waits") as waits:
-        flows = server.ask(do="flows", count=load.flows, history=load.history, order=load.order)["flows"]
+        chance = random.Random(1)  # noqa: S311 - the same for all subjects
+        history = [load.history_lasts(chance) for _ in range(load.history)]
+        flows = server.ask(do="flows", count=load.flows, history=history, order=load.order)["flows"]
         first = server.ask(do="things", flows=flows, ends=[None])["things"][0]
         environment = subject.environment(server.ask(do="connection")["connection"])
         waits.ask(subject=subject.name, environment=environment, thing=first)
-        ends = _ends(load)
+        ends = _ends(load, chance)
         things = server.ask(do="things", flows=flows, ends=ends)["things"]
         before = server.ask(do="counts")
         measured = waits.ask(things=things, interval=load.interval, seconds=load.seconds)
@@ -69,9 +81,8 @@ def wait(subject: Subject, load: Load) -> dict[str, Any]:
     }
 
 
-def _ends(load: Load) -> Sequence[float | None]:
-    if load.ends is None:
+def _ends(load: Load, chance: random.Random) -> Sequence[float | None]:
+    if load.lasts is None:
         return [None] * load.waits
-    chance = random.Random(1)  # noqa: S311
-    now = time.time() + _HEAD_START
-    return [now + chance.uniform(*load.ends) for _ in range(load.waits)]
+    now = time.time()
+    return [now + load.lasts(chance) for _ in range(load.waits)]

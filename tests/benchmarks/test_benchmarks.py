@@ -13,8 +13,8 @@ from benchmarks.processes.log import save_log
 from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
-from benchmarks.scenarios import detection, imports, logs, paging, shuffled, waits
-from benchmarks.scenarios.waiting import Load, wait
+from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
+from benchmarks.scenarios.waiting import Load, evenly, wait
 from benchmarks.subjects import OURS
 
 
@@ -28,7 +28,7 @@ def environment(monkeypatch):
 
 
 def test_waits_are_measured_and_shown(environment):
-    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, ends=(0, 1), history=3))
+    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, lasts=evenly(1), history=3))
 
     assert len(measured["found"]) == 4
     assert max(measured["found"]) < 5
@@ -39,6 +39,7 @@ def test_waits_are_measured_and_shown(environment):
         waits.show({"interval": 1, "runs": [measured], "many": [measured, measured]}),
         detection.show({"interval": 1, "runs": [measured]}),
         shuffled.show({"interval": 1, "executions": 5, **measured}),
+        adaptive.show({"interval": 1, "usual": 6, "runs": [{"spread": 0.1, **measured}] * 2}),
     ):
         assert shown.figures
         assert all(len(line) <= WIDTH for line in shown.text().splitlines())
@@ -54,7 +55,15 @@ def test_every_way_saves_the_same_log(environment, simulator, tmp_path, way):
 
     assert (tmp_path / "log.json").read_bytes() == b"".join(BigLog(10_000).json_bytes())
     assert measured["seconds"] > 0
-    run = {"size": 1_000_000, "encoded": 1, "idle": 0, "lag_max": 0.0, "json_seconds": 0.0, **measured}
+    run = {
+        "size": 1_000_000,
+        "encoded": 1,
+        "idle": 0,
+        "lag_max": 0.0,
+        "json_seconds": 0.0,
+        "parses": way == "recipe",
+        **measured,
+    }
     assert logs.show({"runs": [{"way": each, **run} for each in logs.WAYS]}).figures
 
 
