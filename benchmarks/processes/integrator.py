@@ -40,7 +40,8 @@ class Integrator:
         :return: The ids of the flows.
         """
         self._simulator.order = order  # type: ignore[assignment]
-        long_ago = datetime.now(timezone.utc) - timedelta(days=30)
+        # The last of them is a day old: what is still to come isn't shown.
+        long_ago = datetime.now(timezone.utc) - timedelta(days=1, minutes=len(history))
         flows = []
         for number in range(count):
             flow = self._simulator.add_flow(self._project, f"Flow {len(self._simulator.flows)} {number}")

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.measuring import Heartbeat, available_bytes, peak_resident_bytes
+from benchmarks.measuring import Heartbeat, available_bytes, peak_resident_bytes, quantile
 from benchmarks.processes.talking import answer_requests
 
 _STORE = "store"
@@ -73,6 +73,7 @@ def _hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callabl
 def _hook_to_store(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
     """Save to a store that isn't local for the hook, though it puts its objects into a folder of this machine."""
     from airflow.sdk.io import attach
+    from fsspec import register_implementation
     from fsspec.implementations.local import LocalFileSystem
 
     class Store(LocalFileSystem):
@@ -82,6 +83,7 @@ def _hook_to_store(connection: dict[str, Any], flow: str, log: str, path: str) -
         def _strip_protocol(cls, path: str) -> str:
             return path.removeprefix(f"{_STORE}://")
 
+    register_implementation(_STORE, Store, clobber=True)
     attach(_STORE, fs=Store())
     return _hook(connection, flow, log, f"{_STORE}://{path}")
 
@@ -96,7 +98,8 @@ def _async_hook(connection: dict[str, Any], flow: str, log: str, path: str) -> C
                 began = time.perf_counter()
                 await hook.asave_log(flow, log, path)
                 seconds = time.perf_counter() - began
-            return {"seconds": seconds, "lag_max": max(heartbeat.lags, default=0.0)}
+            lags = heartbeat.lags or [0.0]
+            return {"seconds": seconds, "lag_max": max(lags), "lag_p99": quantile(lags, 0.99)}
 
     return lambda: asyncio.run(save())
 

@@ -15,7 +15,9 @@ from benchmarks.processes.talking import answer_requests
 _PAGE_SIZE = 100
 
 
-def read_history(way: str, connection: dict[str, Any], flow: str, path: str, idle: bool) -> dict[str, Any]:
+def read_history(
+    way: str, connection: dict[str, Any], flow: str, path: str, idle: bool, work: float = 0.0
+) -> dict[str, Any]:
     """Read a history.
 
     :param way: ``ahead``: as the hook does it; ``page by page``: the next one is asked for when the last is done.
@@ -23,6 +25,7 @@ def read_history(way: str, connection: dict[str, Any], flow: str, path: str, idl
     :param flow: The flow's id.
     :param path: The file to write.
     :param idle: Whether only to get ready, for the memory that this takes.
+    :param work: Seconds to wait after each page, as for a database that takes it.
     :return: Seconds, the peak of memory in bytes, and how many logs there were.
     """
     os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"] = json.dumps(connection)
@@ -37,6 +40,8 @@ def read_history(way: str, connection: dict[str, Any], flow: str, path: str, idl
         for log in logs:
             file.write(json.dumps(log.as_dict()) + "\n")
             count += 1
+            if work and not count % _PAGE_SIZE:
+                time.sleep(work)
         return {"seconds": time.perf_counter() - began, "peak": peak_resident_bytes(), "logs": count}
 
 

@@ -13,7 +13,7 @@ from benchmarks.measuring import MEBIBYTE
 from benchmarks.results import Figure, Plot, Section, Size, Table, mebibytes, milliseconds, number
 
 WAYS = ("hook", "async hook", "store", "recipe")
-LABELS = {"hook": "save_log", "async hook": "asave_log", "store": "to a store", "recipe": "recipe"}
+LABELS = {"hook": "save_log", "async hook": "asave_log", "store": "save_log, store", "recipe": "recipe"}
 _MOST_MEMORY = 64 * MEBIBYTE
 # By how much the peak may differ between sizes and still count as the same.
 _NOISE = 4 * MEBIBYTE
@@ -75,7 +75,10 @@ def show(results: dict[str, Any]) -> Section:
                     mebibytes(_median(runs, way, size, "peak") - _median(runs, way, size, "idle"))
                     if way in parsing
                     else "",
-                    milliseconds(_median(runs, way, size, "lag_max")) if way == "async hook" else "",
+                    *(
+                        milliseconds(_median(runs, way, size, lag)) if way == "async hook" else ""
+                        for lag in ("lag_max", "lag_p99")
+                    ),
                 ]
             )
     return Section(
@@ -90,7 +93,7 @@ def show(results: dict[str, Any]) -> Section:
         [
             Table(
                 "Saving a log",
-                ["", "body MiB", "s", "json step s", "peak MiB", "with json MiB", "loop lag max ms"],
+                ["", "body MiB", "s", "json step s", "peak MiB", "with json MiB", "lag max ms", "lag p99 ms"],
                 rows,
             )
         ],

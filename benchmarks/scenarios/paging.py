@@ -12,6 +12,8 @@ from benchmarks.children import Child, ask_once
 from benchmarks.results import Section, Size, Table, mebibytes, number
 
 _WAYS = ("ahead", "page by page")
+# By how much the server is slower than it is, and how long the reader works on a page, in seconds.
+_CASES = ((0.0, 0.0), (0.02, 0.0), (0.02, 0.02))
 _LABELS = {"ahead": "list_logs", "page by page": "page by page"}
 
 
@@ -29,16 +31,20 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
         connection = server.ask(do="connection")["connection"]
         request = {"connection": connection, "flow": flow, "path": str(Path(folder, "history.jsonl"))}
         idle = ask_once("paging", way="ahead", **request, idle=True)["peak"]
-        for delay in (0.0, 0.02):
+        for delay, work in _CASES:
             server.ask(do="delay", seconds=delay)
             for turn in range(size.pick(2, 1, 1)):
                 for way in _WAYS:
-                    say(f"{count:,} logs, {delay * 1000:g} ms later, turn {turn + 1}: {_LABELS[way]}")
-                    measured = ask_once("paging", way=way, **request, idle=False)
+                    say(f"{count:,} logs, {_named(delay, work)}, turn {turn + 1}: {_LABELS[way]}")
+                    measured = ask_once("paging", way=way, **request, work=work, idle=False)
                     if measured["logs"] != count:
                         raise RuntimeError(f"{measured['logs']} logs of {count} were read")
-                    runs.append({"way": way, "delay": delay, "idle": idle, **measured})
+                    runs.append({"way": way, "delay": delay, "work": work, "idle": idle, **measured})
     return {"runs": runs, "logs": count}
+
+
+def _named(delay: float, work: float) -> str:
+    return f"server +{delay * 1000:g} ms, work {work * 1000:g} ms"
 
 
 def show(results: dict[str, Any]) -> Section:
@@ -47,14 +53,14 @@ def show(results: dict[str, Any]) -> Section:
     :param results: What :func:`measure` returned.
     """
     rows = []
-    for delay in sorted({run["delay"] for run in results["runs"]}):
+    for case in sorted({(run["delay"], run["work"]) for run in results["runs"]}):
         medians = {}
         for way in _WAYS:
-            runs = [run for run in results["runs"] if (run["way"], run["delay"]) == (way, delay)]
+            runs = [run for run in results["runs"] if (run["way"], run["delay"], run["work"]) == (way, *case)]
             medians[way] = statistics.median(run["seconds"] for run in runs)
             rows.append(
                 [
-                    f"{_LABELS[way]}, server {delay * 1000:g} ms slower",
+                    f"{_named(*case)}: {_LABELS[way]}",
                     number(medians[way]),
                     f"x {number(medians[way] / medians['ahead'])}",
                     mebibytes(statistics.median(run["peak"] - run["idle"] for run in runs)),
@@ -64,7 +70,8 @@ def show(results: dict[str, Any]) -> Section:
         "A long history",
         f"A flow's {results['logs']:,} executions, read with the hook's list_logs and written to a file line by line: "
         "as it is, with the next page fetched while the last is worked on, and page by page. On this machine the "
-        "server answers at once, so it is also made to answer later. Memory is the process's peak above one that "
+        "server answers at once and a page is soon written, so the server is also made to answer later, and the "
+        "reader to wait after each page, as for a database. Memory is the process's peak above one that "
         "got ready and did no more. Medians where there is more than one turn.",
         [Table(f"Reading {results['logs']:,} logs", ["", "s", "against list_logs", "peak MiB"], rows)],
     )

@@ -60,6 +60,7 @@ def test_every_way_saves_the_same_log(environment, simulator, tmp_path, way):
         "encoded": 1,
         "idle": 0,
         "lag_max": 0.0,
+        "lag_p99": 0.0,
         "json_seconds": 0.0,
         "parses": way == "recipe",
         **measured,
@@ -78,7 +79,9 @@ def test_histories_are_read_whole(environment, simulator, tmp_path, way):
 
     assert measured["logs"] == 205
     assert len(set(path.read_text().splitlines())) == 205
-    runs = [{"way": each, "delay": 0.0, "idle": 0, **measured} for each in ("ahead", "page by page")]
+    runs = [
+        {"way": each, "delay": 0.0, "work": 0.0, "idle": 0, **measured} for each in ("ahead", "page by page")
+    ]
     assert paging.show({"runs": runs, "logs": 205}).tables
 
 
