@@ -44,7 +44,8 @@ def _head(run: Mapping[str, Any], sections: Sequence[Section]) -> str:
     parts = [
         "# Benchmarks",
         f"<!-- Written by: {command}. Change benchmarks/ instead. -->",
-        f"Measured by `{command}` on {run['date']}, in {run['seconds'] / 60:.0f} minutes: this provider beside the "
+        f"Measured by `{command}` on {run['date']}, in {run['seconds'] / 60:.0f} minutes, begun at a "
+        f"load average of {run['machine']['load average']}: this provider beside the "
         "triggers and sensors of its peers, and beside the recipe for a log that the Integrator's documents give, "
         "all in one run on one machine. Times differ from machine to machine: compare within the run.",
         verdict,
@@ -62,5 +63,6 @@ _HOW = textwrap.dedent(
     plain HTTP to 127.0.0.1, which spares a TLS handshake for each new connection. For that, dbt Cloud's `https://` and
     Fivetran's fixed address are replaced; nothing else of theirs is changed. Log messages below ERROR are switched off
     for all. This provider talks to the embedded Integrator of this package, which has whole pages of executions to send.
-    The load average says how busy the machine was with other things when the run began: 0 is best."""
+    The load average says how busy the machine was with other things when the run began: 0 is best. Above 1 or so, the
+    seconds and the loop lags hold waiting for the processor too; requests, connections and memory don't change."""
 )

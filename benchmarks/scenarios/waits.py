@@ -174,7 +174,7 @@ def _draw(path: Path, runs: list[dict[str, Any]]) -> None:
     panels = (
         ("Requests per s", lambda run: run["requests"] / run["seconds"]),
         ("New connections per s", lambda run: run["connections"] / run["seconds"]),
-        ("CPU, ms per s", lambda run: run["cpu"] / run["seconds"] * 1000),
+        ("CPU, ms per s (0.1 or less: 0.1)", lambda run: run["cpu"] / run["seconds"] * 1000),
         ("Loop lag, max, ms", lambda run: run["lag_max"] * 1000),
         ("Memory, MiB", lambda run: run["memory"] / 1024**2),
     )

@@ -94,7 +94,12 @@ def test_dag_files_are_compared():
 def test_a_document_is_written(tmp_path):
     section = Section("Waiting", "How.", [Table("Cost", ["", "s"], [["this provider", "1"]])])
     missed = Section("Logs", "How.", [], [Figure("time", "≤ 1 s", "2 s", met=False)])
-    run = {"date": "2026-01-31", "full": True, "seconds": 60, "machine": {"cores": "2"}}
+    run = {
+        "date": "2026-01-31",
+        "full": True,
+        "seconds": 60,
+        "machine": {"cores": "2", "load average": "0.5"},
+    }
 
     text = write(tmp_path, run, [section, missed]).read_text()
 
