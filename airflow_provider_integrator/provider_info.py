@@ -46,6 +46,12 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "Seconds that one request may take.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
     },
+    "ui_url": {
+        "label": "Execution page",
+        "description": "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, "
+        "{execution_id} and {log_id} in it; no link where empty.",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 PROVIDER_INFO: dict[str, Any] = {
@@ -84,6 +90,10 @@ PROVIDER_INFO: dict[str, Any] = {
             "integration-name": INTEGRATION,
             "python-modules": ["airflow_provider_integrator.triggers.execution"],
         }
+    ],
+    "extra-links": [
+        "airflow_provider_integrator.links.execution.IntegratorExecutionLink",
+        "airflow_provider_integrator.links.log.StoredLogLink",
     ],
     "connection-types": [
         {
