@@ -88,7 +88,17 @@ PROVIDER_INFO: dict[str, Any] = {
     "triggers": [
         {
             "integration-name": INTEGRATION,
-            "python-modules": ["airflow_provider_integrator.triggers.execution"],
+            "python-modules": [
+                "airflow_provider_integrator.triggers.execution",
+                "airflow_provider_integrator.triggers.flow",
+            ],
+        }
+    ],
+    "asset-uris": [
+        {
+            "schemes": ["integrator"],
+            "handler": "airflow_provider_integrator.asset_uri.sanitize_uri",
+            "to_openlineage_converter": "airflow_provider_integrator.asset_uri.convert_asset_to_openlineage",
         }
     ],
     "extra-links": [
