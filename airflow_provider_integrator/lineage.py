@@ -77,10 +77,11 @@ def file_names(uri: str) -> tuple[str, str]:
     :param uri: Its URI, without a connection in it.
     :return: Namespace and name.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return "file", parts.path
-    return f"{parts.scheme}://{parts.netloc}", parts.path.lstrip("/")
+    scheme, _, rest = uri.partition("://")
+    store, slash, path = rest.partition("/")
+    if scheme == "file":
+        return "file", f"{slash}{path}"
+    return f"{scheme}://{store}", path
 
 
 def _flow(base_url: str, project_id: str, execution: Execution) -> InputDataset:

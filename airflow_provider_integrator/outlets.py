@@ -36,20 +36,19 @@ def execution_extra(execution: Execution) -> dict[str, Any]:
 
 
 def emit(
-    context: Context, outlets: Iterable[Any], extra: Mapping[str, Any], stored_at: str | None = None
+    context: Context, outlets: Iterable[Any], extra: Mapping[str, Any], alias_uri: str | None = None
 ) -> None:
     """Add what a task knows to the events that its success emits; without outlets there are none.
 
     :param context: The task's context.
-    :param outlets: The task's outlets. Each asset's event gets ``extra``; each alias stands for the asset of
-        the stored file, and emits nothing where there is none.
+    :param outlets: The task's outlets. Each asset's event gets ``extra``.
     :param extra: What the events say.
-    :param stored_at: The URI of the stored file.
+    :param alias_uri: The asset that each alias among the outlets stands for; None: for none, it emits nothing.
     """
     for outlet in outlets:
         if _is_alias(outlet):
-            if stored_at is not None:
-                context["outlet_events"][outlet].add(_asset(stored_at), extra=dict(extra))
+            if alias_uri is not None:
+                context["outlet_events"][outlet].add(_asset(alias_uri), extra=dict(extra))
         elif _is_asset(outlet):
             context["outlet_events"][outlet].extra.update(extra)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -111,8 +111,9 @@ def without_connection(uri: str) -> str:
     :param uri: What :func:`save` returned.
     :return: The URI without it.
     """
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    scheme, separator, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def web_address(path: str | os.PathLike[str] | ObjectStoragePath) -> str | None:

@@ -23,6 +23,7 @@ from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
 from airflow_provider_integrator import outcome, outlets
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
+from airflow_provider_integrator.asset_uri import FlowUri
 from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -44,7 +45,8 @@ class IntegratorExecutionSensor(BaseSensorOperator):
 
     It succeeds on Finished whatever the status, as the log operator after it judges the status; with
     ``fail_on_failed`` it judges by itself. What it returns is the execution as a JSON object. Events of the assets
-    among its ``outlets`` hold the execution's ids, status, times and counts in their extra.
+    among its ``outlets`` hold the execution's ids, status, times and counts in their extra; an asset alias there
+    stands for the flow's own asset, that of the execution's status.
 
     :param flow: The flow's slug, name or id. It is looked up in List flows; where that call is refused it
         is taken as an id, with a warning.
@@ -308,8 +310,13 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 raise AirflowFailException(text)
         else:
             self.log.info(text)
-        outlets.emit(context, self.outlets, outlets.execution_extra(execution))
+        outlets.emit(context, self.outlets, outlets.execution_extra(execution), self._flow_uri(execution))
         return execution.as_dict()
+
+    def _flow_uri(self, execution: Execution) -> str:
+        flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)
+        status = (execution.status.name.lower(),)
+        return str(FlowUri(self.integrator_conn_id, project_id, flow or execution.flow_slug, status))
 
     def _rescheduled_until(self, context: Context) -> float:
         first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3
