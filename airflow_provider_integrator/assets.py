@@ -138,10 +138,9 @@ def _told_before(asset: Any, told: Sequence[tuple[Any, dict[str, Any]]]) -> set[
     finished = [datetime.fromisoformat(execution["finished"]) for _, execution in told]
     known = set()
     for event in _events_since(asset, min(finished)) if finished else ():
-        earlier = _execution(event)
-        if earlier is not None and earlier["execution_id"] in first:
-            if event.timestamp < first[earlier["execution_id"]]:
-                known.add(earlier["execution_id"])
+        each = (_execution(event) or {}).get("execution_id")
+        if each in first and event.timestamp < first[each]:
+            known.add(each)
     return known
 
 

@@ -55,13 +55,13 @@ class FlowCursor:
 
     :param since: In epoch milliseconds.
     :param told: Executions that were told, with their time of creation.
-    :param open: Executions that weren't finished when ``since`` passed them, with their time of creation.
+    :param open: Executions that weren't told when ``since`` passed them, with their time of creation.
     """
 
     since: int
     told: dict[str, int] = field(default_factory=dict)
     open: dict[str, int] = field(default_factory=dict)
-    _unfinished: dict[str, int] = field(default_factory=dict, repr=False)
+    _pending: dict[str, int] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, stored: Any) -> FlowCursor:
@@ -83,18 +83,22 @@ class FlowCursor:
 
     def start(self, reading: Iterable[Seen]) -> None:
         """Take what has finished before the first start as told."""
-        for execution in self.choose(reading, limit=None):
-            self.tell(execution.execution_id, execution.created)
+        for seen in self._untold(reading):
+            self.tell(seen.execution_id, seen.created)
         self._rise(bound=None)
 
-    def choose(self, reading: Iterable[Seen], limit: int | None = BATCH) -> list[Seen]:
+    def choose(self, reading: Iterable[Seen]) -> list[Seen]:
         """Choose what is to be told next.
 
         :param reading: All executions created since ``since``, and of the open ones those that were looked at.
             All that was chosen before was told or is chosen again.
-        :param limit: How many at the most, None for all.
-        :return: Finished executions that weren't told, oldest first.
+        :return: Finished executions that weren't told, oldest first, ``BATCH`` at the most.
         """
+        news = self._untold(reading)
+        self._rise(min((seen.created for seen in news if seen.execution_id not in self.open), default=None))
+        return news[:BATCH]
+
+    def _untold(self, reading: Iterable[Seen]) -> list[Seen]:
         news: dict[str, Seen] = {}
         for seen in reading:
             is_open = seen.execution_id in self.open
@@ -102,18 +106,14 @@ class FlowCursor:
                 continue
             if seen.execution is not None:
                 news[seen.execution_id] = seen
-                self._unfinished.pop(seen.execution_id, None)
-            elif not is_open:
-                self._unfinished[seen.execution_id] = seen.created
-        self._rise(
-            min((seen.created for seen in news.values() if seen.execution_id not in self.open), default=None)
-        )
-        return sorted(news.values(), key=lambda seen: (seen.created, seen.execution_id))[:limit]
+            if not is_open:
+                self._pending[seen.execution_id] = seen.created
+        return sorted(news.values(), key=lambda seen: (seen.created, seen.execution_id))
 
     def tell(self, execution_id: str, created: int) -> None:
         """Take note that an execution was told."""
         self.open.pop(execution_id, None)
-        self._unfinished.pop(execution_id, None)
+        self._pending.pop(execution_id, None)
         if created >= self.since:
             self.told[execution_id] = created
 
@@ -126,9 +126,9 @@ class FlowCursor:
                 since += 1  # too many of the same millisecond
             self.since = max(self.since, since if bound is None else min(since, bound))
             self.told = {each: created for each, created in self.told.items() if created >= self.since}
-        passed = [each for each, created in self._unfinished.items() if created < self.since]
+        passed = [each for each, created in self._pending.items() if created < self.since]
         for each in passed:
-            self.open[each] = self._unfinished.pop(each)
+            self.open[each] = self._pending.pop(each)
         self._give_up()
 
     def _give_up(self) -> None:
