@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -51,6 +52,15 @@ def emit(
                 context["outlet_events"][outlet].add(_asset(alias_uri), extra=dict(extra))
         elif _is_asset(outlet):
             context["outlet_events"][outlet].extra.update(extra)
+
+
+def file_asset_uri(uri: str) -> str:
+    """Make the URI of a stored file's asset, for which not everything will do that an object may be named.
+
+    :param uri: The file's URI, without a connection in it.
+    :return: The URI, with percent-encoding where it needs some.
+    """
+    return quote(uri, safe="/:%!$&'()*+,;=@~")
 
 
 def _is_alias(outlet: Any) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.outlets import EXTRA_FIELDS
+from airflow_provider_integrator.outlets import EXTRA_FIELDS, file_asset_uri
 from tests.tasks import MODES, after_looks, run_operator, run_sensor
 
 try:
@@ -39,7 +39,7 @@ def alias_events(accessor):
     try:
         return [(event.dest_asset_key.uri, event.extra) for event in accessor.asset_alias_events]
     except AttributeError:  # Airflow 2
-        return [(event.dest_dataset_uri, event.extra) for event in accessor.dataset_alias_events]
+        return [(event["dest_dataset_uri"], event["extra"]) for event in accessor.dataset_alias_events]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -118,6 +118,20 @@ def test_an_alias_stands_for_the_stored_log(tmp_path, events, context, simulator
 
 
 @pytest.mark.parametrize(
+    ("uri", "asset"),
+    [
+        ("s3://bucket/price/1.json", "s3://bucket/price/1.json"),
+        ("s3://bucket/günlük/a b.json", "s3://bucket/g%C3%BCnl%C3%BCk/a%20b.json"),
+        ("gs://bucket/what?#1.json", "gs://bucket/what%3F%231.json"),
+        ("file:///logs/a%20b.json", "file:///logs/a%20b.json"),
+    ],
+)
+def test_the_asset_of_a_file(uri, asset):
+    assert file_asset_uri(uri) == asset
+    assert Asset(uri=asset).uri == asset
+
+
+@pytest.mark.parametrize(
     ("status", "arguments", "uri"),
     [
         (Status.SUCCESS, {}, "integrator://integrator_default/price"),
@@ -158,15 +172,7 @@ def test_other_outlets_are_left_alone(events, context, simulator, flow):
 def test_a_reference_to_an_asset(events, context, simulator, flow, monkeypatch):
     if not hasattr(Asset, "ref"):
         pytest.skip("Airflow 2 has none")
-    resolved = type(PRICE).ref(name="price")
-    key = next(iter(_keys_of(PRICE)))
-    monkeypatch.setattr(OutletEventAccessors, "_resolve_asset_ref", lambda *_: (key, {}))
+    monkeypatch.setattr(OutletEventAccessors, "_get_asset_from_db", lambda *_, **__: PRICE)
     execution = simulator.add_execution(flow, lasts=0)
-    run_sensor("poke", outlets=[resolved], context=context)
+    run_sensor("poke", outlets=[Asset.ref(name="price")], context=context)
     assert events[PRICE].extra["execution_id"] == execution.id
-
-
-def _keys_of(asset):
-    accessors = OutletEventAccessors()
-    accessors[asset]  # makes it
-    return accessors._dict

@@ -302,7 +302,7 @@ class IntegratorLogOperator(BaseOperator):
         extra, stored_at = outlets.execution_extra(execution), None
         if self._stored is not None:
             extra |= self._stored
-            stored_at = self._stored["uri"]
+            stored_at = outlets.file_asset_uri(self._stored["uri"])
         outlets.emit(context, self.outlets, extra, stored_at)
 
     def _deliver(

@@ -41,9 +41,16 @@ def test_widgets_and_behaviours_list_the_form(stage: Stage):
         "partner_id",
         "verify",
         "timeout",
+        "ui_url",
     ):
         assert field in widgets
     assert "integrator" in str(ask(stage, "behaviours"))
+
+
+def test_links_lists_the_links(stage: Stage):
+    shown = str(ask(stage, "links"))
+    assert "airflow_provider_integrator.links.execution.IntegratorExecutionLink" in shown
+    assert "airflow_provider_integrator.links.log.StoredLogLink" in shown
 
 
 def test_triggers_lists_the_trigger(stage: Stage):

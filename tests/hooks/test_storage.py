@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from types import SimpleNamespace
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_integrator.hooks import storage
 
@@ -65,17 +63,6 @@ def test_web_address(protocol, attributes, address, stored):
 def test_an_endpoint_from_the_environment_is_another_store(stored, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
     assert storage.web_address(stored("s3", "logs/x.json")) is None
-
-
-def test_the_connection_is_no_part_of_the_address(monkeypatch):
-    try:
-        from airflow.sdk.io import attach
-    except ImportError:
-        from airflow.io.store import attach
-    conn_id = f"conn{uuid.uuid4().hex}"
-    attach("s3", conn_id, fs=MemoryFileSystem())
-    address = storage.web_address(f"s3://{conn_id}@logs/price/x.json")
-    assert address == "https://s3.console.aws.amazon.com/s3/object/logs?prefix=price%2Fx.json"
 
 
 @pytest.mark.parametrize(
