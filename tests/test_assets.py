@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_read_says_how_to_make_it(text: str | None, tmp_pa
     path = tmp_path / "acme.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ConfigurationError, match="python -m airflow_provider_integrator[.]snapshot"):
+    with pytest.raises(ConfigurationError, match=r"python -m airflow_provider_integrator\.snapshot"):
         integrator_project_flows(path)
 
 

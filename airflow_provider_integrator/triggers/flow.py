@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two polls where nothing else is said.
 DEFAULT_POLL_INTERVAL = 60.0
+
+#: Seconds between Airflow's word that events are stored and the cursor's move.
+SETTLE = 0.2
 
 #: A producer is made from its trigger's arguments alone; the trigger's store waits here for it.
 _stores: dict[Hashable, Store] = {}
@@ -110,6 +115,7 @@ class IntegratorFlowTrigger(BaseEventTrigger):
         async for seen in follower.executions():
             yield TriggerEvent(seen.execution.as_dict())  # type: ignore[union-attr]
             await follower.told(seen)
+            follower.let_go(seen)
 
 
 class _Producer(SharedStreamProducer):
@@ -117,16 +123,23 @@ class _Producer(SharedStreamProducer):
 
     def __init__(self, follower: FlowFollower) -> None:
         self._follower = follower
+        self._ended = False
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
         """Tell the executions."""
-        async for seen in self._follower.executions():
-            yield seen.execution.as_dict(), seen  # type: ignore[union-attr]
+        try:
+            async with aclosing(self._follower.executions()) as executions:
+                async for seen in executions:
+                    yield seen.execution.as_dict(), seen  # type: ignore[union-attr]
+        finally:
+            self._ended = True
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Move the cursor past the executions whose events are stored."""
+        # Events of a watcher that was just removed, to be replaced perhaps, are confirmed but not stored; the
+        # stream is ended in the same breath.
+        await asyncio.sleep(SETTLE)
         told: list[Seen] = [item.broker_payload for item in batch if item.outcome.is_clean]
-        missed: list[Seen] = [item.broker_payload for item in batch if not item.outcome.is_clean]
-        if told:
+        if told and not self._ended:
             await self._follower.told(*told)
-        self._follower.not_told(*missed)
+        self._follower.let_go(*(item.broker_payload for item in batch))

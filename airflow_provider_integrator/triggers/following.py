@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -75,8 +75,8 @@ class FlowFollower:
         self._arrived = asyncio.Event()
         self._complained: set[str] = set()
 
-    async def executions(self) -> AsyncIterator[Seen]:
-        """Tell the finished executions; each is to be answered by ``told`` or ``not_told``.
+    async def executions(self) -> AsyncGenerator[Seen, None]:
+        """Tell the finished executions; each is to be ``told`` or not, and ``let_go``.
 
         :return: They, without end; what can't be reached is tried again.
         """
@@ -89,7 +89,11 @@ class FlowFollower:
                 passes = isinstance(error, (UnavailableError, ResponseError))
                 pause = max(0.0 if passes else PAUSE, self._flow.poll_interval)
                 log.warning("Flow %s isn't watched; another try in %g s: %s", self._flow.flow, pause, error)
-                await asyncio.sleep(pause)
+            except Exception:
+                # Airflow would start us again at once, and again.
+                pause = max(PAUSE, self._flow.poll_interval)
+                log.exception("Flow %s isn't watched; another try in %g s.", self._flow.flow, pause)
+            await asyncio.sleep(pause)
 
     async def told(self, *executions: Seen) -> None:
         """Take note that executions are surely told, and store that."""
@@ -97,13 +101,9 @@ class FlowFollower:
         for seen in executions:
             self._cursor.tell(seen.execution_id, seen.created)
         await self._save()
-        self._let_go(executions)
 
-    def not_told(self, *executions: Seen) -> None:
-        """Let executions be told again."""
-        self._let_go(executions)
-
-    def _let_go(self, executions: tuple[Seen, ...]) -> None:
+    def let_go(self, *executions: Seen) -> None:
+        """Say that executions aren't on their way any longer; those that weren't told are chosen again."""
         self._on_the_way -= {seen.execution_id for seen in executions}
         if not self._on_the_way:
             self._arrived.set()

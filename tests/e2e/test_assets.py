@@ -114,7 +114,7 @@ def events(airflow: LocalAirflow, asset_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
         page = airflow.api.get(
-            "assets/events", asset_id=str(asset_id), limit="50", offset=str(len(found)), order_by="id"
+            "assets/events", asset_id=str(asset_id), limit="50", offset=str(len(found)), order_by="timestamp"
         )
         found += page["asset_events"]
         if not page["asset_events"] or len(found) >= page["total_entries"]:

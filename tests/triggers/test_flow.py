@@ -55,8 +55,11 @@ class Store:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.broken = False
 
     async def aget(self, key: str, default: Any = None) -> Any:
+        if self.broken:
+            raise RuntimeError("no such asset")
         return json.loads(self.values[key]) if key in self.values else default
 
     async def aset(self, key: str, value: Any) -> None:
@@ -77,6 +80,7 @@ class Triggerer:
         self._manager = SharedStreamManager(ack_timeout=300)
         self._tasks: list[asyncio.Task[None]] = []
         self._fired: list[tuple[Any, int | None]] = []
+        self._unconfirmed: list[int] = []
         self.events: list[dict[str, Any]] = []
 
     @property
@@ -111,9 +115,14 @@ class Triggerer:
             await asyncio.sleep(0.05)
             fired, self._fired = self._fired, []
             self.events += [json.loads(json.dumps(payload)) for payload, _ in fired]
+            self._unconfirmed += [seq for _, seq in fired if seq is not None]
             if self._confirms:
                 await asyncio.sleep(0.05)
-                self._manager.confirm_persisted([seq for _, seq in fired if seq is not None])
+                self.confirm()
+
+    def confirm(self) -> None:
+        seqs, self._unconfirmed = self._unconfirmed, []
+        self._manager.confirm_persisted(seqs)
 
 
 def price(**arguments: Any) -> IntegratorFlowTrigger:
@@ -176,6 +185,42 @@ def test_the_cursor_waits_for_the_events_to_be_stored(simulator: IntegratorSimul
         async with Triggerer(price(), store=store) as triggerer:
             await until(lambda: store.told == {"one"})
             assert triggerer.told == Counter(["one"])
+
+    run(scenario())
+
+
+@has_store
+def test_what_airflow_confirms_while_it_removes_the_watcher_is_told_again(
+    simulator: IntegratorSimulator, flow: Flow
+) -> None:
+    """Airflow confirms, but doesn't store, the last events of a watcher that a change of the DAG removes."""
+    store = Store()
+
+    async def scenario() -> None:
+        async with Triggerer(price(), store=store, confirms=False) as triggerer:
+            await until(lambda: bool(store.values))
+            simulator.add_execution(flow, id="one", lasts=0)
+            await until(lambda: bool(triggerer.events))
+            triggerer.confirm()
+        assert store.told == set()
+        async with Triggerer(price(poll_interval=0.2), store=store) as triggerer:
+            await until(lambda: store.told == {"one"})
+
+    run(scenario())
+
+
+@has_store
+def test_a_store_that_fails_is_tried_again(
+    simulator: IntegratorSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store()
+    store.broken = True
+
+    async def scenario() -> None:
+        async with Triggerer(price(), store=store):
+            await until(lambda: "Flow price isn't watched; another try in 0.1 s." in caplog.text)
+            store.broken = False
+            await until(lambda: bool(store.values))
 
     run(scenario())
 
