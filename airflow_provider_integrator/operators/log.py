@@ -140,9 +140,9 @@ class IntegratorLogOperator(BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.max_log_bytes = max_log_bytes
         self.pushed_links: dict[str, str] = {}
-        self._found_slug: str | None = None
         self._seen: tuple[str, Execution] | None = None  # the project's id comes first
         self._stored: dict[str, Any] | None = None
+        self._found_slug: str | None = None
 
     @cached_property
     def hook(self) -> IntegratorHook:

@@ -41,20 +41,19 @@ def test_widgets_and_behaviours_list_the_form(stage: Stage):
         "partner_id",
         "verify",
         "timeout",
-        "ui_url",
     ):
         assert field in widgets
     assert "integrator" in str(ask(stage, "behaviours"))
+
+
+def test_triggers_lists_the_trigger(stage: Stage):
+    assert "airflow_provider_integrator.triggers.execution" in str(ask(stage, "triggers"))
 
 
 def test_links_lists_the_links(stage: Stage):
     shown = str(ask(stage, "links"))
     assert "airflow_provider_integrator.links.execution.IntegratorExecutionLink" in shown
     assert "airflow_provider_integrator.links.log.StoredLogLink" in shown
-
-
-def test_triggers_lists_the_trigger(stage: Stage):
-    assert "airflow_provider_integrator.triggers.execution" in str(ask(stage, "triggers"))
 
 
 def test_the_connection_test_logs_in(stage: Stage):
