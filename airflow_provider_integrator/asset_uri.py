@@ -79,6 +79,7 @@ def convert_asset_to_openlineage(asset: Any, lineage_context: Any) -> Dataset | 
         connection can't tell them.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.common.compat.sdk import AirflowException
 
     from airflow_provider_integrator.exceptions import ConfigurationError
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -88,7 +89,7 @@ def convert_asset_to_openlineage(asset: Any, lineage_context: Any) -> Dataset | 
     try:
         settings = IntegratorHook(flow.integrator_conn_id).settings
         project_id = settings.project(flow.project_id)
-    except ConfigurationError:
+    except (AirflowException, ConfigurationError):
         return None
     namespace, name = flow_names(settings.access.base_url, project_id, flow.flow)
     return Dataset(namespace=namespace, name=name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.asset_uri import FlowUri, parse_uri, sanitize_uri
+from airflow_provider_integrator.asset_uri import (
+    FlowUri,
+    convert_asset_to_openlineage,
+    parse_uri,
+    sanitize_uri,
+)
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.provider_info import PROVIDER_INFO
 from airflow_provider_integrator.snapshot import main as write_snapshot
 
 try:
@@ -89,6 +97,34 @@ def test_a_faulty_uri_is_refused(uri: str, what: str) -> None:
     with pytest.raises(ValueError, match=what.replace("?", r"\?")) as caught:
         sanitize_uri(urlsplit(uri))
     assert urlsplit(uri).geturl() in str(caught.value)
+
+
+def test_openlineage_is_told_host_project_and_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("airflow.providers.openlineage")
+    connection = {"conn_type": "integrator", "host": "https://i.example.com:3000", "login": "u@example.com"}
+    for name, extra in (("ERP", {"project_id": "acme"}), ("BARE", {})):
+        text = json.dumps({**connection, "password": "any-password", "extra": extra})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", text)
+
+    def names(uri: str) -> Any:
+        dataset = convert_asset_to_openlineage(SimpleNamespace(uri=uri), None)
+        return dataset and (dataset.namespace, dataset.name)
+
+    assert names("integrator://erp/price") == ("integrator://i.example.com:3000", "acme/price")
+    assert names("integrator://bare/other/a%20b?status=failed") == (
+        "integrator://i.example.com:3000",
+        "other/a b",
+    )
+    assert names("integrator://bare/price") is None
+    assert names("integrator://unknown/price") is None
+
+
+def test_airflow_is_told_of_the_scheme() -> None:
+    (told,) = PROVIDER_INFO["asset-uris"]
+    assert told["schemes"] == ["integrator"]
+    for name in ("handler", "to_openlineage_converter"):
+        module, _, function = told[name].rpartition(".")
+        assert callable(getattr(import_module(module), function))
 
 
 @has_assets

@@ -49,7 +49,7 @@ class FlowCursor:
     """Remembers which executions were told, so that each is told once, in whatever order they come.
 
     Of what was created before ``since`` all has been told but ``open``; of the rest, ``told``. ``since`` rises
-    as executions are told, one reading late: what slid from page to page during a reading is in the next.
+    as executions are told, from the second reading on: what slid from page to page during one is in the next.
 
     Its size is bounded: ``told`` by ``KEPT`` and ``BATCH``, ``open`` by ``MAX_OPEN``.
 
@@ -62,6 +62,7 @@ class FlowCursor:
     told: dict[str, int] = field(default_factory=dict)
     open: dict[str, int] = field(default_factory=dict)
     _pending: dict[str, int] = field(default_factory=dict, repr=False)
+    _has_read: bool = field(default=False, repr=False)
 
     @classmethod
     def read(cls, stored: Any) -> FlowCursor:
@@ -95,7 +96,10 @@ class FlowCursor:
         :return: Finished executions that weren't told, oldest first, ``BATCH`` at the most.
         """
         news = self._untold(reading)
-        self._rise(min((seen.created for seen in news if seen.execution_id not in self.open), default=None))
+        if self._has_read:
+            bound = (seen.created for seen in news if seen.execution_id not in self.open)
+            self._rise(min(bound, default=None))
+        self._has_read = True
         return news[:BATCH]
 
     def _untold(self, reading: Iterable[Seen]) -> list[Seen]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sqlite3
 import statistics
 import threading
@@ -11,6 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ pytestmark = [
     ),
 ]
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+COUNT = "SELECT count(*) FROM asset_event"
 EXECUTIONS = 200
 SECONDS = 150.0
 KILLS = 5
@@ -38,21 +42,30 @@ WANTED = (Status.SUCCESS, Status.EMPTY)
 WINDOW = timedelta(seconds=6)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def integrator() -> Iterator[IntegratorSimulator]:
     with IntegratorSimulator() as integrator:
-        integrator.add_flow(integrator.add_project("Acme", slug="acme"), "Price", slug="price")
+        project = integrator.add_project("Acme", slug="acme")
+        for name in ("Price", "Stock"):
+            integrator.add_flow(project, name, slug=name.lower())
         yield integrator
 
 
-@pytest.fixture
-def airflow(integrator: IntegratorSimulator, tmp_path: Path) -> Iterator[LocalAirflow]:
+@pytest.fixture(scope="module")
+def airflow(
+    integrator: IntegratorSimulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalAirflow]:
+    folder = tmp_path_factory.mktemp("assets")
+    (folder / "dags").mkdir()
+    for source in ("tests/e2e/assets/woken.py", "example_dags/assets/woken_by_flow.py"):
+        shutil.copy(CHECKOUT / source, folder / "dags")
     environment = {
+        "AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/logs/",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
         "AIRFLOW__CORE__PARALLELISM": "2",
     }
-    with LocalAirflow(tmp_path / "home", Path(__file__).parent / "assets", environment) as airflow:
+    with LocalAirflow(folder / "home", folder / "dags", environment) as airflow:
         airflow.api.set_connection("integrator_default", integrator.connection())
         yield airflow
 
@@ -121,72 +134,122 @@ def events(airflow: LocalAirflow, asset_id: int) -> list[dict[str, Any]]:
             return found
 
 
-def test_each_execution_is_told_once_whatever_dies(integrator: IntegratorSimulator, airflow: LocalAirflow):
+@dataclass
+class Played:
+    """What happened, and what Airflow's API says of it.
+
+    :param wanted: The executions that are to be told.
+    :param kills: When the triggerer was killed.
+    :param told: When events told of each execution.
+    :param stored: When the cursor knew them as told.
+    """
+
+    wanted: set[str]
+    kills: list[datetime]
+    told: dict[str, list[datetime]]
+    stored: dict[str, datetime]
+
+    @property
+    def twice(self) -> dict[str, list[datetime]]:
+        return {each: moments for each, moments in self.told.items() if len(moments) > 1}
+
+
+@pytest.fixture(scope="module")
+def played(integrator: IntegratorSimulator, airflow: LocalAirflow) -> Played:
     chance = random.Random(20)
     flow = integrator.flows[0]
     for number in range(3):
         integrator.add_execution(flow, id=f"before-{number}", lasts=0)
     airflow.api.wait_for_dag("e2e_woken")
-    until(lambda: bool(rows(airflow, "SELECT value FROM asset_state_store")), 90)
-    cursor = CursorWatch(airflow)
+    until(lambda: bool(rows(airflow, "SELECT value FROM asset_state_store")), 120)
+    cursor, kills = CursorWatch(airflow), []
     cursor.start()
-
-    kills: list[datetime] = []
 
     def kill() -> None:
         kills.append(datetime.now(timezone.utc))
         airflow.kill_triggerer()
         airflow.start_triggerer()
 
+    def kill_in_window() -> None:
+        """Kill just after an event was stored, before the cursor can be."""
+        before = rows(airflow, COUNT)
+        deadline = time.monotonic() + 20
+        while rows(airflow, COUNT) == before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        kill()
+
     kinds = chance.choices((Status.SUCCESS, Status.FAILED, Status.EMPTY), (5, 3, 2), k=EXECUTIONS)
     statuses = {f"execution-{number}": kind for number, kind in enumerate(kinds)}
     plan = script(integrator, flow, statuses, chance)
-    plan += [((number + chance.uniform(0.4, 1.0)) * SECONDS / KILLS, kill) for number in range(KILLS)]
+    for number in range(KILLS):
+        moment = (number + chance.uniform(0.4, 1.0)) * SECONDS / KILLS
+        plan.append((moment, kill_in_window if number in (1, 4) else kill))
     began = time.monotonic()
     for moment, act in sorted(plan, key=lambda each: each[0]):
         time.sleep(max(0.0, began + moment - time.monotonic()))
         act()
 
     wanted = {each for each, status in statuses.items() if status in WANTED}
-    (asset_id,) = rows(airflow, "SELECT id FROM asset")[0]
-
-    def told() -> Counter[str]:
-        return Counter(event["extra"]["payload"]["execution_id"] for event in events(airflow, asset_id))
-
-    until(lambda: told().keys() >= wanted, 60)
+    ((asset_id,),) = rows(airflow, "SELECT id FROM asset WHERE uri LIKE '%/price?%'")
+    until(lambda: told_by(airflow, asset_id).keys() >= wanted, 60)
     time.sleep(10)  # for what is told twice to show
     cursor.stop()
-    assert told().keys() == wanted, "none is lost, none of the others told"
-
-    at: dict[str, list[datetime]] = defaultdict(list)
-    for event in events(airflow, asset_id):
-        at[event["extra"]["payload"]["execution_id"]].append(datetime.fromisoformat(event["timestamp"]))
-    twice = {each: moments for each, moments in at.items() if len(moments) > 1}
-    windows = sorted(
-        (cursor.told[each] - min(at[each])).total_seconds()
-        for each in at.keys() - twice.keys() & cursor.told.keys()
-    )
+    played = Played(wanted, kills, told_by(airflow, asset_id), cursor.told)
+    # of those told twice, the second telling's window isn't known
+    windows = [
+        played.stored[each] - played.told[each][0]
+        for each in played.stored.keys() - played.twice.keys()
+        if each in wanted
+    ]
+    seconds = sorted(window.total_seconds() for window in windows)
     print(  # noqa: T201
-        f"\n{EXECUTIONS} executions, {len(wanted)} wanted, {sum(map(len, at.values()))} events, "
-        f"{len(twice)} told twice; {KILLS} kills; event to cursor: median {statistics.median(windows):.2f} s, "
-        f"largest {windows[-1]:.2f} s; largest cursor {cursor.largest} bytes; {integrator.count('/logs')} requests"
+        f"\n{EXECUTIONS} executions, {len(wanted)} wanted, {sum(map(len, played.told.values()))} events, "
+        f"{len(played.twice)} told twice; {KILLS} kills; event to cursor: median {statistics.median(seconds):.2f} s, "
+        f"largest {seconds[-1]:.2f} s; largest cursor {cursor.largest} bytes; {integrator.count('/logs')} requests"
     )
-    for each, moments in twice.items():
-        assert len(moments) == 2, each
-        assert any(timedelta() <= killed - moments[0] <= WINDOW for killed in kills), (each, moments, kills)
+    return played
 
+
+def told_by(airflow: LocalAirflow, asset_id: int) -> dict[str, list[datetime]]:
+    told: dict[str, list[datetime]] = defaultdict(list)
+    for event in events(airflow, asset_id):
+        told[event["extra"]["payload"]["execution_id"]].append(datetime.fromisoformat(event["timestamp"]))
+    return {each: sorted(moments) for each, moments in told.items()}
+
+
+def test_none_is_lost_and_none_of_the_others_told(played: Played) -> None:
+    assert len(played.kills) == KILLS
+    assert played.told.keys() == played.wanted
+
+
+def test_only_a_death_in_the_window_tells_twice(played: Played) -> None:
+    for each, moments in played.twice.items():
+        assert len(moments) == 2, each
+        deaths = [killed - moments[0] for killed in played.kills]
+        assert any(timedelta() <= death <= WINDOW for death in deaths), (each, moments, played.kills)
+
+
+def test_a_task_can_tell_which_are_new(airflow: LocalAirflow, played: Played) -> None:
     def runs() -> list[dict[str, Any]]:
         return list(airflow.api.get("dags/e2e_woken/dagRuns", limit="100")["dag_runs"])
 
-    until(lambda: {run["state"] for run in runs()} == {"success"} and noted()["told"].keys() >= wanted, 120)
+    def noted(name: str) -> Counter[str]:
+        values = [airflow.api.xcom("e2e_woken", run["dag_run_id"], "note") for run in runs()]
+        return Counter(each for value in values for each in value[name])
 
-    def noted() -> dict[str, Counter[str]]:
-        found: dict[str, Counter[str]] = {"told": Counter(), "new": Counter()}
-        for run in runs():
-            value = airflow.api.xcom("e2e_woken", run["dag_run_id"], "note", "return_value", -1)
-            for name in found:
-                found[name].update(value[name])
-        return found
+    until(
+        lambda: {run["state"] for run in runs()} == {"success"} and noted("told").keys() == played.wanted, 120
+    )
+    assert noted("told") == {each: len(moments) for each, moments in played.told.items()}
+    assert noted("new") == Counter(played.wanted)
 
-    assert noted()["told"] == told(), "the runs got every event"
-    assert noted()["new"] == Counter(wanted), "the helper knows which were told before"
+
+def test_the_example_keeps_the_log_of_what_woke_it(
+    integrator: IntegratorSimulator, airflow: LocalAirflow, played: Played
+) -> None:
+    stock = integrator.flows[1]
+    airflow.cli("dags", "unpause", "integrator_woken_by_flow")
+    until(lambda: bool(rows(airflow, "SELECT value FROM asset_state_store WHERE key LIKE '%:stock:%'")), 60)
+    integrator.add_execution(stock, id="stock-1", lasts=0, log={"errors": [], "rows": [1]})
+    kept = airflow.home.parent / "logs" / "stock" / "stock-1"
+    until(lambda: kept.is_dir() and any(file.suffix == ".json" for file in kept.iterdir()), 90)
