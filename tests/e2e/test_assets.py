@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from airflow.triggers.base import BaseTrigger
 from local_airflow import LocalAirflow
 
@@ -34,9 +35,9 @@ pytestmark = [
 CHECKOUT = Path(__file__).resolve().parents[2]
 COUNT = "SELECT count(*) FROM asset_event"
 EXECUTIONS = 200
-SECONDS = 150.0
+SECONDS = 130.0
 KILLS = 5
-OUTAGE = (70.0, 100.0)
+OUTAGE = (60.0, 90.0)
 WANTED = (Status.SUCCESS, Status.EMPTY)
 #: Between an event's commit and the cursor's: Airflow confirms it in the triggerer's next round, a second later.
 WINDOW = timedelta(seconds=6)
@@ -125,10 +126,21 @@ def script(
 
 def events(airflow: LocalAirflow, asset_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    failures = 0
     while True:
-        page = airflow.api.get(
-            "assets/events", asset_id=str(asset_id), limit="50", offset=str(len(found)), order_by="timestamp"
-        )
+        try:
+            page = airflow.api.get(
+                "assets/events",
+                asset_id=str(asset_id),
+                limit="50",
+                offset=str(len(found)),
+                order_by="timestamp",
+            )
+        except requests.HTTPError:
+            # Airflow 3.3.2 answers 500 where a DAG run is created while it lists the runs of an event.
+            failures += 1
+            assert failures < 5
+            continue
         found += page["asset_events"]
         if not page["asset_events"] or len(found) >= page["total_entries"]:
             return found
