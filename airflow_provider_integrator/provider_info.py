@@ -46,6 +46,12 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "Seconds that one request may take.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
     },
+    "ui_url": {
+        "label": "Execution page",
+        "description": "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, "
+        "{execution_id} and {log_id} in it; no link where empty.",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 PROVIDER_INFO: dict[str, Any] = {
@@ -82,8 +88,22 @@ PROVIDER_INFO: dict[str, Any] = {
     "triggers": [
         {
             "integration-name": INTEGRATION,
-            "python-modules": ["airflow_provider_integrator.triggers.execution"],
+            "python-modules": [
+                "airflow_provider_integrator.triggers.execution",
+                "airflow_provider_integrator.triggers.flow",
+            ],
         }
+    ],
+    "asset-uris": [
+        {
+            "schemes": ["integrator"],
+            "handler": "airflow_provider_integrator.asset_uri.sanitize_uri",
+            "to_openlineage_converter": "airflow_provider_integrator.asset_uri.convert_asset_to_openlineage",
+        }
+    ],
+    "extra-links": [
+        "airflow_provider_integrator.links.execution.IntegratorExecutionLink",
+        "airflow_provider_integrator.links.log.StoredLogLink",
     ],
     "connection-types": [
         {

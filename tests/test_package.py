@@ -17,6 +17,7 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
+from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 import airflow_provider_integrator
 from airflow_provider_integrator import get_provider_info
@@ -64,6 +65,11 @@ class TestProviderInfo:
     def test_modules_exist(self, module):
         import_module(module)
 
+    @pytest.mark.parametrize("link", INFO["extra-links"])
+    def test_links_exist(self, link):
+        module, _, name = link.rpartition(".")
+        assert issubclass(getattr(import_module(module), name), BaseOperatorLink)
+
     def test_integration_is_named_alike_everywhere(self):
         (integration,) = INFO["integrations"]
         for key in ("hooks", "operators", "sensors", "triggers"):
@@ -86,6 +92,7 @@ class TestConnectionType:
             "partner_id",
             "verify",
             "timeout",
+            "ui_url",
         }
 
     @pytest.mark.parametrize("name", CONNECTION_TYPE["conn-fields"])

@@ -178,15 +178,31 @@ class NewestFirst:
 
 
 @dataclass(frozen=True)
+class LogFault:
+    """A log that can't be read.
+
+    :param execution_id: Its execution, None where that can't be read either.
+    :param created: When it was created, None where that can't be read either.
+    :param error: What is wrong.
+    """
+
+    execution_id: str | None
+    created: datetime | None
+    error: ResponseError
+
+
+@dataclass(frozen=True)
 class History:
     """What was read of a flow's executions.
 
     :param executions: Those created at or after the moment that was asked for, oldest first.
     :param pages: How many pages it took.
+    :param faults: What is wrong with logs that can't be read; empty where the reading wasn't tolerant.
     """
 
     executions: list[Execution]
     pages: int
+    faults: tuple[LogFault, ...] = ()
 
     def first_since(self, moment: datetime) -> Execution | None:
         """Choose the first execution that was created at or after a moment, None where there is none."""
@@ -204,7 +220,12 @@ def to_milliseconds(moment: datetime) -> datetime:
 
 
 def read_since(
-    project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
+    project_id: str,
+    flow_id: str,
+    moment: datetime,
+    first_page: Page | None = None,
+    *,
+    tolerant: bool = False,
 ) -> Script[History]:
     """Read a flow's executions that were created at or after a moment.
 
@@ -214,24 +235,34 @@ def read_since(
     :param flow_id: The flow.
     :param moment: With a time zone.
     :param first_page: The first page, where it has just been fetched.
+    :param tolerant: Whether a log that can't be read is set aside, so that it doesn't hide the others.
     :return: The executions, and how many pages it took.
     """
     query = LogQuery(project_id, flow_id)
     moment = to_milliseconds(moment)
     found: dict[str, Execution] = {}
+    faults: list[LogFault] = []
     order, fresh, number = NewestFirst(), FreshLogs(), 1
     page = first_page
     while True:
         if page is None:
             page = yield calls.list_logs(query, number)
         for fields in fresh.of(page):
-            created = fields.moment("created")
-            order.see(created)
-            if created >= moment:
-                execution = Execution.read(fields)
-                found[execution.execution_id] = execution
+            created = None
+            try:
+                created = fields.moment("created")
+                order.see(created)
+                if created >= moment:
+                    execution = Execution.read(fields)
+                    found[execution.execution_id] = execution
+            except ResponseError as error:
+                if not tolerant:
+                    raise
+                uuid = fields.values.get("filename_uuid")
+                faults.append(LogFault(uuid if isinstance(uuid, str) else None, created, error))
         if not page.logs or not page.has_next or order.all_before(moment):
-            return History(sorted(found.values(), key=lambda execution: execution.created), number)
+            executions = sorted(found.values(), key=lambda execution: execution.created)
+            return History(executions, number, tuple(faults))
         page, number = None, number + 1
 
 

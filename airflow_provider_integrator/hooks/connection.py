@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.protocol import BASE_URLS, Access, normalize_base_url
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.hooks.ui_url import UiUrl
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -25,12 +26,14 @@ class IntegratorConnection:
     :param project_id: The project of tasks that name none.
     :param project_slug: Its slug, which Download log needs.
     :param partner_id: The partner whose projects can be listed.
+    :param ui_url: Where an execution's page is, None where that isn't known.
     """
 
     access: Access
     project_id: str | None
     project_slug: str | None
     partner_id: str | None
+    ui_url: UiUrl | None = None
 
     @classmethod
     def read(cls, connection: Connection, extra: Mapping[str, Any]) -> IntegratorConnection:
@@ -53,6 +56,7 @@ class IntegratorConnection:
             project_id=_text(extra, "project_id"),
             project_slug=_text(extra, "project_slug"),
             partner_id=_text(extra, "partner_id"),
+            ui_url=_ui_url(extra),
         )
 
     def project(self, project_id: str | None) -> str:
@@ -88,6 +92,11 @@ def _text(extra: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ConfigurationError(f"{name} in the connection's Extra should be a text.")
     return str(value).strip() or None
+
+
+def _ui_url(extra: Mapping[str, Any]) -> UiUrl | None:
+    text = _text(extra, "ui_url")
+    return None if text is None else UiUrl.read(text)
 
 
 def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:

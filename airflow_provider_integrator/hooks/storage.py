@@ -18,6 +18,8 @@ from airflow_provider_integrator.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.archive import LogArchive, Written
 
+_S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_GOOGLE = "https://storage.googleapis.com"
 #: Stores in which an object that is uploaded shows only once all of it is there.
 _ATOMIC_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"))
 
@@ -101,6 +103,42 @@ def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) 
         file.flush()
         _upload(file.name, target)
     return str(target), written
+
+
+def without_connection(uri: str) -> str:
+    """Take the Airflow connection out of a URI, which others don't know.
+
+    :param uri: What :func:`save` returned.
+    :return: The URI without it.
+    """
+    scheme, separator, rest = uri.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def web_address(path: str | os.PathLike[str] | ObjectStoragePath) -> str | None:
+    """Find the page that a browser shows a stored file on; its store asks for a login of its own.
+
+    :param path: An object storage URI.
+    :return: The page's URL; None where there is no page, as for local files and for stores that only speak
+        the protocol of a known one.
+    """
+    target = open_store(path)
+    store: Any = target.fs
+    bucket, _, key = target.path.lstrip("/").partition("/")
+    if target.protocol in ("s3", "s3a"):
+        if getattr(store, "endpoint_url", None) or any(os.environ.get(name) for name in _S3_ENDPOINTS):
+            return None  # another store than Amazon's
+        return f"https://s3.console.aws.amazon.com/s3/object/{quote(bucket)}?prefix={quote(key, safe='')}"
+    if target.protocol in ("gs", "gcs"):
+        if getattr(store, "_location", _GOOGLE) != _GOOGLE:
+            return None  # an emulator
+        return f"https://storage.cloud.google.com/{quote(bucket)}/{quote(key)}"
+    if target.protocol in ("abfs", "abfss", "az"):
+        account = str(getattr(getattr(store, "service_client", None), "url", ""))
+        if account.startswith("https://"):
+            return f"{account.partition('?')[0].rstrip('/')}/{quote(bucket)}/{quote(key)}"
+    return None
 
 
 def _is_local(target: ObjectStoragePath) -> bool:

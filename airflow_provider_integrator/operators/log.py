@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_integrator import outcome
+from airflow_provider_integrator import outcome, outlets
 from airflow_provider_integrator.arguments import read_created_after, rendered
 from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import (
@@ -29,10 +29,13 @@ from airflow_provider_integrator.exceptions import (
 )
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.scripts import DEFAULT_MAX_LOG_BYTES
+from airflow_provider_integrator.links.execution import IntegratorExecutionLink
+from airflow_provider_integrator.links.log import StoredLogLink
 from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_integrator.api.archive import LogArchive
     from airflow_provider_integrator.api.models import Execution
@@ -49,6 +52,9 @@ class IntegratorLogOperator(BaseOperator):
     Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is known. Returns the log's
     JSON, or with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256`` and ``execution``. The log of a
     Failed execution is delivered first; then the task fails without retries, and says why.
+
+    Events of the assets among its ``outlets`` hold the execution's ids, status, times and counts in their extra,
+    and what was stored where; an asset alias there stands for the stored log's own asset.
 
     :param flow: The flow's slug, name or id.
     :param execution_id: The execution, usually from the sensor's XCom. None: the flow's first one since
@@ -87,6 +93,7 @@ class IntegratorLogOperator(BaseOperator):
         "integrator_conn_id",
     )
     ui_color = "#d8ecf3"
+    operator_extra_links = (IntegratorExecutionLink(), StoredLogLink())
 
     def __init__(
         self,
@@ -132,6 +139,9 @@ class IntegratorLogOperator(BaseOperator):
         self.show_errors = show_errors
         self.max_xcom_bytes = max_xcom_bytes
         self.max_log_bytes = max_log_bytes
+        self.pushed_links: dict[str, str] = {}
+        self._seen: tuple[str, Execution] | None = None  # the project's id comes first
+        self._stored: dict[str, Any] | None = None
         self._found_slug: str | None = None
         self._check_choices()
 
@@ -154,7 +164,7 @@ class IntegratorLogOperator(BaseOperator):
         while True:
             execution = self._look(target, failed_polls)
             if execution is not None and execution != told:
-                self._push(context, EXECUTION_KEY, execution.as_dict())
+                self._tell(context, target, execution)
                 told = execution
             if execution is not None and execution.is_finished:
                 return self._conclude(context, target, execution)
@@ -180,17 +190,38 @@ class IntegratorLogOperator(BaseOperator):
         target.execution_id = answer.get("execution_id") or target.execution_id
         if answer["status"] == "finished":
             execution = target.look_at_finished(FailedPolls(self.max_failed_polls), self.poll_interval)
-            self._push(context, EXECUTION_KEY, execution.as_dict())
+            self._tell(context, target, execution)
             return self._conclude(context, target, execution)
         try:
             last = target.look()
         except PASSING_ERRORS as error:
             raise WaitTimeoutError(f"The wait has timed out; its last look failed, too: {error}") from error
         if last is not None:
-            self._push(context, EXECUTION_KEY, last.as_dict())
+            self._tell(context, target, last)
         if last is None or not last.is_finished:
             raise WaitTimeoutError(f"{target.not_finished(last)} within {self.timeout:g} s.")
         return self._conclude(context, target, last)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Answer OpenLineage, where its provider is installed.
+
+        :param task_instance: The task instance.
+        :return: The flow as input, the stored log as output, facets of the execution; None where none was seen.
+        """
+        if self._seen is None:
+            return None
+        from airflow_provider_integrator.lineage import log_lineage
+
+        project_id, execution = self._seen
+        return log_lineage(self.hook.settings.access.base_url, project_id, execution, self._stored)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Answer OpenLineage after a failure: the log of a Failed execution is stored, too.
+
+        :param task_instance: The task instance.
+        :return: As after a success.
+        """
+        return self.get_openlineage_facets_on_complete(task_instance)
 
     def _slug(self, target: AwaitedExecution) -> str:
         if self._found_slug is None:
@@ -254,9 +285,11 @@ class IntegratorLogOperator(BaseOperator):
             outcome.is_empty(execution) and self.on_empty == "fail"
         )
         if not is_failure:
-            return self._deliver(target, execution).value
+            value = self._deliver(context, target, execution).value
+            self._emit(context, execution)
+            return value
         try:
-            delivered = self._deliver(target, execution, pick_errors=self.show_errors)
+            delivered = self._deliver(context, target, execution, pick_errors=self.show_errors)
         except (LogArchiveError, RequestError) as error:  # for good; what may pass is left to a retry
             raise AirflowFailException(
                 outcome.failure_message(execution, None, f"Its log was not delivered: {error}")
@@ -265,8 +298,15 @@ class IntegratorLogOperator(BaseOperator):
             self._push(context, RETURN_KEY, delivered.value)
         raise AirflowFailException(outcome.failure_message(execution, delivered.errors, delivered.where))
 
+    def _emit(self, context: Context, execution: Execution) -> None:
+        extra, stored_at = outlets.execution_extra(execution), None
+        if self._stored is not None:
+            extra |= self._stored
+            stored_at = outlets.file_asset_uri(self._stored["uri"])
+        outlets.emit(context, self.outlets, extra, stored_at)
+
     def _deliver(
-        self, target: AwaitedExecution, execution: Execution, *, pick_errors: bool = False
+        self, context: Context, target: AwaitedExecution, execution: Execution, *, pick_errors: bool = False
     ) -> _Delivered:
         log_id = rendered("log_id", self.log_id) or execution.log_id
         with self.hook.download_log(
@@ -276,13 +316,15 @@ class IntegratorLogOperator(BaseOperator):
             project_slug=self._slug(target),
             max_log_bytes=self.max_log_bytes,
         ) as archive:
-            value, where = self._store(archive, execution, log_id)
+            value, where = self._store(context, archive, execution, log_id)
             errors = archive.pick_entries("errors", outcome.MAX_ERRORS) if pick_errors else None
         if where:
             self.log.info(where)
         return _Delivered(value, errors, where)
 
-    def _store(self, archive: LogArchive, execution: Execution, log_id: str) -> tuple[Any, str | None]:
+    def _store(
+        self, context: Context, archive: LogArchive, execution: Execution, log_id: str
+    ) -> tuple[Any, str | None]:
         output_path = rendered("output_path", self.output_path)
         if output_path is None:
             where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
@@ -297,6 +339,12 @@ class IntegratorLogOperator(BaseOperator):
 
         path = storage.log_path(output_path, execution.flow_slug, execution.execution_id, log_id)
         uri, written = storage.save(archive, path)
+        self._stored = {
+            "uri": storage.without_connection(uri),
+            "bytes": written.bytes,
+            "sha256": written.sha256,
+        }
+        StoredLogLink().push(context, self, storage.web_address(path))
         value = {
             "uri": uri,
             "bytes": written.bytes,
@@ -304,6 +352,12 @@ class IntegratorLogOperator(BaseOperator):
             "execution": execution.as_dict(),
         }
         return value, f"Its log is in {uri} ({written.bytes} bytes)."
+
+    def _tell(self, context: Context, target: AwaitedExecution, execution: Execution) -> None:
+        self._seen = (target.project_id, execution)
+        self._push(context, EXECUTION_KEY, execution.as_dict())
+        log_id = rendered("log_id", self.log_id)
+        IntegratorExecutionLink().tell(context, self, target, execution, log_id)
 
     def _push(self, context: Context, key: str, value: Any) -> None:
         context["ti"].xcom_push(key=key, value=value)

@@ -21,11 +21,13 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
-from airflow_provider_integrator import outcome
+from airflow_provider_integrator import outcome, outlets
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
+from airflow_provider_integrator.asset_uri import FlowUri
 from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.links.execution import IntegratorExecutionLink
 from airflow_provider_integrator.triggers.execution import (
     DEFAULT_MAX_FAILED_POLLS,
     DEFERRAL_GRACE,
@@ -42,7 +44,9 @@ class IntegratorExecutionSensor(BaseSensorOperator):
     """Waits until an execution reaches the state Finished.
 
     It succeeds on Finished whatever the status, as the log operator after it judges the status; with
-    ``fail_on_failed`` it judges by itself. What it returns is the execution as a JSON object.
+    ``fail_on_failed`` it judges by itself. What it returns is the execution as a JSON object. Events of the assets
+    among its ``outlets`` hold the execution's ids, status, times and counts in their extra; an asset alias there
+    stands for the flow's own asset, that of the execution's status.
 
     :param flow: The flow's slug, name or id. It is looked up in List flows; where that call is refused it
         is taken as an id, with a warning.
@@ -74,6 +78,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         "integrator_conn_id",
     )
     ui_color = "#d8ecf3"
+    operator_extra_links = (IntegratorExecutionLink(),)
 
     def __init__(
         self,
@@ -102,6 +107,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         self.deferrable = deferrable or start_from_trigger
         self.adaptive = adaptive
         self.max_failed_polls = max_failed_polls
+        self.pushed_links: dict[str, str] = {}
         self._awaited: AwaitedExecution | None = None
         if adaptive and not self.deferrable:
             raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
@@ -144,11 +150,11 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         give_up = None
         while True:
             try:
-                execution = self._target(context).look()
+                execution = self._look(context)
                 self._failed_polls.succeeded()
                 if execution is None or not execution.is_finished:
                     return PokeReturnValue(is_done=False)
-                return PokeReturnValue(is_done=True, xcom_value=self._conclude(execution))
+                return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
             except PASSING_ERRORS as error:
                 self._failed_polls.failed(error)
             if not self.reschedule:
@@ -179,7 +185,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 end_time = end_time or time.time() + self.timeout
                 self._pause(end_time)
                 return self._look_and_defer(context, end_time)
-            return self._conclude(execution)
+            return self._conclude(context, execution)
 
     def _can_start_from_trigger(self) -> bool:
         reason = self._why_not_from_trigger()
@@ -238,11 +244,18 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             )
         return self._awaited
 
+    def _look(self, context: Context) -> Execution | None:
+        target = self._target(context)
+        execution = target.look()
+        if execution is not None:
+            IntegratorExecutionLink().tell(context, self, target, execution)
+        return execution
+
     def _look_and_defer(self, context: Context, end_time: float) -> dict[str, Any]:
         while True:
             execution = None
             try:
-                execution = self._target(context).look()
+                execution = self._look(context)
             except PASSING_ERRORS as error:
                 self.log.warning("The first look failed; the triggerer goes on: %s", error)
             except Exception:
@@ -253,7 +266,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 self._pause(end_time)
                 continue
             if execution is not None and execution.is_finished:
-                return self._conclude(execution)
+                return self._conclude(context, execution)
             self._defer(context, end_time)
 
     def _look_after(self, event: Any, context: Context) -> Execution:
@@ -261,16 +274,18 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         target = self._target(context)
         target.execution_id = answer.get("execution_id") or target.execution_id
         if answer["status"] == "finished":
-            return target.look_at_finished(self._failed_polls, self.poke_interval)
+            execution = target.look_at_finished(self._failed_polls, self.poke_interval)
+            IntegratorExecutionLink().tell(context, self, target, execution)
+            return execution
         try:
-            execution = target.look()
+            found = self._look(context)
         except PASSING_ERRORS as error:
             raise AirflowSensorTimeout(f"Sensor has timed out; its last look failed, too: {error}") from error
-        if execution is None or not execution.is_finished:
+        if found is None or not found.is_finished:
             raise AirflowSensorTimeout(
-                f"Sensor has timed out: {target.not_finished(execution)} within {self.timeout:g} s."
+                f"Sensor has timed out: {target.not_finished(found)} within {self.timeout:g} s."
             )
-        return execution
+        return found
 
     def _pause(self, end_time: float) -> None:
         if time.time() + self.poke_interval > end_time:
@@ -287,7 +302,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
             timeout=timedelta(seconds=max(0.0, end_time - time.time())) + DEFERRAL_GRACE,
         )
 
-    def _conclude(self, execution: Execution) -> dict[str, Any]:
+    def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
         text = outcome.summary(execution)
         if outcome.has_failed(execution):
             self.log.warning(text)
@@ -295,7 +310,13 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 raise AirflowFailException(text)
         else:
             self.log.info(text)
+        outlets.emit(context, self.outlets, outlets.execution_extra(execution), self._flow_uri(execution))
         return execution.as_dict()
+
+    def _flow_uri(self, execution: Execution) -> str:
+        flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)
+        status = (execution.status.name.lower(),)
+        return str(FlowUri(self.integrator_conn_id, project_id, flow or execution.flow_slug, status))
 
     def _rescheduled_until(self, context: Context) -> float:
         first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3

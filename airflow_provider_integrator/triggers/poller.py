@@ -20,11 +20,13 @@ from airflow_provider_integrator.api.calls import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Page
+from airflow_provider_integrator.api.operations import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
 from airflow_provider_integrator.triggers.schedule import adaptive_interval
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.triggers.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class Wait:
 
 
 class FlowPoller:
-    """Asks List logs for a flow once per interval, and wakes the waits whose execution has finished.
+    """Asks List logs for a flow once per interval, wakes the waits whose execution has finished, tells watches.
 
     The first page is read in each round. An awaited execution that isn't on it is looked for within two
     rounds, wherever it stands: among the other pages, or by its ``filename_uuid`` where that takes fewer
@@ -118,6 +120,7 @@ class FlowPoller:
         self._client = client
         self._query = LogQuery(project_id, flow_id)
         self._waits: set[Wait] = set()
+        self._watches: set[Watch] = set()
         self._round = 0
         self._pages: int | None = None  # as many as are known of; None before the first look
         self._next_page = 2
@@ -128,7 +131,7 @@ class FlowPoller:
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waits)
+        return len(self._waits) + len(self._watches)
 
     def join(self, wait: Wait) -> None:
         """Begin to wait. The first to join starts the polling.
@@ -137,10 +140,7 @@ class FlowPoller:
         """
         wait.checked = self._round
         self._waits.add(wait)
-        if self._task is None:
-            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._query.flow_id}")
-        elif wait.interval < self._slept_interval:
-            self._hurry.set()
+        self._begin(wait.interval)
 
     async def leave(self, wait: Wait) -> None:
         """Stop waiting. The last to leave ends the polling.
@@ -149,7 +149,32 @@ class FlowPoller:
         """
         self._waits.discard(wait)
         wait.done.cancel()
-        if not self._waits and self._task is not None:
+        await self._end_if_idle()
+
+    def watch(self, watch: Watch) -> None:
+        """Begin to tell a watch what each round reads.
+
+        :param watch: It.
+        """
+        self._watches.add(watch)
+        self._begin(watch.interval)
+
+    async def unwatch(self, watch: Watch) -> None:
+        """Stop telling a watch.
+
+        :param watch: One that ``watch`` was called with.
+        """
+        self._watches.discard(watch)
+        await self._end_if_idle()
+
+    def _begin(self, interval: float) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._query.flow_id}")
+        elif interval < self._slept_interval:
+            self._hurry.set()
+
+    async def _end_if_idle(self) -> None:
+        if not len(self) and self._task is not None:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -162,12 +187,14 @@ class FlowPoller:
             try:
                 await self._poll_once()
             except IntegratorError as error:
-                for wait in self._open_waits():
-                    wait.fail(error)
+                for user in self._users():
+                    user.fail(error)
                 at_least = (error.retry_after or 0.0) if isinstance(error, UnavailableError) else 0.0
             except Exception as error:  # noqa: BLE001 - a mistake of ours ends the waits, not in silence
                 for wait in self._open_waits():
                     wait.done.set_exception(error)
+                for watch in self._watches:
+                    watch.fail(error)
             await self._sleep(started, share, at_least)
             share = random.uniform(0.9, 1.0)  # noqa: S311 - never above 1, so that detection isn't late
 
@@ -177,8 +204,9 @@ class FlowPoller:
         while True:
             self._hurry.clear()
             now = loop.time()
+            pauses = [wait.pause(now, self._usual) for wait in self._waits]
             self._slept_interval = min(
-                (wait.pause(now, self._usual) for wait in self._waits), default=math.inf
+                (*pauses, *(each.interval for each in self._watches)), default=math.inf
             )
             left = started + max(self._slept_interval * share, at_least) - loop.time()
             if left <= 0:
@@ -191,7 +219,7 @@ class FlowPoller:
     async def _poll_once(self) -> None:
         self._round += 1
         waits = self._open_waits()
-        if not waits:
+        if not waits and not self._watches:
             return
         for wait in waits:
             wait.polls += 1
@@ -199,7 +227,7 @@ class FlowPoller:
         if any(wait.adaptive for wait in waits):
             self._learn(first)
         self._take(first)
-        await self._choose_next(first)
+        await self._read_history(first)
         if first.has_next:
             await self._find_missing()
         else:
@@ -208,6 +236,9 @@ class FlowPoller:
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]
+
+    def _users(self) -> list[Wait | Watch]:
+        return [*self._open_waits(), *self._watches]
 
     def _missing_waits(self) -> list[Wait]:
         return [wait for wait in self._open_waits() if wait.execution_id and wait.checked < self._round]
@@ -261,25 +292,38 @@ class FlowPoller:
                 wait.checked = self._round
                 wait.fail(error)
 
-    async def _choose_next(self, first: Page) -> None:
-        """Give the waits for a flow's next execution the id to wait for, as soon as there is one."""
-        waits = [wait for wait in self._open_waits() if wait.execution_id is None]
-        since = min((wait.created_after for wait in waits if wait.created_after), default=None)
+    async def _read_history(self, first: Page) -> None:
+        """Read what the watches want to know of, and what the waits for a flow's next execution choose from."""
+        waits, watches = [wait for wait in self._open_waits() if wait.execution_id is None], [*self._watches]
+        moments = [*(wait.created_after for wait in waits), *(watch.since for watch in watches)]
+        since = min((moment for moment in moments if moment), default=None)
         if since is None or self._round < self._next_history_round:
             return
-        reading = operations.read_since(self._query.project_id, self._query.flow_id, since, first)
+        project, flow = self._query.project_id, self._query.flow_id
+        users: list[Wait | Watch] = [*waits, *watches]
         try:
-            history = await self._client.run(reading)
+            history = await self._client.run(
+                operations.read_since(project, flow, since, first, tolerant=True)
+            )
         except IntegratorError as error:
-            for wait in waits:
-                wait.fail(error)
+            for user in users:
+                user.fail(error)
             return
         # Where the order takes all pages to be read, they are every second round.
         self._next_history_round = self._round + (2 if history.pages > CONCURRENCY else 1)
+        for watch in watches:
+            watch.tell(history)
         for wait in waits:
-            chosen = history.first_since(wait.created_after) if wait.created_after else None
-            wait.execution_id = None if chosen is None else chosen.execution_id
-            self._know([wait], chosen)
+            self._choose_next(wait, history)
+
+    def _choose_next(self, wait: Wait, history: History) -> None:
+        """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
+        if history.faults:
+            wait.fail(history.faults[0].error)  # the log that can't be read may be the one
+            return
+        chosen = history.first_since(wait.created_after) if wait.created_after else None
+        wait.execution_id = None if chosen is None else chosen.execution_id
+        self._know([wait], chosen)
 
     async def _find_missing(self) -> None:
         missing = sorted(self._missing_waits(), key=lambda wait: wait.checked)

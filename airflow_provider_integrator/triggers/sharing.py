@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
 
+from airflow_provider_integrator.api.models import Flow
+from airflow_provider_integrator.api.operations import choose_flow
 from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.triggers.poller import FlowPoller
 
@@ -26,6 +29,7 @@ class SharedConnection:
         self.users = 0
         self._starting = asyncio.Lock()
         self._flow_ids: dict[tuple[str, str], str] = {}
+        self._flows: dict[str, list[Flow]] = {}
         self._pollers: dict[tuple[str, str], FlowPoller] = {}
 
     async def poller(self, project_id: str | None, flow: str, *, is_flow_id: bool) -> FlowPoller:
@@ -43,13 +47,22 @@ class SharedConnection:
             flow_id = flow
             if not is_flow_id:
                 if (project, flow) not in self._flow_ids:
-                    found = await self.hook.afind_flow(flow, project_id=project)
-                    self._flow_ids[project, flow] = found.id
+                    self._flow_ids[project, flow] = await self._find(project, flow)
                 flow_id = self._flow_ids[project, flow]
         key = (project, flow_id)
         if key not in self._pollers:
             self._pollers[key] = FlowPoller(client, project, flow_id)
         return self._pollers[key]
+
+    async def _find(self, project: str, flow: str) -> str:
+        """Look up a flow's id; the flows of a project are listed once, and anew where one isn't among them."""
+        with suppress(ConfigurationError):
+            return choose_flow(self._flows.get(project, ()), flow, project).id
+        try:
+            self._flows[project] = await self.hook.alist_flows(project_id=project)
+        except RequestError:
+            return (await self.hook.afind_flow(flow, project_id=project)).id  # takes it as an id, and warns
+        return choose_flow(self._flows[project], flow, project).id
 
     def tidy(self) -> None:
         """Forget the pollers that nobody uses."""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from local_airflow import LocalAirflow, end_by_signals  # noqa: E402 - found by 
 from airflow_provider_integrator.api.enums import Status  # noqa: E402
 from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E402
 from airflow_provider_integrator.simulator.demo import demo_world  # noqa: E402
+from tests.e2e import told as told_run  # noqa: E402
 from tests.e2e.stage import FERNET_KEY, PASSWORD, Part, Run, Stage  # noqa: E402
 
 WAITING = {"poke": "running", "reschedule": "up_for_reschedule", "deferrable": "deferred"}
@@ -46,6 +49,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     "AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/logs/",
                     "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
                     "AIRFLOW__CORE__PARALLELISM": "4",
+                    **_lineage(folder / "home" / "lineage.jsonl"),
                     # another triggerer takes over soon
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
@@ -70,6 +74,23 @@ def runs(stage: Stage) -> dict[str, Run]:
         Part("mapped_2", "mapped", "deferred", map_index=2),
     ]
     return stage.run(dags)
+
+
+@pytest.fixture(scope="session")
+def told(stage: Stage) -> Run:
+    """Run the DAG of outlets.py."""
+    return told_run.run(stage)
+
+
+def _lineage(file: Path) -> dict[str, str]:
+    """Let OpenLineage, where it is installed, write down what DAGs that ask for it tell."""
+    if find_spec("airflow.providers.openlineage") is None:
+        return {}
+    transport = {"type": "file", "log_file_path": str(file), "append": True}
+    return {
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+        "AIRFLOW__OPENLINEAGE__SELECTIVE_ENABLE": "True",
+    }
 
 
 def _waits(mode: str) -> list[Part]:

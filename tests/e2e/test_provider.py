@@ -63,6 +63,12 @@ def test_triggers_lists_the_trigger(stage: Stage):
     assert "airflow_provider_integrator.triggers.execution" in str(ask(stage, "triggers"))
 
 
+def test_links_lists_the_links(stage: Stage):
+    shown = str(ask(stage, "links"))
+    assert "airflow_provider_integrator.links.execution.IntegratorExecutionLink" in shown
+    assert "airflow_provider_integrator.links.log.StoredLogLink" in shown
+
+
 def test_the_connection_test_logs_in(stage: Stage):
     body = connection_body("e2e_test", stage.integrator.connection())
     answer = stage.airflow.api.post("connections/test", body)

@@ -193,7 +193,16 @@ def test_form_names_what_is_read():
     (described,) = get_provider_info()["connection-types"]
     source = (Path(__file__).parents[2] / "airflow_provider_integrator/hooks/connection.py").read_text()
     names = set(described["conn-fields"])
-    assert names == {"token", "environment", "project_id", "project_slug", "partner_id", "verify", "timeout"}
+    assert names == {
+        "token",
+        "environment",
+        "project_id",
+        "project_slug",
+        "partner_id",
+        "verify",
+        "timeout",
+        "ui_url",
+    }
     for name in names:
         assert f'"{name}"' in source
 

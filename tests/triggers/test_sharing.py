@@ -58,7 +58,7 @@ def test_one_session_one_login_one_lookup_one_poller_a_flow(simulator: Integrato
 
     asyncio.run(scenario())
     assert simulator.logins == 1
-    assert simulator.count("/api/nifi/flow/list") == 2
+    assert simulator.count("/api/nifi/flow/list") == 1
     assert simulator.connections <= 8
 
 

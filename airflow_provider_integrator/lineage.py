@@ -1,0 +1,126 @@
+"""What the log operator tells OpenLineage; imported by OpenLineage's asking only, as it needs its provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import attr
+from airflow.providers.openlineage.extractors import OperatorLineage
+from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    RunFacet,
+    dataset_version_dataset,
+    error_message_run,
+    external_query_run,
+    input_statistics_input_dataset,
+    output_statistics_output_dataset,
+)
+
+from airflow_provider_integrator import outcome
+from airflow_provider_integrator.api.models import Execution
+
+
+@attr.define
+class IntegratorExecutionRunFacet(RunFacet):
+    """How an execution ended; OpenLineage has no facet for it.
+
+    :param flow: The flow's slug.
+    :param status: ``success``, ``failed`` or ``empty``.
+    :param processCount: The rows it processed, None where it doesn't say; the next two likewise.
+    :param successCount: Those that went well.
+    :param failCount: Those that failed.
+    :param duration: In seconds.
+    """
+
+    flow: str
+    status: str
+    processCount: int | None = None  # noqa: N815 - OpenLineage's way of writing names
+    successCount: int | None = None  # noqa: N815
+    failCount: int | None = None  # noqa: N815
+    duration: float | None = None
+
+
+def log_lineage(
+    base_url: str, project_id: str, execution: Execution, stored: Mapping[str, Any] | None
+) -> OperatorLineage[Dataset, RunFacet]:
+    """Say what a task has read and written.
+
+    :param base_url: The Integrator.
+    :param project_id: The flow's project.
+    :param execution: The execution.
+    :param stored: ``uri``, ``bytes`` and ``sha256`` of the stored log, None where none was stored.
+    :return: The flow as input, the stored log as output, and facets of the execution.
+    """
+    return OperatorLineage(
+        inputs=[_flow(base_url, project_id, execution)],
+        outputs=[] if stored is None else [_stored_log(stored)],
+        run_facets=_run_facets(base_url, execution),
+    )
+
+
+def flow_names(base_url: str, project_id: str, flow: str) -> tuple[str, str]:
+    """Name a flow as OpenLineage names datasets.
+
+    :param base_url: The Integrator.
+    :param project_id: The flow's project.
+    :param flow: The flow's slug.
+    :return: Namespace (host and port) and name.
+    """
+    return f"integrator://{urlsplit(base_url).netloc}", f"{project_id}/{flow}"
+
+
+def file_names(uri: str) -> tuple[str, str]:
+    """Name a file as OpenLineage names datasets.
+
+    :param uri: Its URI, without a connection in it.
+    :return: Namespace and name.
+    """
+    scheme, _, rest = uri.partition("://")
+    store, slash, path = rest.partition("/")
+    if scheme == "file":
+        return "file", f"{slash}{path}"
+    return f"{scheme}://{store}", path
+
+
+def _flow(base_url: str, project_id: str, execution: Execution) -> InputDataset:
+    namespace, name = flow_names(base_url, project_id, execution.flow_slug)
+    rows = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rowCount=execution.process_count)
+    return InputDataset(namespace=namespace, name=name, inputFacets={"inputStatistics": rows})
+
+
+def _stored_log(stored: Mapping[str, Any]) -> OutputDataset:
+    namespace, name = file_names(stored["uri"])
+    written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
+        size=stored["bytes"], fileCount=1
+    )
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=stored["sha256"])
+    return OutputDataset(
+        namespace=namespace,
+        name=name,
+        facets={"version": version},
+        outputFacets={"outputStatistics": written},
+    )
+
+
+def _run_facets(base_url: str, execution: Execution) -> dict[str, RunFacet]:
+    facets: dict[str, RunFacet] = {
+        "externalQuery": external_query_run.ExternalQueryRunFacet(
+            externalQueryId=execution.execution_id, source=base_url
+        ),
+        "integrator_execution": IntegratorExecutionRunFacet(
+            flow=execution.flow_slug,
+            status=execution.status.name.lower(),
+            processCount=execution.process_count,
+            successCount=execution.success_count,
+            failCount=execution.fail_count,
+            duration=None if execution.duration is None else execution.duration.total_seconds(),
+        ),
+    }
+    if outcome.has_failed(execution):
+        # Where the task fails too, OpenLineage puts the task's error, which says more, in this one's place.
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
+            message=outcome.summary(execution), programmingLanguage="unknown"
+        )
+    return facets

@@ -1,0 +1,145 @@
+"""Tells, through an asset, of each execution of a flow that finishes. Needs Airflow 3.0, and 3.3 to lose none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+try:
+    from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+except ImportError as error:
+    raise ImportError(
+        "airflow_provider_integrator.triggers.flow needs Airflow 3.0 or later, which brought asset watchers. "
+        "Below that, schedule the DAG by time and begin it with IntegratorExecutionSensor."
+    ) from error
+try:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+except ImportError:  # below Airflow 3.3
+    SharedStreamProducer = object  # type: ignore[assignment,misc]
+
+from airflow_provider_integrator.triggers.cursor import read_statuses
+from airflow_provider_integrator.triggers.following import FlowFollower, FollowedFlow
+
+if TYPE_CHECKING:
+    from airflow.triggers.shared_stream import AdvanceItem
+
+    from airflow_provider_integrator.triggers.cursor import Seen
+    from airflow_provider_integrator.triggers.following import Store
+
+#: Seconds between two polls where nothing else is said.
+DEFAULT_POLL_INTERVAL = 60.0
+
+#: Seconds between Airflow's word that events are stored and the cursor's move.
+SETTLE = 0.2
+
+#: A producer is made from its trigger's arguments alone; the trigger's store waits here for it.
+_stores: dict[Hashable, Store] = {}
+
+
+class IntegratorFlowTrigger(BaseEventTrigger):
+    """Fires for each execution of a flow that finishes with one of some statuses; for an ``AssetWatcher``.
+
+    The event is the execution's small JSON object, ``Execution.as_dict()``.
+
+    From Airflow 3.3 on a cursor in the asset's state store outlives the triggerer: what finishes while none
+    runs is told by the next one. The cursor moves after Airflow has stored the events, so that none is lost; a
+    triggerer that dies in the second between the two tells what it had just told once more, which
+    ``assets.new_executions`` recognises. Below 3.3 each start of the triggerer is a first start.
+
+    :param flow: The flow: its slug, name or id.
+    :param integrator_conn_id: The Airflow connection.
+    :param project_id: The project, the connection's where None.
+    :param status: One or more of ``success``, ``failed`` and ``empty``.
+    :param since: ISO 8601: the first start tells what was created since then. None: what finishes from then on.
+    :param poll_interval: Seconds between two polls. Watches and waits of a flow share them; the shortest counts.
+    :raises ConfigurationError: The status is another.
+    """
+
+    def __init__(
+        self,
+        *,
+        flow: str,
+        integrator_conn_id: str = "integrator_default",
+        project_id: str | None = None,
+        status: str | Iterable[str] = "success",
+        since: str | None = None,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.followed = FollowedFlow(
+            integrator_conn_id, project_id, flow, read_statuses(status), since, float(poll_interval)
+        )
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class's path and the arguments to make the trigger again with."""
+        followed = self.followed
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "flow": followed.flow,
+                "integrator_conn_id": followed.integrator_conn_id,
+                "project_id": followed.project_id,
+                "status": list(followed.status),
+                "since": followed.since,
+                "poll_interval": followed.poll_interval,
+            },
+        )
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Ask Airflow for a stream of our own, as only a stream is told which events were stored.
+
+        :return: None without a state store: below Airflow 3.3, and where the trigger watches for no asset.
+        """
+        store: Store | None = getattr(self, "asset_state_store", None)
+        if store is None:
+            return None
+        _stores[self.followed] = store
+        return self.followed
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """Make what polls and keeps the cursor."""
+        followed = cls(**kwargs).followed
+        return _Producer(FlowFollower(followed, _stores.pop(followed)))
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """Make an event of each execution."""
+        async for execution in shared_stream:
+            yield TriggerEvent(execution)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Tell without a store: what is told is remembered as long as the triggerer lives."""
+        follower = FlowFollower(self.followed, None)
+        async for seen in follower.executions():
+            yield TriggerEvent(seen.execution.as_dict())  # type: ignore[union-attr]
+            await follower.told(seen)
+            follower.let_go(seen)
+
+
+class _Producer(SharedStreamProducer):
+    """Hands a follower's executions to Airflow's shared stream, and hears from it which are stored."""
+
+    def __init__(self, follower: FlowFollower) -> None:
+        self._follower = follower
+        self._ended = False
+
+    async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
+        """Tell the executions."""
+        try:
+            async with aclosing(self._follower.executions()) as executions:
+                async for seen in executions:
+                    yield seen.execution.as_dict(), seen  # type: ignore[union-attr]
+        finally:
+            self._ended = True
+
+    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
+        """Move the cursor past the executions whose events are stored."""
+        # Events of a watcher that was just removed, to be replaced perhaps, are confirmed but not stored; the
+        # stream is ended in the same breath.
+        await asyncio.sleep(SETTLE)
+        told: list[Seen] = [item.broker_payload for item in batch if item.outcome.is_clean]
+        if told and not self._ended:
+            await self._follower.told(*told)
+        self._follower.let_go(*(item.broker_payload for item in batch))

@@ -1,0 +1,60 @@
+"""Tasks that tell of their executions: asset events, links and lineage."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
+
+from airflow_provider_integrator.operators.log import IntegratorLogOperator
+from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
+
+# its Extra has a ui_url
+CONNECTION = "integrator_pages"
+FOLDER = os.environ["AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER"]
+HOW: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+}
+
+with DAG(dag_id="e2e_outlets", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+    for mode, how in HOW.items():
+        IntegratorExecutionSensor(
+            task_id=f"sees_{mode}",
+            flow=f"sees_{mode}",
+            integrator_conn_id=CONNECTION,
+            poke_interval=3,
+            timeout=900,
+            outlets=[Asset(f"e2e_sees_{mode}"), AssetAlias(f"e2e_flow_{mode}")],
+            **how,
+        )
+    IntegratorLogOperator(
+        task_id="keeps",
+        flow="keeps",
+        output_path=FOLDER,
+        integrator_conn_id=CONNECTION,
+        deferrable=True,
+        poll_interval=3,
+        timeout=900,
+        outlets=[Asset("e2e_keeps"), AssetAlias("e2e_logs")],
+    )
+    IntegratorLogOperator(
+        task_id="fails",
+        flow="fails",
+        output_path=FOLDER,
+        integrator_conn_id=CONNECTION,
+        deferrable=False,
+        poll_interval=3,
+        timeout=900,
+        outlets=[Asset("e2e_fails")],
+    )
+
+try:
+    from airflow.providers.openlineage.utils.selective_enable import enable_lineage
+except ImportError:
+    pass
+else:
+    enable_lineage(dag)

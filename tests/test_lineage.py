@@ -1,0 +1,143 @@
+"""What the log operator tells OpenLineage, and that it needs no OpenLineage otherwise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from airflow_provider_integrator.api.enums import Status
+from tests.tasks import a_context, an_operator
+
+pytest.importorskip("airflow.providers.openlineage")
+
+from airflow.providers.openlineage.extractors.manager import ExtractorManager
+from openlineage.client.serde import Serde
+
+from airflow_provider_integrator.lineage import file_names, flow_names
+
+
+def ran(**arguments):
+    """Run a task to its end in a worker.
+
+    :return: The task, and what its OpenLineage methods answer, as OpenLineage's own extractor takes it.
+    """
+    task = an_operator(**arguments)
+    try:
+        task.execute(a_context())
+    except Exception as error:  # noqa: BLE001 - the task's
+        failure: Exception | None = error
+    else:
+        failure = None
+    extractor = ExtractorManager()._get_extractor(task)
+    told = extractor.extract_on_complete(None) if failure is None else extractor.extract_on_failure(None)
+    return task, told
+
+
+def facets_of(told):
+    return {name: Serde.to_dict(facet) for name, facet in told.run_facets.items()}
+
+
+@pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED])
+def test_flow_in_and_stored_log_out(status, tmp_path, simulator, flow):
+    simulator.add_execution(flow, lasts=0, status=status, process_count=10, log=b"{}")
+    _, told = ran(output_path=f"{tmp_path}/x.json")
+    ((source,), (file,)) = told.inputs, told.outputs
+    host = simulator.url.partition("://")[2]
+    assert (source.namespace, source.name) == (f"integrator://{host}", f"{simulator.projects[0].id}/price")
+    assert source.inputFacets["inputStatistics"].rowCount == 10
+    assert (file.namespace, file.name) == ("file", f"{tmp_path}/x.json")
+    assert (file.outputFacets["outputStatistics"].size, file.outputFacets["outputStatistics"].fileCount) == (
+        2,
+        1,
+    )
+    assert len(file.facets["version"].datasetVersion) == 64
+
+
+def test_run_facets(simulator, flow):
+    execution = simulator.add_execution(flow, lasts=0, process_count=10, success_count=9, fail_count=1)
+    _, told = ran()
+    facets = facets_of(told)
+    assert set(facets) == {"externalQuery", "integrator_execution"}
+    assert facets["externalQuery"]["externalQueryId"] == execution.id
+    assert facets["externalQuery"]["source"] == simulator.url
+    said = {name: value for name, value in facets["integrator_execution"].items() if name[0] != "_"}
+    duration = said.pop("duration", None)
+    assert duration is None or duration >= 0
+    assert said == {
+        "flow": "price",
+        "status": "success",
+        "processCount": 10,
+        "successCount": 9,
+        "failCount": 1,
+    }
+
+
+@pytest.mark.parametrize("on_failed", ["fail", "continue"])
+def test_a_failed_execution_has_its_message(on_failed, simulator, flow):
+    execution = simulator.add_execution(flow, status=Status.FAILED, lasts=0)
+    _, told = ran(on_failed=on_failed)
+    assert facets_of(told)["integrator_execution"]["status"] == "failed"
+    assert told.run_facets["errorMessage"].message.startswith(f"Execution {execution.id} of flow price")
+
+
+def test_a_log_in_xcom_is_no_output(simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+    _, told = ran()
+    assert told.outputs == []
+
+
+def test_a_log_that_did_not_arrive_is_no_output(tmp_path, simulator, flow):
+    from airflow_provider_integrator.simulator import Fault
+
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.archive("not a zip"))
+    _, told = ran(output_path=f"{tmp_path}/x.json")
+    assert (len(told.inputs), told.outputs) == (1, [])
+
+
+def test_a_task_that_saw_no_execution_tells_nothing(simulator, flow):
+    task, told = ran(execution_id="00000000-0000-0000-0000-000000000000", wait=False)
+    assert told is None
+    assert task.get_openlineage_facets_on_failure(None) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "names"),
+    [
+        ("file:///logs/x.json", ("file", "/logs/x.json")),
+        ("s3://bucket/a/x.json", ("s3://bucket", "a/x.json")),
+        ("gs://bucket/a/x.json", ("gs://bucket", "a/x.json")),
+        ("abfs://container/a/x.json", ("abfs://container", "a/x.json")),
+    ],
+)
+def test_names_of_files(uri, names):
+    assert file_names(uri) == names
+
+
+def test_a_local_file_is_named_as_airflow_names_its_asset():
+    from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
+    from airflow.providers.common.compat.sdk import Asset
+
+    named = translate_airflow_asset(Asset(uri="file:///logs/x%20y.json"), None)
+    assert (named.namespace, named.name) == file_names("file:///logs/x%20y.json")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "namespace"),
+    [
+        ("https://flow.example:3000", "integrator://flow.example:3000"),
+        ("https://flow.example/path", "integrator://flow.example"),
+    ],
+)
+def test_names_of_flows(base_url, namespace):
+    assert flow_names(base_url, "p1", "price") == (namespace, "p1/price")
+
+
+def test_importing_the_tasks_imports_no_openlineage():
+    modules = "airflow_provider_integrator.operators.log, airflow_provider_integrator.sensors.execution"
+    code = f"import sys, {modules}; print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(printed.split())
+    assert loaded.isdisjoint({"openlineage", "openlineage.client", "airflow_provider_integrator.lineage"})
