@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,6 +60,20 @@ def _our_triggers(*, adaptive: bool = False) -> Callable[[Any, float], Any]:
         )
 
     return make
+
+
+def _sleeping_triggers() -> Callable[[Any, float], Any]:
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+    class Sleeper(BaseTrigger):
+        def serialize(self) -> tuple[str, dict[str, Any]]:
+            return "", {}
+
+        async def run(self) -> AsyncIterator[TriggerEvent]:
+            await asyncio.sleep(_FAR)
+            yield TriggerEvent({})
+
+    return lambda thing, interval: Sleeper()
 
 
 def _dbt_cloud_triggers() -> Callable[[Any, float], Any]:
@@ -144,6 +159,18 @@ OURS_ADAPTIVE = replace(
     triggers=lambda: _our_triggers(adaptive=True),
 )
 
+#: What any trigger costs at the least: one that asks nobody anything.
+SLEEPER = Subject(
+    name="sleeper",
+    label="sleeping trigger",
+    distribution="apache-airflow",
+    server="stand_in",
+    environment=lambda _: {},
+    triggers=_sleeping_triggers,
+    sensor=("", ""),
+    arguments="",
+)
+
 PEERS = (
     Subject(
         name="dbt-cloud",
@@ -205,7 +232,7 @@ PEERS = (
     ),
 )
 
-_BY_NAME = {subject.name: subject for subject in (OURS, OURS_ADAPTIVE, *PEERS)}
+_BY_NAME = {subject.name: subject for subject in (OURS, OURS_ADAPTIVE, SLEEPER, *PEERS)}
 
 
 def named(name: str) -> Subject:

@@ -36,7 +36,7 @@ def test_waits_are_measured_and_shown(environment):
     assert 1 <= measured["connections"] <= 4
     assert measured["memory"] < 200e6
     for shown in (
-        waits.show({"interval": 1, "runs": [measured], "many": [measured, measured]}),
+        waits.show({"interval": 1, "runs": [measured], "many": [measured] * 3}),
         detection.show({"interval": 1, "runs": [measured]}),
         shuffled.show({"interval": 1, "executions": 5, **measured}),
         adaptive.show({"interval": 1, "usual": 6, "runs": [{"spread": 0.1, **measured}] * 2}),
