@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.fields import parse_moment
@@ -24,8 +24,40 @@ def rendered(name: str, value: str | None) -> str | None:
         return None
     text = str(value).strip()
     if text in ("", "None"):
-        raise ConfigurationError(f"{name} is empty; did the task that its XCom comes from push one?")
+        raise ConfigurationError(
+            f"{name} is empty: its template rendered to nothing; check it, or the task whose XCom it reads."
+        )
     return text
+
+
+def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
+    """Read a duration.
+
+    :param name: The argument.
+    :param value: Seconds, or a timedelta.
+    :param least: The shortest that makes sense.
+    :return: Seconds.
+    :raises ConfigurationError: It is no duration, or a shorter one.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= least:
+        raise ConfigurationError(
+            f"{name} is {value!r}; set it to a timedelta, or to seconds from {least:g} on."
+        )
+    return float(seconds)
+
+
+def read_count(name: str, value: int) -> int:
+    """Read a whole number from 0.
+
+    :param name: The argument.
+    :param value: The number.
+    :return: The number.
+    :raises ConfigurationError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError(f"{name} is {value!r}; set it to a whole number from 0 on.")
+    return value
 
 
 def read_moment(value: datetime | str) -> datetime:
@@ -77,5 +109,5 @@ def _read_text(value: str) -> datetime:
 
 def _not_a_moment(value: object) -> ConfigurationError:
     return ConfigurationError(
-        f"created_after is {value!r}; set it to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+        f"created_after is {value!r}; set it to a datetime or to ISO 8601, such as 2026-01-31T06:00:00+00:00."
     )

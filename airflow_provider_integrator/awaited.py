@@ -92,6 +92,12 @@ class AwaitedExecution:
                 failed_polls.failed(error)
             time.sleep(poll_interval)
 
+    def described(self) -> str:
+        """Say what is waited for, in a clause without a full stop."""
+        if self.execution_id is not None:
+            return f"execution {self.execution_id} of flow {self.flow}"
+        return f"the first execution of flow {self.flow} that was created at or after {self.created_after}"
+
     def not_finished(self, execution: Execution | None) -> str:
         """Say what a wait was for.
 

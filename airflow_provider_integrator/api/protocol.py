@@ -275,6 +275,8 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
     text = f"{call.name}: the Integrator refuses the call ({answer.status}{_quoted(answer.text)})."
     if not call.authorised and answer.status in (400, 401, 403):
         return AuthenticationError(f"{text} Check the connection's Login and Password.")
+    if not call.authorised:
+        text = f"{text} Check the connection's Host; it seems to name something other than an Integrator."
     return RequestError(text, answer.status)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_integrator.api import calls, operations
 from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.hooks import scripts
 from airflow_provider_integrator.hooks.base import IntegratorBaseHook
 
@@ -90,12 +91,12 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         return await client.run(operations.get_execution(project, flow_id, execution_id))
 
     async def aexecutions_since(
-        self, flow_id: str, moment: datetime, *, project_id: str | None = None
+        self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
     ) -> list[Execution]:
         """Do what ``IntegratorHook.executions_since`` does."""
         client, settings = await self._ready()
         project = settings.project(project_id)
-        return (await client.run(operations.read_since(project, flow_id, moment))).executions
+        return (await client.run(operations.read_since(project, flow_id, read_moment(moment)))).executions
 
     async def adownload_log(
         self,

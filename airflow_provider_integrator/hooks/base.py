@@ -94,10 +94,12 @@ class IntegratorBaseHook(BaseHook):
 
     async def aget_conn(self) -> AsyncClient:
         """Make the asynchronous client, once."""
-        if self._aclient is None:
+        settings = await self.asettings()
+        if (
+            self._aclient is None
+        ):  # asked for after the one wait there is: who comes meanwhile makes no second one
             from airflow_provider_integrator.api.aio import AsyncClient
 
-            settings = await self.asettings()
             self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
         return self._aclient
 

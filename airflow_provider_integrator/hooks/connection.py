@@ -144,7 +144,8 @@ def _verify(value: object) -> bool | str:
         return text.lower() == "true"
     if not Path(text).exists():
         raise ConfigurationError(
-            f"verify in the connection's Extra is {text!r}; set it to true, false or the path of a CA bundle."
+            f"verify in the connection's Extra is {text!r}, and there is no such file on this machine; set it to "
+            "true, false or the path of a CA bundle."
         )
     return text
 

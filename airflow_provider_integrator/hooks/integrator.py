@@ -11,6 +11,7 @@ from airflow_provider_integrator.api import calls, operations
 from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks import scripts
 from airflow_provider_integrator.hooks.aio import AsyncIntegratorHook
@@ -70,10 +71,13 @@ class IntegratorHook(AsyncIntegratorHook):
     def _test_call(self) -> str:
         if self.settings.project_id:
             flows = self.list_flows()
-            return f"Logged in; project {self.settings.project_id} has {len(flows)} flows."
+            return f"Logged in; project {self.settings.project_id} has {_counted(len(flows), 'flow')}."
         if self.settings.partner_id:
             projects = self.list_projects()
-            return f"Logged in; partner {self.settings.partner_id} has {len(projects)} projects."
+            return (
+                f"Logged in; partner {self.settings.partner_id} has {_counted(len(projects), 'project')}. "
+                "There is no project_id in Extra, so that each task needs its own."
+            )
         raise ConfigurationError(
             "Logged in, but there is nothing to list: set project_id (or partner_id) in the connection's Extra."
         )
@@ -170,17 +174,17 @@ class IntegratorHook(AsyncIntegratorHook):
         return self.get_conn().run(operations.get_execution(project, flow_id, execution_id))
 
     def executions_since(
-        self, flow_id: str, moment: datetime, *, project_id: str | None = None
+        self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
     ) -> list[Execution]:
         """Ask for a flow's executions that were created at or after a moment.
 
         :param flow_id: The flow's id.
-        :param moment: With a time zone.
+        :param moment: A datetime, or ISO 8601; UTC where it has no offset.
         :param project_id: The project; the connection's where none is given.
         :return: The executions, oldest first.
         """
         project = self.settings.project(project_id)
-        return self.get_conn().run(operations.read_since(project, flow_id, moment)).executions
+        return self.get_conn().run(operations.read_since(project, flow_id, read_moment(moment))).executions
 
     def download_log(
         self,
@@ -237,3 +241,7 @@ class IntegratorHook(AsyncIntegratorHook):
 
         with self.download_log(flow_id, log_id, **download) as archive:
             return storage.save(archive, path)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -93,6 +93,8 @@ def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) 
     :raises ConfigurationError: The path can't be written to.
     :raises LogArchiveError: The log can't be read; nothing is left at the path.
     """
+    if str(path).endswith("/"):
+        raise ConfigurationError(f"output_path {path} names a folder; name a file in it.")
     target = open_store(path)
     if _is_local(target):
         local = Path(target.path)

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_integrator import outcome, outlets
-from airflow_provider_integrator.arguments import read_created_after, rendered
+from airflow_provider_integrator.arguments import read_count, read_created_after, read_seconds, rendered
 from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.api.archive import LogArchive
     from airflow_provider_integrator.api.models import Execution
 
+#: Seconds between two polls at the least.
+MIN_POLL_INTERVAL = 0.01
 #: Bytes of JSON that go to XCom where nothing else is said.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
 EXECUTION_KEY = "execution"
@@ -108,8 +110,8 @@ class IntegratorLogOperator(BaseOperator):
         integrator_conn_id: str = IntegratorHook.default_conn_name,
         wait: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 60.0,
-        timeout: float = 24 * 60 * 60.0,
+        poll_interval: float | timedelta = 60.0,
+        timeout: float | timedelta = 24 * 60 * 60.0,
         adaptive: bool = False,
         max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
         on_failed: Literal["fail", "continue"] = "fail",
@@ -130,15 +132,15 @@ class IntegratorLogOperator(BaseOperator):
         self.integrator_conn_id = integrator_conn_id
         self.wait = wait
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.poll_interval = read_seconds("poll_interval", poll_interval, least=MIN_POLL_INTERVAL)
+        self.timeout = read_seconds("timeout", timeout)
         self.adaptive = adaptive
-        self.max_failed_polls = max_failed_polls
+        self.max_failed_polls = read_count("max_failed_polls", max_failed_polls)
         self.on_failed = on_failed
         self.on_empty = on_empty
         self.show_errors = show_errors
-        self.max_xcom_bytes = max_xcom_bytes
-        self.max_log_bytes = max_log_bytes
+        self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
+        self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
         self.pushed_links: dict[str, str] = {}
         self._seen: tuple[str, Execution] | None = None  # the project's id comes first
         self._stored: dict[str, Any] | None = None
@@ -161,6 +163,7 @@ class IntegratorLogOperator(BaseOperator):
         end_time = time.time() + self.timeout
         failed_polls = FailedPolls(self.max_failed_polls)
         told: Execution | None = None
+        first_look = True
         while True:
             execution = self._look(target, failed_polls)
             if execution is not None and execution != told:
@@ -169,9 +172,15 @@ class IntegratorLogOperator(BaseOperator):
             if execution is not None and execution.is_finished:
                 return self._conclude(context, target, execution)
             if not self.wait:
-                raise IntegratorError(
-                    f"{target.not_finished(execution)}. Set wait=True, or put an IntegratorExecutionSensor before."
+                raise IntegratorError(_not_waited_for(target, execution))
+            if first_look:
+                self.log.info(
+                    "Waiting for %s: a poll every %g s, for %g s at the most.",
+                    target.described(),
+                    self.poll_interval,
+                    self.timeout,
                 )
+                first_look = False
             if self.deferrable:
                 self._defer(target, end_time)
             if time.time() + self.poll_interval > end_time:
@@ -296,7 +305,9 @@ class IntegratorLogOperator(BaseOperator):
             ) from error
         if self.do_xcom_push:
             self._push(context, RETURN_KEY, delivered.value)
-        raise AirflowFailException(outcome.failure_message(execution, delivered.errors, delivered.where))
+        reasons = [delivered.where, None if failed else "The task fails, as on_empty is fail."]
+        where = " ".join(filter(None, reasons))
+        raise AirflowFailException(outcome.failure_message(execution, delivered.errors, where))
 
     def _emit(self, context: Context, execution: Execution) -> None:
         extra, stored_at = outlets.execution_extra(execution), None
@@ -370,3 +381,10 @@ class _Delivered:
     value: Any
     errors: list[Any] | None
     where: str | None
+
+
+def _not_waited_for(target: AwaitedExecution, execution: Execution | None) -> str:
+    text = target.not_finished(execution)
+    if execution is None and target.execution_id is not None:
+        return f"{text}; check both. Where it is only about to begin, set wait=True."
+    return f"{text}. Set wait=True, or put an IntegratorExecutionSensor before."

@@ -136,9 +136,14 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         try:
             return super().execute(context)
         except AirflowSensorTimeout as error:
+            message = self._timed_out(error)
             # BaseSensorOperator forgets never_fail here, though not where a deferred wait has timed out.
             if self.never_fail:
-                raise AirflowSkipException(f"Skipping, as never_fail is set: {error}") from error
+                raise AirflowSkipException(f"Skipping, as never_fail is set: {message}") from error
+            raise AirflowSensorTimeout(message) from error
+        except AirflowSkipException as skip:
+            if skip.__cause__ is None:  # soft_fail, and the time to wait is over
+                raise AirflowSkipException(self._timed_out(skip)) from skip
             raise
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -242,6 +247,12 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 execution_id=execution_id,
                 created_after=None if execution_id else read_created_after(self.created_after, context),
             )
+            self.log.info(
+                "Waiting for %s: a poll every %g s, for %g s at the most.",
+                self._awaited.described(),
+                self.poke_interval,
+                self.timeout,
+            )
         return self._awaited
 
     def _look(self, context: Context) -> Execution | None:
@@ -286,6 +297,10 @@ class IntegratorExecutionSensor(BaseSensorOperator):
                 f"Sensor has timed out: {target.not_finished(found)} within {self.timeout:g} s."
             )
         return found
+
+    def _timed_out(self, error: Exception) -> str:
+        """Add to what BaseSensorOperator says of a timeout what was waited for."""
+        return f"{error} Waited for {self._awaited.described()}." if self._awaited is not None else str(error)
 
     def _pause(self, end_time: float) -> None:
         if time.time() + self.poke_interval > end_time:

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.simulator.demo import DemoActivity, DemoWorld, demo_world
+from airflow_provider_integrator.simulator.demo import DEFAULT_EVERY, DemoActivity, DemoWorld, demo_world
 from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         world = demo_world(integrator)
         with DemoActivity(world, speed=options.speed):
-            print(welcome(world), flush=True)
+            print(welcome(world, options.speed), flush=True)
             stopping.wait()
     finally:
         integrator.stop()
@@ -48,11 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def welcome(world: DemoWorld) -> str:
+def welcome(world: DemoWorld, speed: float = 1.0) -> str:
     """
     Say how to use the running simulator.
 
     :param world: the demo's world.
+    :param speed: how many times faster than usual it goes.
     :return: a text for people, with lines to paste into a shell.
     """
     integrator, project = world.integrator, world.project
@@ -69,7 +70,7 @@ An embedded Integrator is running. It is simulated: nothing leaves this machine.
   project    {project.id} (slug {project.slug})
   flows      {", ".join(world.flows)}
 
-Every flow runs every few seconds; price fails, order is empty, the others succeed.
+Every flow runs every {DEFAULT_EVERY / speed:g} s; price fails, order is empty, the others succeed.
 
 For Airflow:
 

@@ -4,7 +4,7 @@ A small world to look at: one project whose flows succeed, fail and stay empty, 
 Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like
 ``demo-price``: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of
 12, ``order`` is empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones
-finished an hour ago.
+finished an hour ago. Each row of ``price`` has a line log, found by its ``sku``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
     from airflow_provider_integrator.simulator.records import Execution, Flow, Project
 
+#: Seconds between two rounds of the demo's flows.
+DEFAULT_EVERY = 10.0
 _HISTORY = timedelta(hours=1)
 _HISTORY_LASTS = 42.0
 
@@ -77,16 +79,31 @@ class DemoWorld:
         habit = _HABITS[slug]
         self._numbers[slug] += 1
         errors = _ERRORS if habit.status is Status.FAILED else []
-        return self.integrator.add_execution(
+        execution = self.integrator.add_execution(
             self.flows[slug],
             status=habit.status,
             lasts=habit.seconds if lasts is None else lasts,
             created=created,
             process_count=habit.rows,
             fail_count=len(errors),
-            log=_log(slug, habit, errors),
+            log=_log(slug, _rows(slug, habit), errors),
             id=f"demo-{slug}-{self._numbers[slug]}",
         )
+        if errors:
+            self._add_lines(execution, slug, habit, errors)
+        return execution
+
+    def _add_lines(
+        self, execution: Execution, slug: str, habit: _Habit, errors: list[dict[str, Any]]
+    ) -> None:
+        error_of = {error["row"]: error for error in errors}
+        for row in _rows(slug, habit):
+            error = error_of.get(row["row"])
+            if error is None:
+                self.integrator.add_lines(execution, [row])
+            else:
+                log = _log(slug, [row], [error])
+                self.integrator.add_lines(execution, [row], status=Status.FAILED, log=log)
 
 
 class DemoActivity:
@@ -98,7 +115,7 @@ class DemoActivity:
     :param speed: how many times faster everything goes.
     """
 
-    def __init__(self, world: DemoWorld, *, every: float = 10.0, speed: float = 1.0) -> None:
+    def __init__(self, world: DemoWorld, *, every: float = DEFAULT_EVERY, speed: float = 1.0) -> None:
         if every <= 0 or speed <= 0:
             raise ValueError(f"every and speed must be above 0, not {every} and {speed}")
         self._world = world
@@ -152,9 +169,12 @@ def demo_world(integrator: IntegratorSimulator) -> DemoWorld:
     return world
 
 
-def _log(slug: str, habit: _Habit, errors: list[dict[str, Any]]) -> dict[str, Any]:
+def _rows(slug: str, habit: _Habit) -> list[dict[str, Any]]:
+    return [{"row": row, "sku": f"SKU-{row:05d}", slug: row * 10} for row in range(1, habit.rows + 1)]
+
+
+def _log(slug: str, rows: list[dict[str, Any]], errors: list[dict[str, Any]]) -> dict[str, Any]:
     failed = {error["row"] for error in errors}
-    rows = [{"row": row, "sku": f"SKU-{row:05d}", slug: row * 10} for row in range(1, habit.rows + 1)]
     return {
         "errors": errors,
         "request": {"flow": slug, "body": rows},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import socket
 from datetime import datetime, timedelta, timezone
@@ -143,6 +144,23 @@ class TestCalls:
         assert uri == (tmp_path / "x.json").as_uri()
         assert (written.bytes, written.sha256) == (len(RAW), hashlib.sha256(RAW).hexdigest())
         assert (tmp_path / "x.json").read_bytes() == RAW
+
+    def test_save_log_wants_a_file(self, call, simulator, flow, tmp_path):
+        execution = simulator.add_execution(flow, lasts=0, log=RAW)
+        with pytest.raises(ConfigurationError, match="name a file in it"):
+            call("save_log", flow.id, execution.log_id, f"{tmp_path}/")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_first_calls_that_come_at_once_share_a_session(simulator, flow, recwarn):
+    async def ask():
+        async with IntegratorHook() as hook:
+            return await asyncio.gather(*(hook.afind_flow(flow.slug) for _ in range(10)))
+
+    assert {found.id for found in asyncio.run(ask())} == {flow.id}
+    gc.collect()
+    assert simulator.logins == 1
+    assert not [warning for warning in recwarn if "Unclosed" in str(warning.message)]
 
 
 class TestListLogs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -219,11 +219,23 @@ class TestBeforeTheWait:
             ({"on_failed": "ignore"}, "set it to fail or continue"),
             ({"on_empty": "ignore"}, "set it to succeed, skip or fail"),
             ({"adaptive": True, "deferrable": False}, "set deferrable=True"),
+            ({"timeout": "1h"}, "timeout is '1h'; set it to a timedelta"),
+            ({"timeout": -1}, "from 0 on"),
+            ({"poll_interval": 0}, "poll_interval is 0"),
+            ({"max_failed_polls": -1}, "max_failed_polls is -1"),
+            ({"max_xcom_bytes": 1.5}, "max_xcom_bytes is 1.5"),
+            ({"max_log_bytes": "1 GB"}, "max_log_bytes is '1 GB'"),
         ],
     )
     def test_wrong_choice_is_told_when_the_dag_is_read(self, arguments, says):
         with pytest.raises(ConfigurationError, match=says):
             IntegratorLogOperator(task_id="log", flow="price", **arguments)
+
+    def test_durations_may_be_timedeltas(self):
+        task = IntegratorLogOperator(
+            task_id="log", flow="price", timeout=timedelta(hours=1), poll_interval=timedelta(seconds=5)
+        )
+        assert (task.timeout, task.poll_interval) == (3600.0, 5.0)
 
     def test_output_path_is_a_folder(self, simulator, flow, tmp_path):
         outcome = run_operator(output_path=str(tmp_path))
@@ -599,6 +611,7 @@ class TestEmpty:
         outcome = run_operator(on_empty="fail", output_path=f"{tmp_path}/x.json")
         assert isinstance(outcome.error, AirflowFailException)
         assert "status Empty" in outcome.message
+        assert "on_empty is fail" in outcome.message
         assert len(files(tmp_path)) == 1
 
     @pytest.mark.parametrize("on_empty", ["skip", "fail"])

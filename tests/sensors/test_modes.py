@@ -181,6 +181,7 @@ CASES = [
     Case("timeout", unfinished(), "failed", SHORT, AirflowSensorTimeout, "timed out"),
     Case("timeout, soft_fail", unfinished(), "skipped", {**SHORT, **SOFT}, AirflowSkipException),
     Case("timeout, never_fail", unfinished(), "skipped", {**SHORT, **NEVER}, AirflowSkipException),
+    Case("timeout says of what", unfinished(), "failed", SHORT, AirflowSensorTimeout, "of flow price"),
     Case(
         "timeout, silent_fail", unfinished(), "failed", {**SHORT, **SILENT}, AirflowSensorTimeout, "timed out"
     ),
