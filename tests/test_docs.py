@@ -96,13 +96,17 @@ class TestSamples:
         dags.mkdir()
         (dags / "prices.py").write_text(dag)
         (tmp_path / "test_prices.py").write_text(test)
+        (config,) = (
+            text for kind, text in FENCE.findall((DOCS / "simulator.md").read_text("utf-8")) if kind == "toml"
+        )
+        (tmp_path / "pyproject.toml").write_text(config)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             "AIRFLOW_HOME": str(tmp_path / "home"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "NO_PROXY": "127.0.0.1",
-            "PYTHONPATH": os.pathsep.join([str(dags), str(ROOT)]),
+            "PYTHONPATH": str(ROOT),
         }
         # Where the package isn't installed, pytest has to be told of its fixture.
         known = {entry.value for entry in entry_points(group="pytest11")}

@@ -80,6 +80,23 @@ def test_the_demo_has_a_flow_for_every_outcome(integrator: IntegratorSimulator, 
         demo_world(integrator)
 
 
+def test_every_row_of_the_failing_flow_has_a_line_log(
+    integrator: IntegratorSimulator, caller: Caller
+) -> None:
+    world = demo_world(integrator)
+    price = world.flows["price"]
+    world.run("price", lasts=0)
+    errors = caller.log(price, caller.results(price)[0]["id"])["errors"]
+    lines = caller.results(price, log_type=3, original_filename_uuid="demo-price-2")
+    assert len(lines) == 12
+    assert {line["row_num"] for line in lines if line["status"] == 3} == {error["row"] for error in errors}
+    for error in errors:
+        search = {"search_field.1": "sku", "search_value.1": error["sku"]}
+        (found,) = caller.results(price, log_type=3, original_filename_uuid="demo-price-2", **search)
+        assert caller.log(price, found["id"])["errors"] == [error]
+    assert caller.results(world.flows["stock"], log_type=3) == []
+
+
 def test_the_activity_runs_every_flow_at_once_and_ends() -> None:
     integrator = IntegratorSimulator()
     world = demo_world(integrator)
