@@ -34,6 +34,7 @@ pytestmark = [
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COUNT = "SELECT count(*) FROM asset_event"
+UNREAD = "SELECT count(*) FROM asset_event WHERE id NOT IN (SELECT event_id FROM dagrun_asset_event)"
 EXECUTIONS = 200
 SECONDS = 130.0
 KILLS = 5
@@ -136,8 +137,8 @@ def events(airflow: LocalAirflow, asset_id: int) -> list[dict[str, Any]]:
                 offset=str(len(found)),
                 order_by="timestamp",
             )
-        except requests.HTTPError:
-            # Airflow 3.3.2 answers 500 where a DAG run is created while it lists the runs of an event.
+        except requests.RequestException:
+            # The API server drops idle connections; 3.3.2 answers 500 where a DAG run is created meanwhile.
             failures += 1
             assert failures < 5
             continue
@@ -151,7 +152,7 @@ class Played:
     """What happened, and what Airflow's API says of it.
 
     :param wanted: The executions that are to be told.
-    :param kills: When the triggerer was killed.
+    :param kills: When the triggerer had been killed.
     :param told: When events told of each execution.
     :param stored: When the cursor knew them as told.
     """
@@ -178,8 +179,8 @@ def played(integrator: IntegratorSimulator, airflow: LocalAirflow) -> Played:
     cursor.start()
 
     def kill() -> None:
-        kills.append(datetime.now(timezone.utc))
         airflow.kill_triggerer()
+        kills.append(datetime.now(timezone.utc))
         airflow.start_triggerer()
 
     def kill_in_window() -> None:
@@ -241,16 +242,21 @@ def test_only_a_death_in_the_window_tells_twice(played: Played) -> None:
         assert any(timedelta() <= death <= WINDOW for death in deaths), (each, moments, played.kills)
 
 
-def test_a_task_can_tell_which_are_new(airflow: LocalAirflow, played: Played) -> None:
+def test_a_task_can_tell_which_are_new(
+    integrator: IntegratorSimulator, airflow: LocalAirflow, played: Played
+) -> None:
     def runs() -> list[dict[str, Any]]:
         return list(airflow.api.get("dags/e2e_woken/dagRuns", limit="100")["dag_runs"])
 
     def noted(name: str) -> Counter[str]:
         values = [airflow.api.xcom("e2e_woken", run["dag_run_id"], "note") for run in runs()]
-        return Counter(each for value in values for each in value[name])
+        return Counter(each for value in values for each in value[name] if each in played.wanted)
 
+    # Airflow gives a run the events up to the one that queued it; the rest of a burst comes with the next event.
+    print(f"{rows(airflow, UNREAD)[0][0]} events wait for the next")  # noqa: T201
+    integrator.add_execution(integrator.flows[0], id="one-more", lasts=0)
     until(
-        lambda: {run["state"] for run in runs()} == {"success"} and noted("told").keys() == played.wanted, 120
+        lambda: {run["state"] for run in runs()} == {"success"} and noted("told").keys() == played.wanted, 90
     )
     assert noted("told") == {each: len(moments) for each, moments in played.told.items()}
     assert noted("new") == Counter(played.wanted)
