@@ -25,15 +25,14 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :return: The results.
     """
     flows, interval, usual = size.pick((40, 4, 24), (100, 5, 60), (4, 0.5, 3))
-    runs = []
-    for spread in _SPREADS:
-        say(
-            f"{flows} waits that last {usual} s ± {spread:.0%}, interval {interval} s: fixed and adaptive at once"
-        )
-        load = _load(flows, interval, usual, spread)
-        with ThreadPoolExecutor() as pool:
-            both = pool.map(wait, (OURS, OURS_ADAPTIVE), (load, load))
-            runs += [{"spread": spread, **run} for run in both]
+    say(f"{flows} waits that last some {usual} s, interval {interval} s: fixed and adaptive at once")
+    pairs = [
+        (subject, spread, _load(flows, interval, usual, spread))
+        for spread in _SPREADS
+        for subject in (OURS, OURS_ADAPTIVE)
+    ]
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda pair: {"spread": pair[1], **wait(pair[0], pair[2])}, pairs))
     return {"interval": interval, "usual": usual, "runs": runs}
 
 
@@ -60,7 +59,7 @@ def show(results: dict[str, Any]) -> Section:
     return Section(
         "Adaptive interval",
         f"{fixed['waits']} waits, each alone on its flow, once with the fixed interval of {interval} s and once with "
-        "adaptive=True, both at the same time against an Integrator each. How long an execution lasts is drawn from a "
+        "adaptive=True, all at the same time against an Integrator each. How long an execution lasts is drawn from a "
         f"normal distribution around {usual} s, with a standard deviation of "
         f"{spreads} of that: the same draws for both, and draws of "
         "the same kind for the flow's 100 earlier executions, from which the usual duration is learnt.",

@@ -22,7 +22,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :param say: Is told what goes on.
     :return: The results.
     """
-    turns = size.pick(7, 25, 1)
+    turns = size.pick(5, 25, 1)
     subjects = [OURS] if size.tiny else installed()
     runs: dict[str, dict[str, list[float]]] = {
         subject.name: {"import": [], "parse": [], "modules": []} for subject in subjects

@@ -40,7 +40,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
             path = Path(folder, "log.json")
             request = {"connection": connection, **log, "path": str(path)}
             idle = {way: ask_once("log", way=way, **request, idle=True)["peak"] for way in WAYS}
-            for turn in range(1 if count > _LONG or size.tiny else 3):
+            for turn in range(_turns(count, size)):
                 for way in WAYS:
                     say(f"{megabytes:,} MB, turn {turn + 1}: {LABELS[way]}")
                     measured = ask_once("log", way=way, **request, idle=False)
@@ -51,6 +51,12 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
                         {"way": way, "size": count, "encoded": encoded, "idle": idle[way], **measured}
                     )
     return {"runs": runs}
+
+
+def _turns(count: int, size: Size) -> int:
+    if count > _LONG or size.tiny:
+        return 1
+    return 3 if size.full or count >= _LARGE else 2
 
 
 def show(results: dict[str, Any]) -> Section:

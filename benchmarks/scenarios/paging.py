@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +32,12 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
         idle = ask_once("paging", way="ahead", **request, idle=True)["peak"]
         for delay, work in _CASES:
             server.ask(do="delay", seconds=delay)
-            for turn in range(size.pick(2, 1, 1)):
-                for way in _WAYS:
-                    say(f"{count:,} logs, {_named(delay, work)}, turn {turn + 1}: {_LABELS[way]}")
-                    measured = ask_once("paging", way=way, **request, work=work, idle=False)
-                    if measured["logs"] != count:
-                        raise RuntimeError(f"{measured['logs']} logs of {count} were read")
-                    runs.append({"way": way, "delay": delay, "work": work, "idle": idle, **measured})
+            for way in _WAYS:
+                say(f"{count:,} logs, {_named(delay, work)}: {_LABELS[way]}")
+                measured = ask_once("paging", way=way, **request, work=work, idle=False)
+                if measured["logs"] != count:
+                    raise RuntimeError(f"{measured['logs']} logs of {count} were read")
+                runs.append({"way": way, "delay": delay, "work": work, "idle": idle, **measured})
     return {"runs": runs, "logs": count}
 
 
@@ -54,16 +52,18 @@ def show(results: dict[str, Any]) -> Section:
     """
     rows = []
     for case in sorted({(run["delay"], run["work"]) for run in results["runs"]}):
-        medians = {}
+        seconds = {}
         for way in _WAYS:
-            runs = [run for run in results["runs"] if (run["way"], run["delay"], run["work"]) == (way, *case)]
-            medians[way] = statistics.median(run["seconds"] for run in runs)
+            [run] = [
+                run for run in results["runs"] if (run["way"], run["delay"], run["work"]) == (way, *case)
+            ]
+            seconds[way] = run["seconds"]
             rows.append(
                 [
                     f"{_named(*case)}: {_LABELS[way]}",
-                    number(medians[way]),
-                    f"x {number(medians[way] / medians['ahead'])}",
-                    mebibytes(statistics.median(run["peak"] - run["idle"] for run in runs)),
+                    number(seconds[way]),
+                    f"x {number(seconds[way] / seconds['ahead'])}",
+                    mebibytes(run["peak"] - run["idle"]),
                 ]
             )
     return Section(
@@ -72,6 +72,6 @@ def show(results: dict[str, Any]) -> Section:
         "as it is, with the next page fetched while the last is worked on, and page by page. On this machine the "
         "server answers at once and a page is soon written, so the server is also made to answer later, and the "
         "reader to wait after each page, as for a database. Memory is the process's peak above one that "
-        "got ready and did no more. Medians where there is more than one turn.",
+        "got ready and did no more.",
         [Table(f"Reading {results['logs']:,} logs", ["", "s", "against list_logs", "peak MiB"], rows)],
     )

@@ -24,7 +24,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :param say: Is told what goes on.
     :return: The results.
     """
-    loads: dict[int, float] = size.pick({10: 7, 100: 10, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
+    loads: dict[int, float] = size.pick({10: 6, 100: 6, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
     runs = []
     for waits, seconds in loads.items():
         for subject in [OURS] if size.tiny else installed():
