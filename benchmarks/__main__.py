@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.children import ROOT, ask_once
+from benchmarks.children import ROOT, ChildError, ask_once
 from benchmarks.results import Size
 from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
 
@@ -101,7 +101,12 @@ def _measure(names: Sequence[str], size: Size) -> dict[str, Any]:
 
     scenarios = {}
     for name in names:
-        scenarios[name] = _SCENARIOS[name].measure(size, say)
+        try:
+            scenarios[name] = _SCENARIOS[name].measure(size, say)
+        except (ChildError, RuntimeError) as error:
+            # Half an hour isn't to be lost to one bad moment of a busy machine; a second one ends the run.
+            say(f"{name} failed and is measured once more: {error}")
+            scenarios[name] = _SCENARIOS[name].measure(size, say)
         print(f"\n{_SCENARIOS[name].show(scenarios[name]).text()}", flush=True)
     return {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
