@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -30,7 +29,6 @@ _SCENARIOS: dict[str, ModuleType] = {
 }
 _STORE = ROOT / ".bench"
 _RESULTS = _STORE / "results.json"
-_TEMPORARY = _STORE / "tmp"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         _write(json.loads(_RESULTS.read_text()))
         return 0
-    try:
-        _prepare()
+    _prepare()
+    # Where all processes put their logs, some gigabytes: removed even where one of them is killed, and on a disk.
+    with tempfile.TemporaryDirectory(dir=_STORE, prefix="tmp-", ignore_cleanup_errors=True) as temporary:
+        os.environ["TMPDIR"] = tempfile.tempdir = temporary
         run = _measure(options.only or list(_SCENARIOS), Size(full=options.full))
-    finally:
-        shutil.rmtree(_TEMPORARY, ignore_errors=True)
     print(f"{run['seconds'] / 60:.1f} minutes.")
     if options.only:
         print("docs/benchmarks.md stays as it is: only a run of all benchmarks writes it.")
@@ -79,10 +77,6 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare() -> None:
     _STORE.mkdir(exist_ok=True)
     (_STORE / ".gitignore").write_text("*\n")
-    # Where all processes put their logs, some gigabytes: removed even where one of them is killed, and on a disk.
-    shutil.rmtree(_TEMPORARY, ignore_errors=True)
-    _TEMPORARY.mkdir()
-    os.environ["TMPDIR"] = tempfile.tempdir = str(_TEMPORARY)
     # Nothing that is configured on this machine is to be measured.
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
