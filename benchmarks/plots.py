@@ -127,8 +127,9 @@ def distributions(path: Path, found: Mapping[str, Sequence[float]], interval: fl
     axes.annotate(
         "the interval",
         (interval, 0.02),
-        xytext=(4, 0),
+        xytext=(-4, 0),
         textcoords="offset points",
+        ha="right",
         color="#555555",
         fontsize=9,
     )
