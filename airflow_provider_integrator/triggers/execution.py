@@ -93,7 +93,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the one event."""
         try:
-            execution_id = await asyncio.wait_for(self._wait(), self._seconds_left())
+            execution_id = await self._wait()
             event: dict[str, str | None] = {"status": "finished", "execution_id": execution_id}
         except asyncio.TimeoutError:
             event = {
@@ -120,7 +120,8 @@ class IntegratorExecutionTrigger(BaseTrigger):
         if self.execution_id is None and self.created_after is None:
             raise ConfigurationError("A wait needs an execution_id or a created_after.")
         async with shared_connection(self.integrator_conn_id) as shared:
-            poller = await shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
+            looking = shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
+            poller = await asyncio.wait_for(looking, self._seconds_left())
             wait = Wait(
                 execution_id=self.execution_id,
                 created_after=None if self.created_after is None else read_moment(self.created_after),
@@ -129,9 +130,14 @@ class IntegratorExecutionTrigger(BaseTrigger):
                 adaptive=self.adaptive,
             )
             poller.join(wait)
+            # A timer, as wait_for would take a task of its own for each of perhaps thousands of waits.
+            left = self._seconds_left()
+            timer = None if left is None else asyncio.get_running_loop().call_later(left, wait.expire)
             try:
                 execution = await wait.done
             finally:
+                if timer is not None:
+                    timer.cancel()
                 self.execution_id = wait.execution_id
                 await poller.leave(wait)
             return execution.execution_id

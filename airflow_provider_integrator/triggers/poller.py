@@ -36,7 +36,7 @@ CONCURRENCY = 4
 LEARN_EVERY = 20
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Wait:
     """One wait for an execution to finish.
 
@@ -84,6 +84,11 @@ class Wait:
         """Wake the waiter."""
         if not self.done.done():
             self.done.set_result(execution)
+
+    def expire(self) -> None:
+        """Wake the waiter with a ``TimeoutError``, as its time is over."""
+        if not self.done.done():
+            self.done.set_exception(asyncio.TimeoutError())
 
     def fail(self, error: IntegratorError) -> None:
         """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""

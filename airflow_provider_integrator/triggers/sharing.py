@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from types import TracebackType
 from weakref import WeakKeyDictionary
 
 from airflow_provider_integrator.api.models import Flow
@@ -73,25 +73,36 @@ class SharedConnection:
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConnection]] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def shared_connection(integrator_conn_id: str) -> AsyncIterator[SharedConnection]:
-    """Use what the loop's waits on a connection share; the first makes it, the last closes it.
+class shared_connection:  # noqa: N801 - used as contextlib's own are
+    """Uses, as a context manager, what the loop's waits on a connection share.
+
+    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: what a generator
+    takes for the same adds up in the garbage collector's rounds, which stop the loop.
 
     :param integrator_conn_id: The Airflow connection.
-    :return: The shared connection.
     """
-    connections = _connections.setdefault(asyncio.get_running_loop(), {})
-    if integrator_conn_id not in connections:
-        connections[integrator_conn_id] = SharedConnection(integrator_conn_id)
-    shared = connections[integrator_conn_id]
-    shared.users += 1
-    try:
-        yield shared
-    finally:
-        shared.users -= 1
-        shared.tidy()
-        if not shared.users:
+
+    __slots__ = ("_conn_id", "_shared")
+
+    def __init__(self, integrator_conn_id: str) -> None:
+        self._conn_id = integrator_conn_id
+
+    async def __aenter__(self) -> SharedConnection:
+        connections = _connections.setdefault(asyncio.get_running_loop(), {})
+        if self._conn_id not in connections:
+            connections[self._conn_id] = SharedConnection(self._conn_id)
+        self._shared = connections[self._conn_id]
+        self._shared.users += 1
+        return self._shared
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shared.users -= 1
+        self._shared.tidy()
+        if not self._shared.users:
             # Out of sight before it is closed: who comes now makes a new one.
-            if connections.get(integrator_conn_id) is shared:
-                del connections[integrator_conn_id]
-            await shared.hook.aclose()
+            connections = _connections[asyncio.get_running_loop()]
+            if connections.get(self._conn_id) is self._shared:
+                del connections[self._conn_id]
+            await self._shared.hook.aclose()
