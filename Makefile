@@ -64,7 +64,7 @@ lock: .venv/uv/bin/uv
 	UV=$< scripts/lock.sh
 
 clean:
-	rm -rf .venv .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench .demo .airflow dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/airflow-%/.locked: requirements/airflow-%.txt
