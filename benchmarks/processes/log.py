@@ -72,7 +72,10 @@ def _hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callabl
 
 def _hook_to_store(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
     """Save to a store that isn't local for the hook, though it puts its objects into a folder of this machine."""
-    from airflow.sdk.io import attach
+    try:
+        from airflow.sdk.io import attach
+    except ImportError:  # Airflow 2
+        from airflow.io.store import attach
     from fsspec import register_implementation
     from fsspec.implementations.local import LocalFileSystem
 
