@@ -248,6 +248,8 @@ def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str,
     worker_logs, trigger_logs, health = map(str, servers)
     return {
         "AIRFLOW_HOME": str(home),
+        # else what they print waits for a full buffer, and who reads it waits for them
+        "PYTHONUNBUFFERED": "1",
         # standalone starts its parts by the name of the command
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
