@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api import calls, operations
 from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.api.archive import LogArchive, Written
     from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+
+T = TypeVar("T")
 
 
 class AsyncIntegratorHook(IntegratorBaseHook):
@@ -117,8 +119,8 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         self, flow_id: str, log_id: str, *, max_bytes: int | None = None, **download: Any
     ) -> Any:
         """Do what ``IntegratorHook.load_log`` does."""
-        with await self.adownload_log(flow_id, log_id, **download) as archive:
-            return await asyncio.to_thread(archive.load, max_bytes)
+        archive = await self.adownload_log(flow_id, log_id, **download)
+        return await asyncio.to_thread(_use, archive, lambda: archive.load(max_bytes))
 
     async def asave_log(
         self,
@@ -130,5 +132,11 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.save_log`` does."""
         from airflow_provider_integrator.hooks import storage
 
-        with await self.adownload_log(flow_id, log_id, **download) as archive:
-            return await asyncio.to_thread(storage.save, archive, path)
+        archive = await self.adownload_log(flow_id, log_id, **download)
+        return await asyncio.to_thread(_use, archive, lambda: storage.save(archive, path))
+
+
+def _use(archive: LogArchive, read: Callable[[], T]) -> T:
+    # Closed in the thread, too: to delete a large file takes the disk a while.
+    with archive:
+        return read()
