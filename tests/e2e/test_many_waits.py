@@ -22,6 +22,8 @@ FLOWS = 10
 INTERVAL = 5.0
 #: Below Airflow 3.3 every wait begins in a worker, which takes seconds each on a small machine.
 BEGINS_IN_TRIGGERER = hasattr(BaseTrigger, "render_template_fields")
+#: As in many_waits/many_waits.py.
+WAITS_IN_A_DAG = 25
 WAITS = int(os.environ.get("E2E_WAITS", "200" if BEGINS_IN_TRIGGERER else "12"))
 
 
@@ -75,7 +77,8 @@ def deadlines(airflow: LocalAirflow) -> list[tuple[str, ...]]:
 def test_many_waits_share_their_polls_and_outlive_the_triggerer(
     integrator: IntegratorSimulator, airflow: LocalAirflow
 ) -> None:
-    airflow.api.trigger("e2e_many_waits")
+    for first in range(0, WAITS, WAITS_IN_A_DAG):
+        airflow.api.trigger(f"e2e_many_waits_{first}")
     until(lambda: deferred(airflow) == WAITS)
 
     def polled(rounds: int) -> Callable[[], bool]:
