@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api import calls, operations
@@ -111,6 +112,8 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     ) -> LogArchive:
         """Do what ``IntegratorHook.download_log`` does. Reading the archive blocks: do that in a thread."""
         client, settings = await self._ready()
+        # The first import takes a tenth of a second: not on the loop.
+        await asyncio.to_thread(import_module, "airflow_provider_integrator.api.archive")
         return await client.run(
             scripts.download(settings, flow_id, log_id, project_id, project_slug, max_log_bytes)
         )
@@ -130,10 +133,14 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         **download: Any,
     ) -> tuple[str, Written]:
         """Do what ``IntegratorHook.save_log`` does."""
-        from airflow_provider_integrator.hooks import storage
-
         archive = await self.adownload_log(flow_id, log_id, **download)
-        return await asyncio.to_thread(_use, archive, lambda: storage.save(archive, path))
+
+        def save() -> tuple[str, Written]:
+            from airflow_provider_integrator.hooks import storage
+
+            return storage.save(archive, path)
+
+        return await asyncio.to_thread(_use, archive, save)
 
 
 def _use(archive: LogArchive, read: Callable[[], T]) -> T:

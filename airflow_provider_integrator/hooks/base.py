@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,9 +97,11 @@ class IntegratorBaseHook(BaseHook):
     async def aget_conn(self) -> AsyncClient:
         """Make the asynchronous client, once."""
         settings = await self.asettings()
-        if (
-            self._aclient is None
-        ):  # asked for after the one wait there is: who comes meanwhile makes no second one
+        if self._aclient is None:
+            # The first import takes a tenth of a second: not on the loop.
+            await asyncio.to_thread(import_module, "airflow_provider_integrator.api.aio")
+        # Asked anew after the last wait: who came meanwhile has made one.
+        if self._aclient is None:
             from airflow_provider_integrator.api.aio import AsyncClient
 
             self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
