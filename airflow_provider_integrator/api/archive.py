@@ -6,7 +6,6 @@ import base64
 import binascii
 import errno
 import hashlib
-import json
 import struct
 import tempfile
 import zipfile
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
-from airflow_provider_integrator.api.jsontext import JsonText, pick_entries
+from airflow_provider_integrator.api.jsontext import JsonText, load, pick_entries
 from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
 
 MEBIBYTE = 1024 * 1024
@@ -241,7 +240,7 @@ class LogArchive:
         """Unpack the log into memory.
 
         :param max_bytes: Bytes of JSON at the most, None for no limit but the archive's.
-        :return: The decoded JSON.
+        :return: The decoded JSON; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
         :raises LogTooLargeError: The log is larger; read no further.
         :raises LogArchiveError: As :meth:`chunks` does.
         """
@@ -254,7 +253,7 @@ class LogArchive:
                     f"(the ZIP says {self._log.file_size})."
                 )
         try:
-            return json.loads(whole)
+            return load(bytes(whole))
         except (ValueError, RecursionError) as error:
             raise LogArchiveError(
                 f"Download log: the log isn't JSON that can be decoded ({error})."

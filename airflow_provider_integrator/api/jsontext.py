@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import IO, Any
 
 import ijson
 
+from airflow_provider_integrator.api.jsongrammar import Grammar
+from airflow_provider_integrator.api.jsoninput import ParserInput, replace_lone_surrogates
 from airflow_provider_integrator.exceptions import LogArchiveError
 
-#: Bytes from the beginning that are checked against JSON's whole grammar. Beyond them, where that would take
-#: longer than all the rest together, the encoding and the last character are checked.
-GRAMMAR_BYTES = 16 * 1024 * 1024
-
-_WHITE_SPACE = b" \t\r\n"
-# The parser makes an event of each token, which takes memory, and reads a token that goes on in the next piece
-# again from its beginning, which takes time: pieces of this many bytes keep both small.
-_SLICE = 128 * 1024
-_OPENING = {ord("{"): b"}", ord("["): b"]"}
+#: Bytes of a log that are read at a time in search of entries.
+_PIECE = 64 * 1024
+#: Of a number in it; more than is shown of an entry, fewer than Python can be told to read at the most.
+_MAX_DIGITS = 500
 
 
 class JsonText:
@@ -27,12 +25,8 @@ class JsonText:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        # Events without their paths: a path in each of them takes the square of the nesting's depth in memory.
-        self._events = ijson.sendable_list()
-        self._grammar = ijson.basic_parse_coro(self._events)
+        self._grammar = Grammar()
         self._count = 0
-        self._first: int | None = None
-        self._last = b""
 
     def feed(self, data: bytes) -> None:
         """Take the next piece.
@@ -41,21 +35,12 @@ class JsonText:
         """
         try:
             self._decoder.decode(data)
-            if self._count < GRAMMAR_BYTES:
-                self._check_grammar(data)
+            self._grammar.feed(data)
         except UnicodeDecodeError as error:
             raise _fault(f"not UTF-8: {error.reason} near byte {self._count + error.start}") from error
         except ijson.JSONError as error:
             raise _fault(f"not JSON: {_first_line(error)}") from None  # its text would show the log's
         self._count += len(data)
-        if solid := data.strip(_WHITE_SPACE):
-            self._first = solid[0] if self._first is None else self._first
-            self._last = solid[-1:]
-
-    def _check_grammar(self, data: bytes) -> None:
-        for start in range(0, len(data), _SLICE):
-            self._grammar.send(data[start : start + _SLICE])
-            self._events.clear()
 
     def finish(self) -> None:
         """Check that the text is complete.
@@ -64,14 +49,38 @@ class JsonText:
         """
         try:
             self._decoder.decode(b"", final=True)
-            if self._count < GRAMMAR_BYTES:
-                self._grammar.close()
+            self._grammar.finish()
         except UnicodeDecodeError as error:
             raise _fault("not UTF-8: it ends within a character") from error
         except ijson.JSONError as error:
             raise _fault(f"not JSON: {_first_line(error)}") from None  # its text would show the log's
-        if self._first is None or self._last != _OPENING.get(self._first, self._last):
-            raise _fault("not JSON: it is empty or ends too early")
+
+
+class _Filtered:
+    """A file as the parser can read it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._input = ParserInput(_MAX_DIGITS)
+
+    def read(self, size: int) -> bytes:
+        if size == 0:
+            return b""  # how the parser asks whether it gets bytes or text
+        while data := self._file.read(size):
+            if short := self._input.feed(data):
+                return short
+        return self._input.finish()
+
+
+def load(text: bytes) -> Any:
+    """Decode a whole JSON text.
+
+    :param text: The text.
+    :return: What it says; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
+    :raises ValueError: It isn't JSON, or has a number in it that is too long for Python.
+    :raises RecursionError: It is nested too deeply for Python.
+    """
+    return json.loads(replace_lone_surrogates(text))
 
 
 def pick_entries(file: IO[bytes], name: str, most: int) -> list[Any]:
@@ -81,16 +90,21 @@ def pick_entries(file: IO[bytes], name: str, most: int) -> list[Any]:
     :param name: The list's name.
     :param most: How many entries at the most.
     :return: The entries; where the name stands for something other than a list, that alone.
-    :raises LogArchiveError: The text isn't JSON in UTF-8 as far as it was read.
+    :raises LogArchiveError: The text isn't JSON in UTF-8 as far as it was read, or has an exponent in it that is too
+        long for Python.
     """
     # Not ijson.items: it gives each event its path, which takes the square of the nesting's depth in memory.
-    events = ijson.basic_parse(file, buf_size=4 * _SLICE)
+    events = ijson.basic_parse(_Filtered(file), buf_size=_PIECE)
     try:
         return _entries(events, most) if _go_to(events, name) else []
     except ijson.JSONError as error:
         raise _fault(f"not JSON: {_first_line(error)}") from None  # its text would show the log's
     except UnicodeDecodeError as error:
         raise _fault(f"not UTF-8: {error.reason}") from None
+    except ArithmeticError as error:
+        raise LogArchiveError(
+            f"Download log: {name!r} can't be picked from the log, as a number's exponent is too long for Python."
+        ) from error
 
 
 def _go_to(events: Iterable[tuple[str, Any]], name: str) -> bool:

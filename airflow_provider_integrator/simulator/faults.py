@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 from airflow_provider_integrator.simulator.answers import TEXT, Answer, Cut
 from airflow_provider_integrator.simulator.archives import BigLog
 from airflow_provider_integrator.simulator.spoiling import (
+    ARCHIVES,
     BASE64,
     CONTENTS,
     ArchiveKind,
     Base64Kind,
     ContentsKind,
+    Spoiler,
     spoil_archive,
     spoil_contents,
 )
@@ -34,6 +36,12 @@ ENDPOINTS = {
     "logs": "/logs",
     "download": "/logs/download",
 }
+
+
+def _known(spoilers: Mapping[Any, Spoiler], kind: str) -> Spoiler:
+    if kind not in spoilers:
+        raise ValueError(f"{kind!r} is none of {', '.join(spoilers)}")
+    return spoilers[kind]
 
 
 class When(TypedDict, total=False):
@@ -222,7 +230,7 @@ class Fault:
         :param when: which requests, see :class:`When`.
         :return: the fault.
         """
-        return cls._of_archive(f"base64: {kind}", BASE64[kind], when)
+        return cls._of_archive(f"base64: {kind}", _known(BASE64, kind), when)
 
     @classmethod
     def archive(cls, kind: ArchiveKind, **when: Unpack[When]) -> Fault:
@@ -234,7 +242,7 @@ class Fault:
         :param when: which requests, see :class:`When`.
         :return: the fault.
         """
-        return cls._of_archive(f"archive: {kind}", spoil_archive(kind), when)
+        return cls._of_archive(f"archive: {kind}", spoil_archive(_known(ARCHIVES, kind)), when)
 
     @classmethod
     def contents(cls, kind: ContentsKind | bytes, **when: Unpack[When]) -> Fault:
@@ -245,7 +253,7 @@ class Fault:
         :param when: which requests, see :class:`When`.
         :return: the fault.
         """
-        spoiler = (lambda _: kind) if isinstance(kind, bytes) else CONTENTS[kind]
+        spoiler = (lambda _: kind) if isinstance(kind, bytes) else _known(CONTENTS, kind)
         return cls._of_archive("contents", spoil_contents(spoiler), when)
 
     @classmethod

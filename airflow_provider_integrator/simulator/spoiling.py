@@ -85,14 +85,13 @@ CONTENTS: dict[ContentsKind, Spoiler] = {
 }
 
 
-def spoil_archive(kind: ArchiveKind) -> Spoiler:
+def spoil_archive(spoiler: Spoiler) -> Spoiler:
     """
     Make a change of the ZIP.
 
-    :param kind: what is wrong with it, one of :data:`ARCHIVES`.
+    :param spoiler: what is done to the file in it, one of :data:`ARCHIVES`.
     :return: a function from the right base64 text to the spoiled one.
     """
-    spoiler = ARCHIVES[kind]
     return lambda text: base64.b64encode(spoiler(first_file(text)))
 
 

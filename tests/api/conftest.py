@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
+from airflow_provider_integrator.api import calls
 from airflow_provider_integrator.api.aio import AsyncClient
+from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.api.calls import LogQuery
 from airflow_provider_integrator.api.client import Client
 from airflow_provider_integrator.api.protocol import Access, Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
@@ -148,3 +154,109 @@ def access_to(integrator, **changes):
     """Say how to get at a simulator."""
     given = {"base_url": integrator.url, "username": integrator.username, "password": integrator.password}
     return Access(**{**given, "timeout": 30.0, **changes})
+
+
+#: A log.
+CONTENTS = {"errors": ["none"], "rows": [{"sku": "ABC", "price": "9,90 €"}]}
+
+
+@pytest.fixture
+def execution(integrator, flow):
+    return integrator.add_execution(flow, lasts=0, log=CONTENTS)
+
+
+def download(execution, limits=None):
+    flow = execution.flow
+    return calls.download_log(
+        execution.log_id,
+        flow.project.id,
+        flow.project.slug,
+        flow.id,
+        lambda: ArchiveReceiver(limits or Limits()),
+    )
+
+
+def query(flow, **options):
+    return LogQuery(flow.project.id, flow.id, **options)
+
+
+@pytest.fixture
+def call_of(execution):
+    """Make each of the calls that carry a token."""
+    flow = execution.flow
+    return {
+        "projects": lambda: calls.list_projects("partner-1"),
+        "flows": lambda: calls.list_flows(flow.project.id),
+        "logs": lambda: calls.list_logs(query(flow)),
+        "download": lambda: download(execution),
+    }
+
+
+def named(kind):
+    return {
+        "login": "Login",
+        "projects": "List projects",
+        "flows": "List flows",
+        "logs": "List logs",
+        "download": "Download log",
+    }[kind]
+
+
+AUTHORISED = ["projects", "flows", "logs", "download"]
+ALL = ["login", *AUTHORISED]
+
+
+def carry(client, call_of, kind):
+    if kind == "login":
+        return client.log_in()
+    value = client.call(call_of[kind]())
+    if kind == "download":
+        with value:
+            return value.load()
+    return value
+
+
+def until(condition, seconds=20.0):
+    """Wait for what happens in another thread."""
+    waiting = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return True
+        waiting.wait(0.01)
+    return False
+
+
+def assert_no_secret(integrator, *shown):
+    for thing in shown:
+        error = thing
+        while error is not None:
+            text = f"{error} {error!r}"
+            assert integrator.password not in text
+            assert not any(token in text for token in integrator.tokens)
+            error = getattr(error, "__cause__", None) or getattr(error, "__context__", None)
+
+
+@contextmanager
+def listening(talk):
+    """Hand each connection to a function, one after the other; gives where, as host and port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                client.settimeout(20)
+                talk(client)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        # A listener that a thread waits on is not ended by close alone.
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(20)

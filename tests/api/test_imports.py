@@ -36,4 +36,4 @@ def test_the_api_imports_nothing_of_airflow():
 @pytest.mark.parametrize("module", ["calls", "fields", "models", "operations", "protocol"])
 def test_what_decides_does_no_io_and_loads_no_http_library(module):
     loaded = loaded_by(f"airflow_provider_integrator.api.{module}")
-    assert loaded.isdisjoint({"requests", "aiohttp", "zipfile", "ijson", "pendulum"})
+    assert loaded.isdisjoint({"requests", "aiohttp", "zipfile", "ijson", "msgspec", "pendulum"})

@@ -51,6 +51,12 @@ def test_faults_come_one_after_the_other(
     assert statuses(caller, flow, 1) == [200]
 
 
+@pytest.mark.parametrize("make", [Fault.archive, Fault.base64, Fault.contents])
+def test_an_unknown_kind_is_refused_with_those_that_there_are(make):
+    with pytest.raises(ValueError, match=r"'odd' is none of .*, "):
+        make("odd")
+
+
 def test_filters(integrator: IntegratorSimulator, flow: Flow, execution: Execution, caller: Caller) -> None:
     integrator.inject(
         Fault.status(500, on="download"),
