@@ -6,13 +6,14 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiohttp
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
-from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
+from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, Receiver, list_logs
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.operations import FreshLogs, Script
 from airflow_provider_integrator.api.protocol import (
@@ -35,7 +36,8 @@ from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
 
-_CHUNK = 256 * 1024
+#: Bytes of a log that a thread is started for.
+_CHUNK = 1024 * 1024
 
 
 class AsyncClient:
@@ -159,22 +161,17 @@ class AsyncClient:
 
     async def _send(self, send: Send[T]) -> Answer[T] | Fault:
         call = send.call
-        receiver = call.receive()
         try:
-            return await self._exchange_bytes(send, receiver)
+            async with _receiving(call) as receiver:
+                return await self._exchange_bytes(send, receiver)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            receiver.discard()
             if not is_passing(error):
                 raise tls_error(call.name, error) from error
             return Fault(f"{type(error).__name__}: {error}")
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, BrokenBodyError) as error:
-            receiver.discard()
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
-        except BaseException:
-            receiver.discard()
-            raise
 
-    async def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
+    async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
         call, timeout = send.call, self._access.timeout
         session = await self._opened()
         async with session.request(
@@ -191,9 +188,13 @@ class AsyncClient:
             if not 200 <= response.status < 300:
                 text = (await _beginning(response)).decode("utf-8", "replace")
                 return Answer(response.status, response.headers, text)
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                receiver.feed(chunk)
-            return Answer(response.status, response.headers, value=receiver.finish())
+            if call.streamed:
+                value = await _receive_in_threads(response.content, receiver)
+            else:
+                async for chunk in response.content.iter_any():
+                    receiver.feed(chunk)
+                value = receiver.finish()
+            return Answer(response.status, response.headers, value=value)
 
     async def _opened(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -216,6 +217,40 @@ class AsyncClient:
             return False
         # Reading a CA bundle takes milliseconds: not on the loop.
         return await asyncio.to_thread(trusting, verify)
+
+
+@asynccontextmanager
+async def _receiving(call: Call[T]) -> AsyncIterator[Receiver[T]]:
+    receiver = call.receive()
+    try:
+        yield receiver
+    except (Exception, asyncio.CancelledError):
+        await _in_thread(receiver.discard)
+        raise
+
+
+async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[T]) -> T:
+    """Feed a receiver that writes to the disk, which may take its time: not on the loop."""
+    gathered: list[bytes] = []
+    size = 0
+    async for chunk in content.iter_any():
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= _CHUNK:
+            await _in_thread(receiver.feed, b"".join(gathered))
+            gathered, size = [], 0
+    await _in_thread(receiver.feed, b"".join(gathered))
+    return await _in_thread(receiver.finish)
+
+
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        # Or else the receiver would be discarded while it is fed.
+        await asyncio.gather(work, return_exceptions=True)
+        raise
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import socket
 import ssl
-import threading
 
 import pytest
 from cryptography import x509
@@ -17,7 +15,7 @@ from airflow_provider_integrator.api.protocol import Access, Retry
 from airflow_provider_integrator.api.tls import is_passing, trusting
 from airflow_provider_integrator.exceptions import ConfigurationError, UnavailableError
 from airflow_provider_integrator.simulator import IntegratorSimulator
-from tests.api.conftest import access_to
+from tests.api.conftest import access_to, listening
 
 
 def make_certificate(folder, address):
@@ -148,28 +146,15 @@ def test_https_where_there_is_none(transport):
 
 def test_a_connection_that_breaks_off_in_the_handshake_is_a_passing_fault(transport):
     connections = []
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def hang_up():
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            connections.append(client)
-            client.recv(65536)
-            client.close()
+    def hang_up(client):
+        connections.append(client)
+        client.recv(65536)
 
-    thread = threading.Thread(target=hang_up, daemon=True)
-    thread.start()
-    try:
-        access = Access(f"https://127.0.0.1:{listener.getsockname()[1]}", token="token", timeout=20.0)
+    with listening(hang_up) as address:
+        access = Access(f"https://{address}", token="token", timeout=20.0)
         with pytest.raises(UnavailableError, match=r"^List projects: no usable answer .* after 2 attempts"):
             transport(access, retry=Retry(attempts=2, first_delay=0.01)).call(PROJECTS)
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(20)
     assert len(connections) >= 2
 
 
