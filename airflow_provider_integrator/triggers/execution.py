@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -122,22 +123,19 @@ class IntegratorExecutionTrigger(BaseTrigger):
         async with shared_connection(self.integrator_conn_id) as shared:
             looking = shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
             poller = await asyncio.wait_for(looking, self._seconds_left())
+            left = self._seconds_left()
             wait = Wait(
                 execution_id=self.execution_id,
                 created_after=None if self.created_after is None else read_moment(self.created_after),
                 interval=self.poll_interval,
                 max_failed_polls=self.max_failed_polls,
                 adaptive=self.adaptive,
+                deadline=math.inf if left is None else asyncio.get_running_loop().time() + left,
             )
             poller.join(wait)
-            # A timer, as wait_for would take a task of its own for each of perhaps thousands of waits.
-            left = self._seconds_left()
-            timer = None if left is None else asyncio.get_running_loop().call_later(left, wait.expire)
             try:
                 execution = await wait.done
             finally:
-                if timer is not None:
-                    timer.cancel()
                 self.execution_id = wait.execution_id
                 await poller.leave(wait)
             return execution.execution_id

@@ -149,7 +149,7 @@ class FlowFollower:
         if stored is not None:
             self._stored, self._cursor = stored, FlowCursor.read(stored)
         elif self._flow.since is not None:
-            self._cursor = FlowCursor(to_epoch(read_moment(self._flow.since)))
+            self._cursor = FlowCursor(to_epoch(read_moment(self._flow.since, "since")))
             await self._save()
 
     async def _save(self) -> None:

@@ -22,6 +22,7 @@ from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Page
 from airflow_provider_integrator.api.operations import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.triggers.deadlines import Deadlines
 from airflow_provider_integrator.triggers.schedule import adaptive_interval
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Wait:
     :param interval: Seconds between two polls.
     :param max_failed_polls: Failed polls in a row that are put up with.
     :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
+    :param deadline: When the wait is over, in the loop's time.
     :param joined: When the wait began, in the loop's time.
     :param polls: Polls since then.
     :param created: When the execution was created, once that is known.
@@ -58,6 +60,7 @@ class Wait:
     interval: float
     max_failed_polls: int
     adaptive: bool = False
+    deadline: float = math.inf
     joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     polls: int = 0
     created: datetime | None = None
@@ -126,6 +129,7 @@ class FlowPoller:
         self._query = LogQuery(project_id, flow_id)
         self._waits: set[Wait] = set()
         self._watches: set[Watch] = set()
+        self._deadlines = Deadlines()
         self._round = 0
         self._pages: int | None = None  # as many as are known of; None before the first look
         self._next_page = 2
@@ -145,6 +149,7 @@ class FlowPoller:
         """
         wait.checked = self._round
         self._waits.add(wait)
+        self._deadlines.add(wait)
         self._begin(wait.interval)
 
     async def leave(self, wait: Wait) -> None:
@@ -153,6 +158,7 @@ class FlowPoller:
         :param wait: One that joined.
         """
         self._waits.discard(wait)
+        self._deadlines.discard(wait)
         wait.done.cancel()
         await self._end_if_idle()
 

@@ -68,8 +68,13 @@ class TestEvent:
 
     def test_timeout_names_what_was_found(self, simulator, flow):
         execution = simulator.add_execution(flow)
-        event = event_of(a_trigger(end_time=time.time() + 0.5))
-        assert (event["status"], event["execution_id"]) == ("timeout", execution.id)
+        # On a busy machine the first look may take longer than a short deadline.
+        for seconds in (0.5, 2, 8, 32):
+            event = event_of(a_trigger(end_time=time.time() + seconds))
+            assert event["status"] == "timeout"
+            if event["execution_id"] is not None:
+                break
+        assert event["execution_id"] == execution.id
 
     def test_deadline_that_has_passed(self, simulator, flow):
         event = event_of(a_trigger(end_time=time.time() - 100))

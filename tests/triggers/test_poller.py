@@ -50,9 +50,12 @@ async def polling(
     async with AsyncClient(access, retry or Retry(attempts=1)) as client:
         yield FlowPoller(client, flow.project.id, flow.id)
     assert asyncio.all_tasks() <= before, "a task is left"
+    timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    assert [timer for timer in timers if not timer.cancelled() and "Deadlines" in repr(timer)] == []
 
 
 def make_wait(execution_id: str | None, interval: float = 0.1, most: int = 3, **more: Any) -> Wait:
+    more.setdefault("deadline", asyncio.get_running_loop().time() + 3600)
     return Wait(execution_id, more.pop("created_after", None), interval, most, **more)
 
 
