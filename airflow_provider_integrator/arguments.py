@@ -60,16 +60,17 @@ def read_count(name: str, value: int) -> int:
     return value
 
 
-def read_moment(value: datetime | str) -> datetime:
+def read_moment(value: datetime | str, name: str = "created_after") -> datetime:
     """Read the moment from which on a flow's executions count.
 
     :param value: A moment, or ISO 8601; UTC where it has no offset.
+    :param name: What the argument is called, for messages.
     :return: The moment, in UTC.
     :raises ConfigurationError: It can't be read.
     """
-    moment = _read_text(value) if isinstance(value, str) else value
+    moment = _read_text(value, name) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
-        raise _not_a_moment(value)
+        raise _not_a_moment(value, name)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     # Airflow's moments are of a class of its own; the trigger's arguments and the API's are the standard one.
@@ -93,10 +94,10 @@ def read_created_after(value: datetime | str | None, context: Context) -> dateti
     return read_moment(moment)
 
 
-def _read_text(value: str) -> datetime:
-    text = rendered("created_after", value) or ""
+def _read_text(value: str, name: str) -> datetime:
+    text = rendered(name, value) or ""
     if text.isdecimal():  # a day without dashes, seconds or milliseconds: it isn't guessed at
-        raise _not_a_moment(value)
+        raise _not_a_moment(value, name)
     try:
         return parse_moment(text)
     except ValueError:
@@ -104,10 +105,10 @@ def _read_text(value: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise _not_a_moment(value) from error
+        raise _not_a_moment(value, name) from error
 
 
-def _not_a_moment(value: object) -> ConfigurationError:
+def _not_a_moment(value: object, name: str) -> ConfigurationError:
     return ConfigurationError(
-        f"created_after is {value!r}; set it to a datetime or to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+        f"{name} is {value!r}; set it to a datetime or to ISO 8601, such as 2026-01-31T06:00:00+00:00."
     )

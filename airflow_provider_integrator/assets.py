@@ -64,7 +64,7 @@ def integrator_flow(
         raise ConfigurationError(
             f"poll_interval is {poll_interval!r}; set it to a number of seconds above 0."
         )
-    moment = None if since is None else read_moment(since).isoformat()
+    moment = None if since is None else read_moment(since, "since").isoformat()
     uri = str(FlowUri(integrator_conn_id, project_id or None, flow, statuses))
     if watch:
         trigger = IntegratorFlowTrigger(

@@ -165,8 +165,9 @@ def test_an_asset_is_a_uri_and_a_watcher() -> None:
     ],
 )
 def test_an_asset_that_cannot_be_is_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="set"):
+    with pytest.raises(ConfigurationError, match="set") as caught:
         integrator_flow(**arguments)
+    assert list(arguments)[-1] in str(caught.value)
 
 
 @has_assets

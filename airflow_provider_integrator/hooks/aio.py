@@ -99,7 +99,9 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.executions_since`` does."""
         client, settings = await self._ready()
         project = settings.project(project_id)
-        return (await client.run(operations.read_since(project, flow_id, read_moment(moment)))).executions
+        return (
+            await client.run(operations.read_since(project, flow_id, read_moment(moment, "moment")))
+        ).executions
 
     async def adownload_log(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_integrator.hooks.connection import IntegratorConnection
+from airflow_provider_integrator.hooks.connection import EXTRA_FIELDS, IntegratorConnection
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.aio import AsyncClient
@@ -74,7 +74,15 @@ class IntegratorBaseHook(BaseHook):
         """What the Airflow connection says."""
         if self._settings is None:
             connection = self.get_connection(self.integrator_conn_id)
-            self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
+            extra = connection.extra_dejson
+            self._settings = IntegratorConnection.read(connection, extra)
+            if unknown := sorted(extra.keys() - EXTRA_FIELDS):
+                self.log.warning(
+                    "Nothing reads %s in the Extra of connection %s; what is read there is %s.",
+                    ", ".join(unknown),
+                    self.integrator_conn_id,
+                    ", ".join(EXTRA_FIELDS),
+                )
         return self._settings
 
     async def asettings(self) -> IntegratorConnection:

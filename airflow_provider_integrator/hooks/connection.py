@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 DEFAULT_TIMEOUT = 60.0
+#: What is read of a connection's Extra.
+EXTRA_FIELDS = (
+    "token",
+    "environment",
+    "project_id",
+    "project_slug",
+    "partner_id",
+    "verify",
+    "timeout",
+    "ui_url",
+)
 
 
 @dataclass(frozen=True)

@@ -32,15 +32,15 @@ def widgets() -> dict[str, Any]:
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
-    from wtforms.validators import AnyOf, Optional
+    from wtforms.validators import Optional, any_of
 
     made: dict[str, Any] = {}
     for name, field in _connection_type()["conn-fields"].items():
         schema = field["schema"]
         common = {"label": field["label"], "description": field["description"]}
         if "enum" in schema:
-            # Airflow takes no select field here.
-            choice = [Optional(), AnyOf(schema["enum"])]
+            # Airflow takes no select field here; 3.1 makes a drop-down of this validator, by this name only.
+            choice = [Optional(), any_of(schema["enum"])]
             made[name] = StringField(widget=BS3TextFieldWidget(), validators=choice, **common)
         elif schema.get("format") == "password":
             made[name] = PasswordField(widget=BS3PasswordFieldWidget(), **common)

@@ -184,7 +184,11 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The executions, oldest first.
         """
         project = self.settings.project(project_id)
-        return self.get_conn().run(operations.read_since(project, flow_id, read_moment(moment))).executions
+        return (
+            self.get_conn()
+            .run(operations.read_since(project, flow_id, read_moment(moment, "moment")))
+            .executions
+        )
 
     def download_log(
         self,

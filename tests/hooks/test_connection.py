@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_integrator import get_provider_info
 from airflow_provider_integrator.api.protocol import BASE_URLS
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.hooks.connection import IntegratorConnection
+from airflow_provider_integrator.hooks.connection import EXTRA_FIELDS, IntegratorConnection
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 LOGIN = {"conn_type": "integrator", "login": "me@example.com", "password": "very-secret"}
@@ -189,22 +188,24 @@ def test_repr_holds_no_secret(monkeypatch):
     assert "given-token" not in repr(said)
 
 
-def test_form_names_what_is_read():
+class Asked(dict):
+    """An Extra that remembers what it was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def get(self, name, default=None):
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_form_names_what_is_read(monkeypatch):
     (described,) = get_provider_info()["connection-types"]
-    source = (Path(__file__).parents[2] / "airflow_provider_integrator/hooks/connection.py").read_text()
-    names = set(described["conn-fields"])
-    assert names == {
-        "token",
-        "environment",
-        "project_id",
-        "project_slug",
-        "partner_id",
-        "verify",
-        "timeout",
-        "ui_url",
-    }
-    for name in names:
-        assert f'"{name}"' in source
+    monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps(LOGIN))
+    extra = Asked()
+    IntegratorConnection.read(BaseHook.get_connection("integrator_default"), extra)
+    assert extra.names == set(EXTRA_FIELDS) == set(described["conn-fields"])
 
 
 def test_form_of_old_airflow():
@@ -218,3 +219,20 @@ def test_widgets_of_old_airflow():
     pytest.importorskip("wtforms")
     (described,) = get_provider_info()["connection-types"]
     assert list(IntegratorHook.get_connection_form_widgets()) == list(described["conn-fields"])
+
+
+def test_a_misspelt_field_of_extra_is_named(monkeypatch, logged):
+    extra = {"projct_id": "p-1", "token": "t-secret-1", "verify": True}
+    monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": extra}))
+    assert IntegratorHook().settings.project_id is None
+    assert "Nothing reads projct_id in the Extra of connection integrator_default" in logged.text
+    assert "project_id" in logged.text
+    assert "t-secret-1" not in logged.text
+
+
+def test_fields_that_are_known_are_not_complained_of(monkeypatch, logged):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": dict.fromkeys(EXTRA_FIELDS)})
+    )
+    assert IntegratorHook().settings.project_id is None
+    assert "Nothing reads" not in logged.text

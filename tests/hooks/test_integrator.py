@@ -112,6 +112,10 @@ class TestCalls:
         assert (found.execution_id, found.log_id) == (execution.id, execution.log_id)
         assert call("get_execution", flow.id, "nobody") is None
 
+    def test_a_moment_that_cannot_be_read_is_named(self, call, flow):
+        with pytest.raises(ConfigurationError, match="moment is 'yesterday'"):
+            call("executions_since", flow.id, "yesterday")
+
     @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
     def test_executions_since(self, order, call, simulator, flow):
         simulator.order = order
