@@ -328,10 +328,18 @@ class IntegratorLogOperator(BaseOperator):
             max_log_bytes=self.max_log_bytes,
         ) as archive:
             value, where = self._store(context, archive, execution, log_id)
-            errors = archive.pick_entries("errors", outcome.MAX_ERRORS) if pick_errors else None
+            errors = self._pick_errors(archive) if pick_errors else None
         if where:
             self.log.info(where)
         return _Delivered(value, errors, where)
+
+    def _pick_errors(self, archive: LogArchive) -> list[Any] | None:
+        try:
+            return archive.pick_entries("errors", outcome.MAX_ERRORS)
+        except LogArchiveError as error:
+            # The log has been checked and delivered: how the execution is judged isn't to depend on this.
+            self.log.warning("The log's errors can't be shown: %s", error)
+            return None
 
     def _store(
         self, context: Context, archive: LogArchive, execution: Execution, log_id: str
