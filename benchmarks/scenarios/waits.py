@@ -24,7 +24,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :param say: Is told what goes on.
     :return: The results.
     """
-    loads: dict[int, float] = size.pick({10: 6, 100: 6, 1000: 20}, {10: 20, 100: 20, 1000: 60}, {10: 2})
+    loads: dict[int, float] = size.pick({100: 5, 1000: 30}, {10: 20, 100: 20, 1000: 60}, {10: 2})
     runs = []
     for waits, seconds in loads.items():
         for subject in [OURS] if size.tiny else installed():
@@ -153,8 +153,7 @@ def _many_figures(many: list[dict[str, Any]]) -> list[Figure]:
 
 
 def _list_logs(what: str, run: dict[str, Any], interval: float) -> Figure:
-    # A window holds a poll at its beginning and one at its end, so one more than intervals.
-    intervals = run["seconds"] / interval + (1 if run["seconds"] < 60 else 0)
+    intervals = run["seconds"] / interval
     most = 1.2 * run["flows"] * intervals
     return Figure(
         f"{what}List logs requests",
