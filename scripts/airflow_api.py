@@ -66,7 +66,8 @@ class AirflowApi:
             return
         answer = self._session.get(f"{self._url}/auth/token", timeout=60)
         answer.raise_for_status()
-        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self.token: str = answer.json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def _log_in_by_form(self, password: str) -> None:
         """Get a session: 2.11 checks the password of basic authentication, slowly, with every request."""

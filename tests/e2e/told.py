@@ -19,6 +19,7 @@ def run(stage: Stage) -> Run:
     parts = [
         *(Part(f"sees_{mode}", f"sees_{mode}", state) for mode, state in WAITING.items()),
         Part("keeps", "keeps", "deferred"),
+        Part("stores", "stores", "running"),
         Part("fails", "fails", "running", Status.FAILED),
     ]
     return stage.run({"e2e_outlets": parts})["e2e_outlets"]

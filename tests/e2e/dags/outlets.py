@@ -7,6 +7,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+try:
+    from airflow.sdk.io import attach
+except ImportError:
+    from airflow.io.store import attach
 
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
@@ -14,6 +21,8 @@ from airflow_provider_integrator.sensors.execution import IntegratorExecutionSen
 # its Extra has a ui_url
 CONNECTION = "integrator_pages"
 FOLDER = os.environ["AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER"]
+# A store with pages of its own, as far as Airflow knows: what lies in it lies in a folder.
+attach("gs", fs=DirFileSystem(f"{FOLDER.removeprefix('file://')}/stores", LocalFileSystem(auto_mkdir=True)))
 HOW: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke"},
     "reschedule": {"mode": "reschedule"},
@@ -40,6 +49,15 @@ with DAG(dag_id="e2e_outlets", schedule=None, start_date=datetime(2026, 1, 1, tz
         poll_interval=3,
         timeout=900,
         outlets=[Asset("e2e_keeps"), AssetAlias("e2e_logs")],
+    )
+    IntegratorLogOperator(
+        task_id="stores",
+        flow="stores",
+        output_path="gs://bucket/daily logs/",
+        integrator_conn_id=CONNECTION,
+        deferrable=False,
+        poll_interval=3,
+        timeout=900,
     )
     IntegratorLogOperator(
         task_id="fails",
