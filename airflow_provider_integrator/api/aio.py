@@ -225,7 +225,10 @@ async def _receiving(call: Call[T]) -> AsyncIterator[Receiver[T]]:
     try:
         yield receiver
     except (Exception, asyncio.CancelledError):
-        await _in_thread(receiver.discard)
+        if call.streamed:
+            await _in_thread(receiver.discard)
+        else:
+            receiver.discard()
         raise
 
 

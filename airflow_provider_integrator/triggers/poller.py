@@ -385,11 +385,14 @@ class FlowPoller:
                 wait.fail(error)
 
     async def _each(self, jobs: Iterable[Coroutine[None, None, None]]) -> None:
-        """Run jobs, a few at a time."""
+        """Run jobs, a few at a time; none is left running, however it ends."""
         left = iter(jobs)
 
         async def work() -> None:
             for job in left:
                 await job
 
-        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+        # Without return_exceptions gather ends with the first that is cancelled or fails, not with the last.
+        outcomes = await asyncio.gather(*(work() for _ in range(CONCURRENCY)), return_exceptions=True)
+        for error in filter(None, outcomes):
+            raise error

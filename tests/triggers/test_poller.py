@@ -43,11 +43,11 @@ def flow(simulator: IntegratorSimulator) -> Flow:
 
 @asynccontextmanager
 async def polling(
-    simulator: IntegratorSimulator, flow: Flow, retry: Retry | None = None
+    simulator: IntegratorSimulator, flow: Flow, transport: type[AsyncClient] = AsyncClient
 ) -> AsyncIterator[FlowPoller]:
     before = asyncio.all_tasks()
     access = Access(simulator.url, simulator.username, simulator.password)
-    async with AsyncClient(access, retry or Retry(attempts=1)) as client:
+    async with transport(access, Retry(attempts=1)) as client:
         yield FlowPoller(client, flow.project.id, flow.id)
     assert asyncio.all_tasks() <= before, "a task is left"
     timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
@@ -132,6 +132,67 @@ def test_polling_begins_with_the_first_wait_and_ends_with_the_last(
             # and it can begin again
             simulator.finish(running[0], status=Status.EMPTY)
             assert (await waited(poller, make_wait(running[0].id))).status is Status.EMPTY
+
+    run(scenario())
+
+
+class SlowToLetGo(AsyncClient):
+    """Takes its time with what follows a request, and another time for each."""
+
+    async def run(self, script: Any) -> Any:
+        try:
+            return await super().run(script)
+        finally:
+            await asyncio.sleep(random.uniform(0.01, 0.3))
+
+
+def test_who_leaves_last_waits_until_no_request_is_under_way(
+    simulator: IntegratorSimulator, flow: Flow
+) -> None:
+    for _ in range(200):
+        simulator.add_execution(flow, lasts=0)
+    looked_up = Fault.delay(
+        PATIENCE, on="/logs", where=lambda request: request.param("filename_uuid") is not None
+    )
+    simulator.inject(looked_up)
+
+    async def scenario() -> None:
+        async with polling(simulator, flow, SlowToLetGo) as poller:
+            before = asyncio.all_tasks()
+            waits = [make_wait(f"missing-{n}") for n in range(8)]
+            for wait in waits:
+                poller.join(wait)
+            await until(lambda: looked_up.hits >= 2)
+            for wait in waits:
+                await poller.leave(wait)
+            assert asyncio.all_tasks() == before
+
+    run(scenario())
+
+
+class Mistaken(AsyncClient):
+    """Has a mistake in it that comes to light with the first look-up by id."""
+
+    lookups = 0
+
+    async def run(self, script: Any) -> Any:
+        self.lookups += 1
+        if self.lookups == 1:
+            raise RuntimeError("a mistake")
+        return await super().run(script)
+
+
+def test_a_mistake_of_ours_ends_the_waits_and_leaves_nothing_behind(
+    simulator: IntegratorSimulator, flow: Flow
+) -> None:
+    for _ in range(200):
+        simulator.add_execution(flow, lasts=0)
+
+    async def scenario() -> None:
+        async with polling(simulator, flow, Mistaken) as poller:
+            waits = (waited(poller, make_wait(f"missing-{n}")) for n in range(8))
+            ended = await asyncio.gather(*waits, return_exceptions=True)
+            assert [repr(each) for each in ended] == ["RuntimeError('a mistake')"] * 8
 
     run(scenario())
 
