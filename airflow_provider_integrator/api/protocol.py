@@ -259,7 +259,7 @@ def _next_delay(
         asked = f", and asks to be left alone for {retry_after:g} s" if retry_after else ""
         raise UnavailableError(
             f"{call.name}: no usable answer from the Integrator after {failures} "
-            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason}{asked}.",
+            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason.rstrip('.')}{asked}.",
             retry_after,
         )
     return delay

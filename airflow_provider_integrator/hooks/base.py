@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_integrator.hooks.connection import EXTRA_FIELDS, IntegratorConnection
+from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.aio import AsyncClient
@@ -28,7 +28,7 @@ class IntegratorBaseHook(BaseHook):
 
     conn_name_attr = "integrator_conn_id"
     default_conn_name = "integrator_default"
-    conn_type = "integrator"
+    conn_type = CONN_TYPE
     hook_name = "Akinon Integrator"
 
     def __init__(
@@ -74,15 +74,9 @@ class IntegratorBaseHook(BaseHook):
         """What the Airflow connection says."""
         if self._settings is None:
             connection = self.get_connection(self.integrator_conn_id)
-            extra = connection.extra_dejson
-            self._settings = IntegratorConnection.read(connection, extra)
-            if unknown := sorted(extra.keys() - EXTRA_FIELDS):
-                self.log.warning(
-                    "Nothing reads %s in the Extra of connection %s; what is read there is %s.",
-                    ", ".join(unknown),
-                    self.integrator_conn_id,
-                    ", ".join(EXTRA_FIELDS),
-                )
+            self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
+            if complaint := self._settings.complaint():
+                self.log.warning("Connection %s: %s", self.integrator_conn_id, complaint)
         return self._settings
 
     async def asettings(self) -> IntegratorConnection:

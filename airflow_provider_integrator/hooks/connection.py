@@ -15,6 +15,7 @@ from airflow_provider_integrator.hooks.ui_url import UiUrl
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+CONN_TYPE = "integrator"
 DEFAULT_TIMEOUT = 60.0
 #: What is read of a connection's Extra.
 EXTRA_FIELDS = (
@@ -38,6 +39,7 @@ class IntegratorConnection:
     :param project_slug: Its slug, which Download log needs.
     :param partner_id: The partner whose projects can be listed.
     :param ui_url: Where an execution's page is, None where that isn't known.
+    :param unread: Fields of its Extra that nothing reads, misspelt ones perhaps.
     """
 
     access: Access
@@ -45,6 +47,7 @@ class IntegratorConnection:
     project_slug: str | None
     partner_id: str | None
     ui_url: UiUrl | None = None
+    unread: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, connection: Connection, extra: Mapping[str, Any]) -> IntegratorConnection:
@@ -53,8 +56,14 @@ class IntegratorConnection:
         :param connection: The connection.
         :param extra: Its Extra, decoded.
         :return: What it says.
-        :raises ConfigurationError: A field is missing or can't be used; the message says what to set.
+        :raises ConfigurationError: It is another service's, or a field is missing or can't be used; the
+            message says what to set.
         """
+        if connection.conn_type and connection.conn_type != CONN_TYPE:
+            raise ConfigurationError(
+                f"Connection {connection.conn_id} is of type {connection.conn_type}, not {CONN_TYPE}; correct "
+                "the type, or the task's integrator_conn_id. Its credentials were not sent."
+            )
         return cls(
             access=Access(
                 base_url=_base_url(connection, extra),
@@ -68,6 +77,16 @@ class IntegratorConnection:
             project_slug=_text(extra, "project_slug"),
             partner_id=_text(extra, "partner_id"),
             ui_url=_ui_url(extra),
+            unread=tuple(sorted(extra.keys() - EXTRA_FIELDS)),
+        )
+
+    def complaint(self) -> str | None:
+        """Say which fields of the Extra nothing reads, None where all are read."""
+        if not self.unread:
+            return None
+        return (
+            f"Nothing reads {', '.join(self.unread)} in the connection's Extra; what is read there is "
+            f"{', '.join(EXTRA_FIELDS)}."
         )
 
     def project(self, project_id: str | None) -> str:

@@ -57,12 +57,13 @@ class IntegratorHook(AsyncIntegratorHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and make one cheap authorised call.
 
-        :return: Whether both went well, and one sentence that says so or what is wrong.
+        :return: Whether both went well, and one sentence that says so or what is wrong. Another names the
+            fields of Extra that nothing reads.
         """
         try:
             with IntegratorHook(self.integrator_conn_id, retry=Retry(attempts=1)) as hook:
                 hook.log_in()
-                return True, hook._test_call()
+                return True, " ".join(filter(None, (hook._test_call(), hook.settings.complaint())))
         except IntegratorError as error:
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - the form shows a sentence, whatever happened

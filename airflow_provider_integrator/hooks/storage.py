@@ -55,7 +55,7 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
         target.fs  # noqa: B018 - makes the file system
     except Exception as error:  # each store has errors of its own
         raise ConfigurationError(
-            f"output_path {str(path)!r} can't be used ({type(error).__name__}: {error}). Install the provider of "
+            f"The path {str(path)!r} can't be used ({type(error).__name__}: {error}). Install the provider of "
             "its scheme (such as apache-airflow-providers-amazon[s3fs] for s3://) and check its connection."
         ) from error
     return target
@@ -72,16 +72,12 @@ def check_writable(path: str | os.PathLike[str] | ObjectStoragePath) -> None:
         return
     local, is_folder = Path(target.path), str(path).endswith("/")
     if local.is_dir() and not is_folder:
-        raise ConfigurationError(
-            f"output_path {path} is a folder; end it in / to get a file of its own in it."
-        )
+        raise ConfigurationError(f"The path {path} is a folder; end it in / to get a file of its own in it.")
     folder = local if is_folder else local.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            f"output_path {path} can't be written: {folder} is no folder that is writable."
-        )
+        raise ConfigurationError(f"The path {path} can't be written: {folder} is no folder that is writable.")
 
 
 def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) -> tuple[str, Written]:
@@ -94,7 +90,7 @@ def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) 
     :raises LogArchiveError: The log can't be read; nothing is left at the path.
     """
     if str(path).endswith("/"):
-        raise ConfigurationError(f"output_path {path} names a folder; name a file in it.")
+        raise ConfigurationError(f"The path {path} names a folder; name a file in it.")
     target = open_store(path)
     if _is_local(target):
         local = Path(target.path)
@@ -157,7 +153,7 @@ def _appearing(path: Path) -> Iterator[IO[bytes]]:
             yield file
         part.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"output_path {path} can't be written: {error}.") from error
+        raise ConfigurationError(f"The path {path} can't be written: {error}.") from error
     finally:
         part.unlink(missing_ok=True)
 

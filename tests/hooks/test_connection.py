@@ -225,9 +225,23 @@ def test_a_misspelt_field_of_extra_is_named(monkeypatch, logged):
     extra = {"projct_id": "p-1", "token": "t-secret-1", "verify": True}
     monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": extra}))
     assert IntegratorHook().settings.project_id is None
-    assert "Nothing reads projct_id in the Extra of connection integrator_default" in logged.text
+    assert "Connection integrator_default: Nothing reads projct_id in the connection's Extra" in logged.text
     assert "project_id" in logged.text
     assert "t-secret-1" not in logged.text
+
+
+@pytest.mark.parametrize("conn_type", ["http", "postgres"])
+def test_credentials_of_another_service_are_refused(conn_type, monkeypatch):
+    with pytest.raises(
+        ConfigurationError, match=f"is of type {conn_type}, not integrator; correct"
+    ) as caught:
+        read(monkeypatch, {**LOGIN, "conn_type": conn_type})
+    assert "very-secret" not in str(caught.value)
+
+
+def test_a_connection_without_a_type_is_taken(monkeypatch):
+    fields = {name: value for name, value in LOGIN.items() if name != "conn_type"}
+    assert read(monkeypatch, fields).access.username == LOGIN["login"]
 
 
 def test_fields_that_are_known_are_not_complained_of(monkeypatch, logged):

@@ -408,6 +408,14 @@ class TestTestConnection:
         assert not done
         assert "timeout" in message
 
+    def test_misspelt_extra(self, flow, connect):
+        connect(partner="p-1")
+        done, message = sentence()
+        assert done
+        assert (
+            "1 flow. Nothing reads partner in the connection's Extra; what is read there is token," in message
+        )
+
     def test_unknown_connection(self):
         done, message = IntegratorHook("nobodys_connection").test_connection()
         assert not done

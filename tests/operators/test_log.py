@@ -157,7 +157,7 @@ class TestBeforeTheWait:
             ({"output_path": "{{ '' }}"}, "output_path is empty"),
             ({"project_slug": ""}, "project_slug is empty"),
             ({"created_after": "soon"}, "created_after is 'soon'"),
-            ({"output_path": "nostore://bucket/log.json"}, "output_path"),
+            ({"output_path": "nostore://bucket/log.json"}, "path 'nostore://bucket/log.json' can't be used"),
         ],
     )
     @pytest.mark.parametrize("mode", WAITS)
