@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
-from airflow_provider_integrator.api.jsontext import JsonText, load, pick_entries
+from airflow_provider_integrator.api.jsonload import load
+from airflow_provider_integrator.api.jsontext import JsonText, pick_entries
 from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
 
 MEBIBYTE = 1024 * 1024
@@ -244,20 +245,23 @@ class LogArchive:
         :raises LogTooLargeError: The log is larger; read no further.
         :raises LogArchiveError: As :meth:`chunks` does.
         """
-        whole = bytearray()
-        for chunk in self.chunks():
-            whole += chunk
-            if max_bytes is not None and len(whole) > max_bytes:
-                raise LogTooLargeError(
-                    f"Download log: the log is larger than {max_bytes} bytes of JSON "
-                    f"(the ZIP says {self._log.file_size})."
-                )
         try:
-            return load(bytes(whole))
+            return load(self._chunks_within(max_bytes))
         except (ValueError, RecursionError) as error:
             raise LogArchiveError(
                 f"Download log: the log isn't JSON that can be decoded ({error})."
             ) from error
+
+    def _chunks_within(self, max_bytes: int | None) -> Iterator[bytes]:
+        count = 0
+        for chunk in self.chunks():
+            count += len(chunk)
+            if max_bytes is not None and count > max_bytes:
+                raise LogTooLargeError(
+                    f"Download log: the log is larger than {max_bytes} bytes of JSON "
+                    f"(the ZIP says {self._log.file_size})."
+                )
+            yield chunk
 
     def pick_entries(self, name: str, most: int) -> list[Any]:
         """Pick the first entries of a list at the top of the log, whatever its size.

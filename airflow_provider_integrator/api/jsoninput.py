@@ -45,7 +45,7 @@ class ParserInput:
         :return: What a parser is to read of it: nothing where a string began before the last piece and ends behind
             this one. An escape or character that the piece's end cuts comes with the next.
         """
-        data, self._held = self._split(self._held + data)
+        data, self._held = split_cut(self._held + data)
         data = replace_lone_surrogates(data)
         start = 0
         if self.in_string:
@@ -63,17 +63,6 @@ class ParserInput:
         data, self._held = self._held, b""
         return data
 
-    @staticmethod
-    def _split(data: bytes) -> tuple[bytes, bytes]:
-        start = max(0, len(data) - _LONGEST_CUT)
-        while cut := _CUT.search(data, start):
-            start = cut.start()
-            slashes = start + 1 - len(data[: start + 1].rstrip(b"\\"))
-            if slashes == 0 or slashes % 2:
-                return data[:start], data[start:]
-            start += 1  # what looked like an escape's beginning ends one
-        return data, b""
-
     def _shorten_numbers(self, data: bytes) -> bytes:
         if self._digits:
             rest = data.lstrip(_DIGITS)
@@ -83,6 +72,22 @@ class ParserInput:
         last = len(data) - len(data.rstrip(_DIGITS))
         self._digits = last if last < len(data) else self._digits + last
         return data
+
+
+def split_cut(data: bytes) -> tuple[bytes, bytes]:
+    """Split off what the end of a piece cuts: an escape, a pair of surrogates or a character.
+
+    :param data: A piece of a JSON text that begins with none of them cut.
+    :return: What is whole, and the rest, which belongs before the next piece.
+    """
+    start = max(0, len(data) - _LONGEST_CUT)
+    while cut := _CUT.search(data, start):
+        start = cut.start()
+        slashes = start + 1 - len(data[: start + 1].rstrip(b"\\"))
+        if slashes == 0 or slashes % 2:
+            return data[:start], data[start:]
+        start += 1  # what looked like an escape's beginning ends one
+    return data, b""
 
 
 def replace_lone_surrogates(data: bytes) -> bytes:

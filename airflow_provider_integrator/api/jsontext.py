@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import IO, Any
@@ -11,7 +10,7 @@ from typing import IO, Any
 import ijson
 
 from airflow_provider_integrator.api.jsongrammar import Grammar
-from airflow_provider_integrator.api.jsoninput import ParserInput, replace_lone_surrogates
+from airflow_provider_integrator.api.jsoninput import ParserInput
 from airflow_provider_integrator.exceptions import LogArchiveError
 
 #: Bytes of a log that are read at a time in search of entries.
@@ -70,17 +69,6 @@ class _Filtered:
             if short := self._input.feed(data):
                 return short
         return self._input.finish()
-
-
-def load(text: bytes) -> Any:
-    """Decode a whole JSON text.
-
-    :param text: The text.
-    :return: What it says; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
-    :raises ValueError: It isn't JSON, or has a number in it that is too long for Python.
-    :raises RecursionError: It is nested too deeply for Python.
-    """
-    return json.loads(replace_lone_surrogates(text))
 
 
 def pick_entries(file: IO[bytes], name: str, most: int) -> list[Any]:
