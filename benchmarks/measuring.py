@@ -70,40 +70,52 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 class Heartbeat:
-    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager.
-
-    It also notes how long Python's garbage collector stops everything, which is a part of the lag: the more
-    objects a process has, its libraries' included, the longer.
-    """
+    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager."""
 
     def __init__(self) -> None:
         self.lags: list[float] = []
-        self.longest_collection = 0.0
         self.peak_bytes = 0
-        self._collecting_since = 0.0
+        self._ended = False
 
     async def __aenter__(self) -> Heartbeat:
-        gc.callbacks.append(self._collected)
         self._task = asyncio.create_task(self._beat())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        gc.callbacks.remove(self._collected)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        # The beat that is due is noted as well: what stopped the loop may have ended just now.
+        self._ended = True
+        await self._task
         self.peak_bytes = max(self.peak_bytes, resident_bytes())
 
-    def _collected(self, phase: str, _: dict[str, int]) -> None:
-        if phase == "start":
-            self._collecting_since = time.perf_counter()
-        else:
-            seconds = time.perf_counter() - self._collecting_since
-            self.longest_collection = max(self.longest_collection, seconds)
-
     async def _beat(self) -> None:
-        while True:
+        while not self._ended:
             if len(self.lags) % _BEATS_PER_LOOK_AT_MEMORY == 0:
                 self.peak_bytes = max(self.peak_bytes, resident_bytes())
             due = time.perf_counter() + _BEAT
             await asyncio.sleep(_BEAT)
             self.lags.append(time.perf_counter() - due)
+
+
+class Collections:
+    """Notes how long Python's garbage collector stops everything. A context manager.
+
+    That is a part of a loop's lag: the more objects a process has, its libraries' included, the longer. Not for code
+    that stays in C for long: being told of a collection, it lets go of Python's lock, which it wouldn't else.
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._since = 0.0
+
+    def __enter__(self) -> Collections:
+        gc.callbacks.append(self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        gc.callbacks.remove(self._note)
+
+    def _note(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._since = time.perf_counter()
+        else:
+            self.longest = max(self.longest, time.perf_counter() - self._since)

@@ -1,15 +1,16 @@
-"""A process that saves one log to a file, by this provider or by the documented recipe."""
+"""A process that saves or decodes one log, by this provider or by the documented recipe."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import io
 import json
 import os
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +27,25 @@ Measured = dict[str, Any]
 
 
 def save_log(
-    way: str, connection: dict[str, Any], flow: str, log: str, path: str, idle: bool
+    way: str, connection: dict[str, Any], flow: str, log: str, path: str, idle: bool, collector: bool = True
 ) -> dict[str, Any]:
-    """Save a log.
+    """Save or decode a log.
 
-    :param way: ``hook``, ``async hook``, ``store`` (the hook to a store that isn't local) or ``recipe``.
+    :param way: ``hook``, ``async hook``, ``store`` (the hook to a store that isn't local) or ``recipe``, which save
+        it; ``async load`` or ``recipe in a thread``, which decode it into memory beside an event loop.
     :param connection: The Airflow connection.
     :param flow: The flow's id.
     :param log: The log's id.
-    :param path: Where to put it.
+    :param path: Where to put it, if it is saved.
     :param idle: Whether only to get ready, for the memory that this takes.
+    :param collector: Whether Python's garbage collector is on.
     :return: Seconds, the peak of memory in bytes, and what else the way measures.
     """
-    prepare = {"hook": _hook, "async hook": _async_hook, "store": _hook_to_store, "recipe": _recipe}[way]
-    save = prepare(connection, flow, log, path)
+    save = _WAYS[way](connection, flow, log, path)
     if idle:
         return {"peak": peak_resident_bytes()}
+    if not collector:
+        gc.disable()
     began = time.perf_counter()
     measured = save()
     seconds = time.perf_counter() - began
@@ -97,17 +101,60 @@ def _async_hook(connection: dict[str, Any], flow: str, log: str, path: str) -> C
     async def save() -> Measured:
         async with hook:
             await hook.alog_in()
-            async with Heartbeat() as heartbeat:
-                began = time.perf_counter()
-                await hook.asave_log(flow, log, path)
-                seconds = time.perf_counter() - began
-            lags = heartbeat.lags or [0.0]
-            return {"seconds": seconds, "lag_max": max(lags), "lag_p99": quantile(lags, 0.99)}
+            return await _beside_a_loop(hook.asave_log(flow, log, path))
 
     return lambda: asyncio.run(save())
 
 
+def _async_load(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    hook = _prepared_hook(connection, path)
+
+    async def load() -> Measured:
+        async with hook:
+            await hook.alog_in()
+            return await _beside_a_loop(hook.aload_log(flow, log))
+
+    return lambda: asyncio.run(load())
+
+
+def _recipe_in_a_thread(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    download = _download(connection, flow, log)
+
+    async def load() -> Measured:
+        return await _beside_a_loop(asyncio.to_thread(lambda: json.loads(download())))
+
+    return lambda: asyncio.run(load())
+
+
+async def _beside_a_loop(work: Coroutine[None, None, Any]) -> Measured:
+    async with Heartbeat() as heartbeat:
+        began = time.perf_counter()
+        outcome = await work
+        seconds = time.perf_counter() - began
+    del outcome  # not earlier: to let go of it stops the loop as well
+    lags = heartbeat.lags or [0.0]
+    return {"seconds": seconds, "lag_max": max(lags), "lag_p99": quantile(lags, 0.99)}
+
+
 def _recipe(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
+    download = _download(connection, flow, log)
+
+    def save() -> Measured:
+        contents = download()
+        # What is parsed takes some five times the text, and would end this process where there isn't as much.
+        parses = available_bytes() > _PARSED_SIZE * len(contents)
+        peak, began = peak_resident_bytes(), time.perf_counter()
+        if parses:
+            json.loads(contents)
+        json_seconds = time.perf_counter() - began
+        Path(path).write_bytes(contents)
+        return {"parses": parses, "json_seconds": json_seconds, "peak_without_json": peak}
+
+    return save
+
+
+def _download(connection: dict[str, Any], flow: str, log: str) -> Callable[[], bytes]:
+    """Log in, as the documented recipe does, and get ready to download."""
     host, project = connection["host"], connection["extra"]
     form = {"username": connection["login"], "password": connection["password"]}
     login = requests.post(f"{host}/api/nifi/login", data=form, timeout=60)
@@ -119,23 +166,25 @@ def _recipe(connection: dict[str, Any], flow: str, log: str, path: str) -> Calla
         "projectslug": project["project_slug"],
     }
 
-    def save() -> Measured:
+    def download() -> bytes:
         headers = {"Authorization": f"Bearer {login.text}"}
         response = requests.get(f"{host}/logs/download", query, headers=headers, timeout=600)
         response.raise_for_status()
         packed = base64.b64decode(response.text)
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            contents = archive.read(archive.namelist()[0])
-        # What is parsed takes some five times the text, and would end this process where there isn't as much.
-        parses = available_bytes() > _PARSED_SIZE * len(contents)
-        peak, began = peak_resident_bytes(), time.perf_counter()
-        if parses:
-            json.loads(contents)
-        json_seconds = time.perf_counter() - began
-        Path(path).write_bytes(contents)
-        return {"parses": parses, "json_seconds": json_seconds, "peak_without_json": peak}
+            return archive.read(archive.namelist()[0])
 
-    return save
+    return download
+
+
+_WAYS = {
+    "hook": _hook,
+    "async hook": _async_hook,
+    "store": _hook_to_store,
+    "recipe": _recipe,
+    "async load": _async_load,
+    "recipe in a thread": _recipe_in_a_thread,
+}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.measuring import Heartbeat, cpu_seconds, quantile, resident_bytes
+from benchmarks.measuring import Collections, Heartbeat, cpu_seconds, quantile, resident_bytes
 from benchmarks.processes.talking import answer_requests
 from benchmarks.subjects import named
 
@@ -74,16 +74,17 @@ class Waits:
             events[number] = time.time()
 
         async with Heartbeat() as heartbeat:
-            began, cpu = time.perf_counter(), cpu_seconds()
-            tasks = []
-            for number in range(len(triggers)):
-                tasks.append(asyncio.create_task(wait(number)))
-                await asyncio.sleep(0)
-            await asyncio.wait(tasks, timeout=min(seconds, _START_INTERVALS * interval))
-            start_seconds, start_cpu = time.perf_counter() - began, cpu_seconds() - cpu
-            if seconds > start_seconds:
-                await asyncio.wait(tasks, timeout=seconds - start_seconds)
-            all_seconds, all_cpu = time.perf_counter() - began, cpu_seconds() - cpu
+            with Collections() as collections:
+                began, cpu = time.perf_counter(), cpu_seconds()
+                tasks = []
+                for number in range(len(triggers)):
+                    tasks.append(asyncio.create_task(wait(number)))
+                    await asyncio.sleep(0)
+                await asyncio.wait(tasks, timeout=min(seconds, _START_INTERVALS * interval))
+                start_seconds, start_cpu = time.perf_counter() - began, cpu_seconds() - cpu
+                if seconds > start_seconds:
+                    await asyncio.wait(tasks, timeout=seconds - start_seconds)
+                all_seconds, all_cpu = time.perf_counter() - began, cpu_seconds() - cpu
         mistakes = [repr(error) for error in await _end(tasks) if isinstance(error, Exception)]
         # The lesser of two looks, as other processes make a look dearer.
         idle = min(self._idle, await _idle_cpu_rate())
@@ -95,7 +96,7 @@ class Waits:
             "idle_cpu_rate": idle,
             "lag_max": max(heartbeat.lags),
             "lag_p99": quantile(heartbeat.lags, 0.99),
-            "longest_collection": heartbeat.longest_collection,
+            "longest_collection": collections.longest,
             "memory": max(0, heartbeat.peak_bytes - memory),
             "events": events,
             "mistakes": mistakes[:3],

@@ -1,4 +1,4 @@
-"""Saving a log: time and peak memory against its size, beside the documented recipe."""
+"""Saving and decoding a log: time and peak memory against its size, beside the documented recipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from benchmarks.measuring import MEBIBYTE
 from benchmarks.results import Figure, Plot, Section, Size, Table, mebibytes, milliseconds, number
 
 WAYS = ("hook", "async hook", "store", "recipe")
-LABELS = {"hook": "save_log", "async hook": "asave_log", "store": "save_log, store", "recipe": "recipe"}
+DECODING = ("async load", "recipe in a thread")
+LABELS = {
+    "hook": "save_log",
+    "async hook": "asave_log",
+    "store": "save_log, store",
+    "recipe": "recipe",
+    "async load": "aload_log",
+    "recipe in a thread": "recipe in a thread",
+}
 _MOST_MEMORY = 64 * MEBIBYTE
 # By how much the peak may differ between sizes and still count as the same.
 _NOISE = 4 * MEBIBYTE
@@ -30,7 +38,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     :return: The results.
     """
     sizes = size.pick((1, 10, 100), (1, 10, 100, 1000), (1,))
-    runs = []
+    runs, decoded = [], []
     with Child("integrator") as server, tempfile.TemporaryDirectory() as folder:
         for megabytes in sizes:
             count = megabytes * 1_000_000
@@ -50,7 +58,15 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
                     runs.append(
                         {"way": way, "size": count, "encoded": encoded, "idle": idle[way], **measured}
                     )
-    return {"runs": runs}
+            if count > _LARGE:
+                continue  # more than is decoded into memory
+            for way in DECODING:
+                say(f"{megabytes:,} MB: {LABELS[way]}")
+                idle_peak = ask_once("log", way=way, **request, idle=True)["peak"]
+                measured = ask_once("log", way=way, **request, idle=False)
+                aside = ask_once("log", way=way, **request, idle=False, collector=False)["lag_max"]
+                decoded.append({"way": way, "size": count, "idle": idle_peak, "lag_aside": aside, **measured})
+    return {"runs": runs, "decoded": decoded}
 
 
 def _turns(count: int, size: Size) -> int:
@@ -93,7 +109,9 @@ def show(results: dict[str, Any]) -> Section:
         "the documented recipe (requests.get, .text, base64.b64decode, zipfile, json.loads, write); and by save_log to a "
         "store that isn't a local one for the hook, for which it writes a temporary file and uploads that. The store is "
         "a stand-in, a folder of this machine behind fsspec: no network is part of it. Importing and logging in are "
-        "not counted. The server reads the packed log from a file and takes CPU time on the same machine. Memory is the process's peak above that of one which got ready the same way and "
+        "not counted. aload_log, and the recipe in a thread, decode it into memory: the lists and "
+        "objects that come of it are what Python's garbage collector looks through in its full rounds, which stop "
+        "everything, so that the lag is measured once more with the collector off. The server reads the packed log from a file and takes CPU time on the same machine. Memory is the process's peak above that of one which got ready the same way and "
         "did no more; the recipe's json step is timed and weighed apart, and "
         "left out where there isn't enough memory for it. Medians where there is more than one turn.",
         [
@@ -101,9 +119,23 @@ def show(results: dict[str, Any]) -> Section:
                 "Saving a log",
                 ["", "body MiB", "s", "json step s", "peak MiB", "with json MiB", "lag max ms", "lag p99 ms"],
                 rows,
-            )
+            ),
+            Table(
+                "Decoding a log into memory, beside an event loop",
+                ["", "s", "peak MiB", "lag max ms", "collector off: lag max ms"],
+                [
+                    [
+                        f"{run['size'] // 1_000_000:,} MB, {LABELS[run['way']]}",
+                        number(run["seconds"]),
+                        mebibytes(run["peak"] - run["idle"]),
+                        milliseconds(run["lag_max"]),
+                        milliseconds(run["lag_aside"]),
+                    ]
+                    for run in results["decoded"]
+                ],
+            ),
         ],
-        _figures(runs, sizes),
+        [*_figures(runs, sizes), _decoding_figure(results["decoded"])],
         [
             Plot(
                 "logs.png",
@@ -162,6 +194,12 @@ def _figures(runs: list[dict[str, Any]], sizes: list[int]) -> list[Figure]:
     lag = max(run["lag_max"] for run in runs if run["way"] == "async hook")
     figures.append(Figure("asave_log: loop lag", "≤ 50 ms", f"{milliseconds(lag)} ms", lag <= 0.05))
     return figures
+
+
+def _decoding_figure(decoded: list[dict[str, Any]]) -> Figure:
+    lag = max(run["lag_aside"] for run in decoded if run["way"] == "async load")
+    what = "aload_log: loop lag, Python's garbage collector aside"
+    return Figure(what, "≤ 50 ms", f"{milliseconds(lag)} ms", lag <= 0.05)
 
 
 def _draw(path: Path, runs: list[dict[str, Any]], sizes: list[int]) -> None:

@@ -65,7 +65,21 @@ def test_every_way_saves_the_same_log(environment, simulator, tmp_path, way):
         "parses": way == "recipe",
         **measured,
     }
-    assert logs.show({"runs": [{"way": each, **run} for each in logs.WAYS]}).figures
+    runs = [{"way": each, **run} for each in logs.WAYS]
+    decoded = [{"way": each, "lag_aside": 0.0, **run} for each in logs.DECODING]
+    assert logs.show({"runs": runs, "decoded": decoded}).figures
+
+
+@pytest.mark.parametrize("way", logs.DECODING)
+def test_every_way_decodes_a_log_beside_a_loop(environment, simulator, way):
+    flow = simulator.add_flow(simulator.projects[0], "Product")
+    execution = simulator.add_execution(flow, lasts=0, log=BigLog(1_000_000))
+    request = {"connection": simulator.connection(), "flow": flow.id, "log": execution.log_id}
+
+    measured = save_log(way, path="", idle=False, **request)
+
+    assert simulator.count("download") == 1
+    assert measured["seconds"] >= measured["lag_max"] >= measured["lag_p99"] >= 0
 
 
 @pytest.mark.parametrize("way", ["ahead", "page by page"])
