@@ -297,7 +297,7 @@ class FlowPoller:
             fields.member("status", Status)
             self._know(waits, None)
             for wait in waits:
-                wait.created = fields.moment("created")
+                wait.created = wait.created or fields.moment("created")
         except ResponseError as error:
             for wait in waits:
                 wait.checked = self._round

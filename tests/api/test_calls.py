@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import calls
 from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
@@ -20,6 +22,7 @@ from airflow_provider_integrator.exceptions import (
     UnavailableError,
 )
 from tests.api.samples import FLOW, PAGE, PROJECT
+from tests.api.test_jsontext import ANY_JSON
 
 
 def answered(call, *pieces):
@@ -178,6 +181,23 @@ def test_a_body_that_is_no_json_may_pass(call, body):
         answered(call, body)
     # A number of 5,000 digits is JSON of the wrong kind where Python reads it.
     assert caught.type is BrokenBodyError or body[:1] == b"1"
+
+
+@given(ANY_JSON, st.booleans())
+def test_json_is_what_python_says_it_is(value, escaped):
+    body = json.dumps({**PAGE, "results": [{"value": value}]}, ensure_ascii=escaped).encode()
+    (log,) = answered(calls.list_logs(LogQuery("p", "f")), body).logs
+    assert repr(log.values["value"]) == repr(json.loads(json.dumps(value)))
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "-Infinity", '"\\ud83d"', "1e999", "123456789012345678901234567890", "-0.0", "1.0", "1E2"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_may_be_as_python_takes_it(text, encoding):
+    page = json.dumps({**PAGE, "results": [{"value": "here"}]}).replace('"here"', text)
+    (log,) = answered(calls.list_logs(LogQuery("p", "f")), page.encode(encoding)).logs
+    assert repr(log.values["value"]) == repr(json.loads(text))
 
 
 def test_a_body_beyond_the_limit_is_refused():
