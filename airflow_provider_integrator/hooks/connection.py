@@ -11,23 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_integrator.api.protocol import BASE_URLS, Access, normalize_base_url
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.ui_url import UiUrl
+from airflow_provider_integrator.provider_info import CONN_FIELDS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 CONN_TYPE = "integrator"
 DEFAULT_TIMEOUT = 60.0
-#: What is read of a connection's Extra.
-EXTRA_FIELDS = (
-    "token",
-    "environment",
-    "project_id",
-    "project_slug",
-    "partner_id",
-    "verify",
-    "timeout",
-    "ui_url",
-)
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ class IntegratorConnection:
             project_slug=_text(extra, "project_slug"),
             partner_id=_text(extra, "partner_id"),
             ui_url=_ui_url(extra),
-            unread=tuple(sorted(extra.keys() - EXTRA_FIELDS)),
+            unread=tuple(sorted(extra.keys() - CONN_FIELDS.keys())),
         )
 
     def complaint(self) -> str | None:
@@ -86,7 +76,7 @@ class IntegratorConnection:
             return None
         return (
             f"Nothing reads {', '.join(self.unread)} in the connection's Extra; what is read there is "
-            f"{', '.join(EXTRA_FIELDS)}."
+            f"{', '.join(CONN_FIELDS)}."
         )
 
     def project(self, project_id: str | None) -> str:

@@ -11,8 +11,9 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_integrator import get_provider_info
 from airflow_provider_integrator.api.protocol import BASE_URLS
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.hooks.connection import EXTRA_FIELDS, IntegratorConnection
+from airflow_provider_integrator.hooks.connection import IntegratorConnection
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.provider_info import CONN_FIELDS
 
 LOGIN = {"conn_type": "integrator", "login": "me@example.com", "password": "very-secret"}
 
@@ -205,7 +206,7 @@ def test_form_names_what_is_read(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps(LOGIN))
     extra = Asked()
     IntegratorConnection.read(BaseHook.get_connection("integrator_default"), extra)
-    assert extra.names == set(EXTRA_FIELDS) == set(described["conn-fields"])
+    assert extra.names == set(described["conn-fields"])
 
 
 def test_form_of_old_airflow():
@@ -246,7 +247,7 @@ def test_a_connection_without_a_type_is_taken(monkeypatch):
 
 def test_fields_that_are_known_are_not_complained_of(monkeypatch, logged):
     monkeypatch.setenv(
-        "AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": dict.fromkeys(EXTRA_FIELDS)})
+        "AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": dict.fromkeys(CONN_FIELDS)})
     )
     assert IntegratorHook().settings.project_id is None
     assert "Nothing reads" not in logged.text
