@@ -197,9 +197,10 @@ def _figures(runs: list[dict[str, Any]], sizes: list[int]) -> list[Figure]:
 
 
 def _decoding_figure(decoded: list[dict[str, Any]]) -> Figure:
-    lag = max(run["lag_aside"] for run in decoded if run["way"] == "async load")
-    what = "aload_log: loop lag, Python's garbage collector aside"
-    return Figure(what, "≤ 50 ms", f"{milliseconds(lag)} ms", lag <= 0.05)
+    ours = [run for run in decoded if run["way"] == "async load"]
+    lag, aside = (max(run[each] for run in ours) for each in ("lag_max", "lag_aside"))
+    got = f"{milliseconds(lag)} ms (collector off: {milliseconds(aside)} ms)"
+    return Figure("aload_log: loop lag", "≤ 50 ms", got, lag <= 0.05)
 
 
 def _draw(path: Path, runs: list[dict[str, Any]], sizes: list[int]) -> None:
