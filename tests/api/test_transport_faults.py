@@ -96,7 +96,7 @@ def test_retry_after_beyond_the_bound(transport, integrator, call_of):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_timeout_passes(transport, integrator, call_of, kind):
-    client = transport(access_to(integrator, timeout=1.0))
+    client = transport(access_to(integrator, timeout=0.5))
     if kind != "login":
         client.log_in()
     integrator.inject(Fault.delay(5.0, on=kind, times=1))
