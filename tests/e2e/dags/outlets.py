@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
-from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
+from modes import MODES
 
 try:
     from airflow.sdk.io import attach
@@ -23,15 +23,9 @@ CONNECTION = "integrator_pages"
 FOLDER = os.environ["AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER"]
 # A store with pages of its own, as far as Airflow knows: what lies in it lies in a folder.
 attach("gs", fs=DirFileSystem(f"{FOLDER.removeprefix('file://')}/stores", LocalFileSystem(auto_mkdir=True)))
-HOW: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke", "poke_interval": 3},
-    # Airflow's scheduler takes a task that is back before it saw it go for one that was killed from outside.
-    "reschedule": {"mode": "reschedule", "poke_interval": 15},
-    "deferrable": {"deferrable": True, "poke_interval": 3},
-}
 
 with DAG(dag_id="e2e_outlets", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
-    for mode, how in HOW.items():
+    for mode, how in MODES.items():
         IntegratorExecutionSensor(
             task_id=f"sees_{mode}",
             flow=f"sees_{mode}",

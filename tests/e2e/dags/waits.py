@@ -6,17 +6,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
+from modes import MODES
 
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
-
-# A task that is to run again before the scheduler knows that it left its worker is taken for killed, which is
-# an old race of Airflow's own: intervals and timeouts leave a slow machine's scheduler the time.
-MODES: dict[str, dict[str, Any]] = {
-    "poke": {"mode": "poke", "poke_interval": 3},
-    "reschedule": {"mode": "reschedule", "poke_interval": 15},
-    "deferrable": {"deferrable": True, "poke_interval": 3},
-}
 
 for name, how in MODES.items():
 
