@@ -47,6 +47,6 @@ lock 3.0 3.0.6 2026-01-31 test \
 lock 3.1 3.1.8 "$newest" test
 # 3.2 fails with later FastAPIs.
 lock 3.2 3.2.2 2026-06-01 test
-lock 3.3 3.3.2 "$newest" "test lint lineage"
+lock 3.3 3.3.2 "$newest" "test lint lineage docs"
 # The peers beside which the benchmarks measure the provider.
 write bench 3.3.2 "$newest" '' benchmarks/requirements.in
