@@ -18,8 +18,8 @@ from openlineage.client.facet_v2 import (
     output_statistics_output_dataset,
 )
 
-from airflow_provider_integrator import outcome
 from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.executions import policy
 
 
 @attr.define
@@ -118,9 +118,9 @@ def _run_facets(base_url: str, execution: Execution) -> dict[str, RunFacet]:
             duration=None if execution.duration is None else execution.duration.total_seconds(),
         ),
     }
-    if outcome.has_failed(execution):
+    if policy.has_failed(execution):
         # Where the task fails too, OpenLineage puts the task's error, which says more, in this one's place.
         facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
-            message=outcome.summary(execution), programmingLanguage="unknown"
+            message=policy.summary(execution), programmingLanguage="unknown"
         )
     return facets

@@ -97,13 +97,13 @@ PROVIDER_INFO: dict[str, Any] = {
     "asset-uris": [
         {
             "schemes": ["integrator"],
-            "handler": "airflow_provider_integrator.asset_uri.sanitize_uri",
-            "to_openlineage_converter": "airflow_provider_integrator.asset_uri.convert_asset_to_openlineage",
+            "handler": "airflow_provider_integrator.assets.uri.sanitize_uri",
+            "to_openlineage_converter": "airflow_provider_integrator.assets.uri.convert_asset_to_openlineage",
         }
     ],
     "extra-links": [
-        "airflow_provider_integrator.links.execution.IntegratorExecutionLink",
-        "airflow_provider_integrator.links.log.StoredLogLink",
+        "airflow_provider_integrator.links.IntegratorExecutionLink",
+        "airflow_provider_integrator.links.StoredLogLink",
     ],
     "connection-types": [
         {

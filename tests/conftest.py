@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 

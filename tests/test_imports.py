@@ -64,7 +64,7 @@ def test_what_is_measured_is_not_empty():
     assert "airflow_provider_integrator.sensors.execution" in found["added"]
     assert "airflow_provider_integrator.simulator" not in found["all"]
     assert "airflow_provider_integrator.api.client" not in found["all"]
-    assert "airflow_provider_integrator.api.aio" not in found["all"]
+    assert "airflow_provider_integrator.api.async_client" not in found["all"]
 
 
 PARSE = """

@@ -13,11 +13,8 @@ from weakref import WeakValueDictionary
 
 import requests
 
-from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, list_logs
-from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import Page
-from airflow_provider_integrator.api.operations import FreshLogs, Script
-from airflow_provider_integrator.api.protocol import (
+from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, list_logs
+from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
     USER_AGENT,
     Access,
@@ -32,6 +29,9 @@ from airflow_provider_integrator.api.protocol import (
     carry_out,
     exchange,
 )
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.models import Page
+from airflow_provider_integrator.api.queries import FreshLogs, Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 

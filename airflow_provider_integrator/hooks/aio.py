@@ -9,8 +9,8 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_integrator.api import calls, operations
-from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
+from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.hooks import scripts
@@ -35,17 +35,17 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def alist_projects(self, partner_id: str | None = None) -> list[Project]:
         """Do what ``IntegratorHook.list_projects`` does."""
         client, settings = await self._ready()
-        return await client.call(calls.list_projects(scripts.partner(settings, partner_id)))
+        return await client.call(endpoints.list_projects(scripts.partner(settings, partner_id)))
 
     async def alist_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """Do what ``IntegratorHook.list_flows`` does."""
         client, settings = await self._ready()
-        return await client.call(calls.list_flows(settings.project(project_id)))
+        return await client.call(endpoints.list_flows(settings.project(project_id)))
 
     async def afind_flow(self, flow: str, *, project_id: str | None = None) -> Flow:
         """Do what ``IntegratorHook.find_flow`` does."""
         client, settings = await self._ready()
-        return await client.run(operations.find_flow(settings.project(project_id), flow))
+        return await client.run(queries.find_flow(settings.project(project_id), flow))
 
     async def afind_project_slug(
         self, *, project_id: str | None = None, project_slug: str | None = None
@@ -79,11 +79,11 @@ class AsyncIntegratorHook(IntegratorBaseHook):
             limit=limit,
         )
         if page is not None:
-            for fields in (await client.call(calls.list_logs(query, page))).logs:
-                yield operations.read_log(fields, log_type)
+            for fields in (await client.call(endpoints.list_logs(query, page))).logs:
+                yield queries.read_log(fields, log_type)
             return
         async for fields in client.logs(query):
-            yield operations.read_log(fields, log_type)
+            yield queries.read_log(fields, log_type)
 
     async def aget_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
@@ -91,7 +91,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.get_execution`` does."""
         client, settings = await self._ready()
         project = settings.project(project_id)
-        return await client.run(operations.get_execution(project, flow_id, execution_id))
+        return await client.run(queries.get_execution(project, flow_id, execution_id))
 
     async def aexecutions_since(
         self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
@@ -100,7 +100,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         client, settings = await self._ready()
         project = settings.project(project_id)
         return (
-            await client.run(operations.read_since(project, flow_id, read_moment(moment, "moment")))
+            await client.run(queries.read_since(project, flow_id, read_moment(moment, "moment")))
         ).executions
 
     async def adownload_log(

@@ -12,9 +12,9 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.async_client import AsyncClient
     from airflow_provider_integrator.api.client import Client
-    from airflow_provider_integrator.api.protocol import Retry
+    from airflow_provider_integrator.api.exchange import Retry
 
 HookT = TypeVar("HookT", bound="IntegratorBaseHook")
 
@@ -101,10 +101,10 @@ class IntegratorBaseHook(BaseHook):
         settings = await self.asettings()
         if self._aclient is None:
             # The first import takes a tenth of a second: not on the loop.
-            await asyncio.to_thread(import_module, "airflow_provider_integrator.api.aio")
+            await asyncio.to_thread(import_module, "airflow_provider_integrator.api.async_client")
         # Asked anew after the last wait: who came meanwhile has made one.
         if self._aclient is None:
-            from airflow_provider_integrator.api.aio import AsyncClient
+            from airflow_provider_integrator.api.async_client import AsyncClient
 
             self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
         return self._aclient

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.protocol import BASE_URLS, Access, normalize_base_url
+from airflow_provider_integrator.api.exchange import BASE_URLS, Access, normalize_base_url
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.ui_url import UiUrl
 from airflow_provider_integrator.provider_info import CONN_FIELDS

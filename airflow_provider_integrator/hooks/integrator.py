@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api import calls, operations
-from airflow_provider_integrator.api.calls import MAX_PAGE_SIZE
+from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks import scripts
@@ -93,7 +93,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param partner_id: The partner; the connection's where none is given.
         :return: The projects.
         """
-        return self.get_conn().call(calls.list_projects(scripts.partner(self.settings, partner_id)))
+        return self.get_conn().call(endpoints.list_projects(scripts.partner(self.settings, partner_id)))
 
     def list_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
@@ -101,7 +101,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param project_id: The project; the connection's where none is given.
         :return: The flows.
         """
-        return self.get_conn().call(calls.list_flows(self.settings.project(project_id)))
+        return self.get_conn().call(endpoints.list_flows(self.settings.project(project_id)))
 
     def find_flow(self, flow: str, *, project_id: str | None = None) -> Flow:
         """Find a flow.
@@ -111,7 +111,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The flow. Where List flows is refused, ``flow`` is taken as an id, with a warning.
         :raises ConfigurationError: No flow is meant, or more than one; the message lists the known ones.
         """
-        return self.get_conn().run(operations.find_flow(self.settings.project(project_id), flow))
+        return self.get_conn().run(queries.find_flow(self.settings.project(project_id), flow))
 
     def find_project_slug(self, *, project_id: str | None = None, project_slug: str | None = None) -> str:
         """Find the slug that Download log needs.
@@ -158,8 +158,10 @@ class IntegratorHook(AsyncIntegratorHook):
             limit=limit,
         )
         client = self.get_conn()
-        logs = client.logs(query) if page is None else iter(client.call(calls.list_logs(query, page)).logs)
-        return (operations.read_log(fields, log_type) for fields in logs)
+        logs = (
+            client.logs(query) if page is None else iter(client.call(endpoints.list_logs(query, page)).logs)
+        )
+        return (queries.read_log(fields, log_type) for fields in logs)
 
     def get_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
@@ -172,7 +174,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The execution, None while List logs answers 404.
         """
         project = self.settings.project(project_id)
-        return self.get_conn().run(operations.get_execution(project, flow_id, execution_id))
+        return self.get_conn().run(queries.get_execution(project, flow_id, execution_id))
 
     def executions_since(
         self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
@@ -187,7 +189,7 @@ class IntegratorHook(AsyncIntegratorHook):
         project = self.settings.project(project_id)
         return (
             self.get_conn()
-            .run(operations.read_since(project, flow_id, read_moment(moment, "moment")))
+            .run(queries.read_since(project, flow_id, read_moment(moment, "moment")))
             .executions
         )
 

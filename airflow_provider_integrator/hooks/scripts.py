@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.api import calls, operations
-from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.archive import LogArchive
-    from airflow_provider_integrator.api.operations import Script
+    from airflow_provider_integrator.api.queries import Script
 
 #: Bytes of JSON that a log may unpack to where nothing else is said.
 DEFAULT_MAX_LOG_BYTES = 2 * 1024**3
@@ -74,7 +74,7 @@ def find_slug(
     """
     project = settings.project(project_id)
     known = settings.known_slug(project, project_slug)
-    return known or (yield from operations.find_project_slug(project, settings.partner_id))
+    return known or (yield from queries.find_project_slug(project, settings.partner_id))
 
 
 def download(
@@ -100,7 +100,7 @@ def download(
     project = settings.project(project_id)
     slug = yield from find_slug(settings, project_id, project_slug)
     limits = Limits(max_log_bytes)
-    archive: LogArchive = yield calls.download_log(
+    archive: LogArchive = yield endpoints.download_log(
         log_id, project, slug, flow_id, lambda: ArchiveReceiver(limits)
     )
     return archive

@@ -16,9 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_integrator import outcome, outlets
 from airflow_provider_integrator.arguments import read_count, read_created_after, read_seconds, rendered
-from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
@@ -27,10 +25,16 @@ from airflow_provider_integrator.exceptions import (
     RequestError,
     WaitTimeoutError,
 )
+from airflow_provider_integrator.executions import events, policy
+from airflow_provider_integrator.executions.wait import (
+    PASSING_ERRORS,
+    AwaitedExecution,
+    FailedPolls,
+    read_event,
+)
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.scripts import DEFAULT_MAX_LOG_BYTES
-from airflow_provider_integrator.links.execution import IntegratorExecutionLink
-from airflow_provider_integrator.links.log import StoredLogLink
+from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE
 
 if TYPE_CHECKING:
@@ -285,13 +289,13 @@ class IntegratorLogOperator(BaseOperator):
         )
 
     def _conclude(self, context: Context, target: AwaitedExecution, execution: Execution) -> Any:
-        text = outcome.summary(execution)
-        failed = outcome.has_failed(execution)
+        text = policy.summary(execution)
+        failed = policy.has_failed(execution)
         self.log.log(30 if failed else 20, text)
-        if outcome.is_empty(execution) and self.on_empty == "skip":
+        if policy.is_empty(execution) and self.on_empty == "skip":
             raise AirflowSkipException(f"{text} on_empty is skip.")
         is_failure = (failed and self.on_failed == "fail") or (
-            outcome.is_empty(execution) and self.on_empty == "fail"
+            policy.is_empty(execution) and self.on_empty == "fail"
         )
         if not is_failure:
             value = self._deliver(context, target, execution).value
@@ -301,20 +305,20 @@ class IntegratorLogOperator(BaseOperator):
             delivered = self._deliver(context, target, execution, pick_errors=self.show_errors)
         except (LogArchiveError, RequestError) as error:  # for good; what may pass is left to a retry
             raise AirflowFailException(
-                outcome.failure_message(execution, None, f"Its log was not delivered: {error}")
+                policy.failure_message(execution, None, f"Its log was not delivered: {error}")
             ) from error
         if self.do_xcom_push:
             self._push(context, RETURN_KEY, delivered.value)
         reasons = [delivered.where, None if failed else "The task fails, as on_empty is fail."]
         where = " ".join(filter(None, reasons))
-        raise AirflowFailException(outcome.failure_message(execution, delivered.errors, where))
+        raise AirflowFailException(policy.failure_message(execution, delivered.errors, where))
 
     def _emit(self, context: Context, execution: Execution) -> None:
-        extra, stored_at = outlets.execution_extra(execution), None
+        extra, stored_at = events.execution_extra(execution), None
         if self._stored is not None:
             extra |= self._stored
-            stored_at = outlets.file_asset_uri(self._stored["uri"])
-        outlets.emit(context, self.outlets, extra, stored_at)
+            stored_at = events.file_asset_uri(self._stored["uri"])
+        events.emit(context, self.outlets, extra, stored_at)
 
     def _deliver(
         self, context: Context, target: AwaitedExecution, execution: Execution, *, pick_errors: bool = False
@@ -335,7 +339,7 @@ class IntegratorLogOperator(BaseOperator):
 
     def _pick_errors(self, archive: LogArchive) -> list[Any] | None:
         try:
-            return archive.pick_entries("errors", outcome.MAX_ERRORS)
+            return archive.pick_entries("errors", policy.MAX_ERRORS)
         except LogArchiveError as error:
             # The log has been checked and delivered: how the execution is judged isn't to depend on this.
             self.log.warning("The log's errors can't be shown: %s", error)

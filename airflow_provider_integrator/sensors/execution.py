@@ -21,13 +21,18 @@ from airflow.providers.common.compat.sdk import (
 )
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
-from airflow_provider_integrator import outcome, outlets
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
-from airflow_provider_integrator.asset_uri import FlowUri
-from airflow_provider_integrator.awaited import PASSING_ERRORS, AwaitedExecution, FailedPolls, read_event
+from airflow_provider_integrator.assets.uri import FlowUri
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.executions import events, policy
+from airflow_provider_integrator.executions.wait import (
+    PASSING_ERRORS,
+    AwaitedExecution,
+    FailedPolls,
+    read_event,
+)
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.links.execution import IntegratorExecutionLink
+from airflow_provider_integrator.links import IntegratorExecutionLink
 from airflow_provider_integrator.triggers.execution import (
     DEFAULT_MAX_FAILED_POLLS,
     DEFERRAL_GRACE,
@@ -318,14 +323,14 @@ class IntegratorExecutionSensor(BaseSensorOperator):
         )
 
     def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
-        text = outcome.summary(execution)
-        if outcome.has_failed(execution):
+        text = policy.summary(execution)
+        if policy.has_failed(execution):
             self.log.warning(text)
             if self.fail_on_failed:
                 raise AirflowFailException(text)
         else:
             self.log.info(text)
-        outlets.emit(context, self.outlets, outlets.execution_extra(execution), self._flow_uri(execution))
+        events.emit(context, self.outlets, events.execution_extra(execution), self._flow_uri(execution))
         return execution.as_dict()
 
     def _flow_uri(self, execution: Execution) -> str:

@@ -19,14 +19,14 @@ try:
 except ImportError:  # below Airflow 3.3
     SharedStreamProducer = object  # type: ignore[assignment,misc]
 
-from airflow_provider_integrator.triggers.cursor import read_statuses
-from airflow_provider_integrator.triggers.following import FlowFollower, FollowedFlow
+from airflow_provider_integrator.polling.cursor import read_statuses
+from airflow_provider_integrator.polling.flow_watcher import FlowFollower, FollowedFlow
 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import AdvanceItem
 
-    from airflow_provider_integrator.triggers.cursor import Seen
-    from airflow_provider_integrator.triggers.following import Store
+    from airflow_provider_integrator.polling.cursor import Seen
+    from airflow_provider_integrator.polling.flow_watcher import Store
 
 #: Seconds between two polls where nothing else is said.
 DEFAULT_POLL_INTERVAL = 60.0

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_integrator.api import calls
-from airflow_provider_integrator.api.aio import AsyncClient
+from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
-from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.client import Client
-from airflow_provider_integrator.api.protocol import Access, Retry
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.exchange import Access, Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 #: Repeats like the real one, without the pauses.
@@ -167,7 +167,7 @@ def execution(integrator, flow):
 
 def download(execution, limits=None):
     flow = execution.flow
-    return calls.download_log(
+    return endpoints.download_log(
         execution.log_id,
         flow.project.id,
         flow.project.slug,
@@ -185,9 +185,9 @@ def call_of(execution):
     """Make each of the calls that carry a token."""
     flow = execution.flow
     return {
-        "projects": lambda: calls.list_projects("partner-1"),
-        "flows": lambda: calls.list_flows(flow.project.id),
-        "logs": lambda: calls.list_logs(query(flow)),
+        "projects": lambda: endpoints.list_projects("partner-1"),
+        "flows": lambda: endpoints.list_flows(flow.project.id),
+        "logs": lambda: endpoints.list_logs(query(flow)),
         "download": lambda: download(execution),
     }
 

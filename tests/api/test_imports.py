@@ -33,7 +33,7 @@ def test_the_api_imports_nothing_of_airflow():
     assert {name for name in loaded if name.split(".")[0] == "airflow"} == set()
 
 
-@pytest.mark.parametrize("module", ["calls", "fields", "models", "operations", "protocol"])
+@pytest.mark.parametrize("module", ["endpoints", "fields", "models", "queries", "exchange"])
 def test_what_decides_does_no_io_and_loads_no_http_library(module):
     loaded = loaded_by(f"airflow_provider_integrator.api.{module}")
     assert loaded.isdisjoint({"requests", "aiohttp", "zipfile", "ijson", "msgspec", "pendulum"})

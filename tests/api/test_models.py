@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.api import calls
-from airflow_provider_integrator.api.calls import BrokenBodyError, LogQuery
+from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.endpoints import BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import LogType, State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import EMPTY_PAGE, Execution, Flow, Line, Page, Project, Step
-from airflow_provider_integrator.api.operations import read_log
+from airflow_provider_integrator.api.queries import read_log
 from airflow_provider_integrator.exceptions import ResponseError
 from tests.api.samples import (
     EXECUTION,
@@ -345,7 +345,7 @@ def answered(call, body):
 @given(st.lists(spoiled(PROJECT), max_size=3) | ANY_JSON)
 def test_any_json_is_projects_or_a_response_error(answer):
     try:
-        assert all(type(one) is Project for one in answered(calls.list_projects("p"), body_of(answer)))
+        assert all(type(one) is Project for one in answered(endpoints.list_projects("p"), body_of(answer)))
     except ResponseError as error:
         assert str(error).startswith("List projects: ")  # noqa: PT017 - either is right
 
@@ -353,7 +353,7 @@ def test_any_json_is_projects_or_a_response_error(answer):
 @given(st.lists(spoiled(FLOW), max_size=3) | ANY_JSON)
 def test_any_json_is_flows_or_a_response_error(answer):
     try:
-        assert all(type(one) is Flow for one in answered(calls.list_flows("p"), body_of(answer)))
+        assert all(type(one) is Flow for one in answered(endpoints.list_flows("p"), body_of(answer)))
     except ResponseError as error:
         assert str(error).startswith("List flows: ")  # noqa: PT017 - either is right
 
@@ -364,7 +364,9 @@ def test_any_json_is_flows_or_a_response_error(answer):
 )
 def test_any_json_is_executions_or_a_response_error(answer):
     try:
-        executions = [Execution.read(log) for log in answered(calls.list_logs(QUERY), body_of(answer)).logs]
+        executions = [
+            Execution.read(log) for log in answered(endpoints.list_logs(QUERY), body_of(answer)).logs
+        ]
     except ResponseError as error:
         assert str(error).startswith("List logs: ")  # noqa: PT017 - either is right
         return
@@ -378,4 +380,4 @@ def test_any_json_is_executions_or_a_response_error(answer):
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_page_or_an_error(body):
     with contextlib.suppress(ResponseError, BrokenBodyError):
-        assert type(answered(calls.list_logs(QUERY), body)) is Page
+        assert type(answered(endpoints.list_logs(QUERY), body)) is Page

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import airflow_provider_integrator
-from airflow_provider_integrator.api.aio import AsyncClient
 from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
-from airflow_provider_integrator.api.calls import download_log
+from airflow_provider_integrator.api.async_client import AsyncClient
+from airflow_provider_integrator.api.endpoints import download_log
 from airflow_provider_integrator.simulator import BigLog
 from tests.api.conftest import FAST, access_to
 
@@ -22,8 +22,8 @@ ROOT = Path(airflow_provider_integrator.__file__).parents[1]
 # In a Python of its own, so that only the client's memory is measured and not the simulator's.
 READ = """
 import sys, tracemalloc
-from airflow_provider_integrator.api.calls import LogQuery
-from airflow_provider_integrator.api.protocol import Access
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.exchange import Access
 from tests.api.conftest import Async, Sync
 
 kind, url = sys.argv[1:]

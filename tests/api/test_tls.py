@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_integrator.api import calls
-from airflow_provider_integrator.api.protocol import Access, Retry
+from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.exchange import Access, Retry
 from airflow_provider_integrator.api.tls import is_passing, trusting
 from airflow_provider_integrator.exceptions import ConfigurationError, UnavailableError
 from airflow_provider_integrator.simulator import IntegratorSimulator
@@ -81,7 +81,7 @@ def integrator(certificates):
         yield simulator
 
 
-PROJECTS = calls.list_projects("partner-1")
+PROJECTS = endpoints.list_projects("partner-1")
 
 
 def test_a_certificate_that_nobody_knows(transport, integrator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_integrator.api import calls
+from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,
@@ -35,7 +35,7 @@ def test_wrong_password_is_tried_once(transport, integrator, call_of):
 
 def test_wrong_password_is_tried_once_by_many(transport, integrator, flow):
     client = transport(access_to(integrator, password="wrong-password"))
-    outcomes = client.at_once([calls.list_flows(flow.project.id)] * 20)
+    outcomes = client.at_once([endpoints.list_flows(flow.project.id)] * 20)
     assert {type(outcome) for outcome in outcomes} == {AuthenticationError}
     assert integrator.logins == 1
 
@@ -99,7 +99,7 @@ def test_each_token_is_told(transport, integrator, call_of):
 def test_many_calls_share_one_login(transport, integrator, flow):
     integrator.inject(Fault.delay(0.1, on="login"))
     client = transport(access_to(integrator))
-    outcomes = client.at_once([calls.list_flows(flow.project.id)] * 20)
+    outcomes = client.at_once([endpoints.list_flows(flow.project.id)] * 20)
     assert all(type(outcome) is list for outcome in outcomes)
     assert integrator.logins == 1
 
@@ -109,7 +109,7 @@ def test_many_calls_share_one_renewal(transport, integrator, flow):
     client.log_in()
     integrator.expire_tokens()
     integrator.inject(Fault.delay(0.05, on="flows"))
-    outcomes = client.at_once([calls.list_flows(flow.project.id)] * 20)
+    outcomes = client.at_once([endpoints.list_flows(flow.project.id)] * 20)
     assert all(type(outcome) is list for outcome in outcomes)
     assert integrator.logins == 2
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_integrator.api import calls
-from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.exchange import Access, Retry
 from airflow_provider_integrator.api.models import EMPTY_PAGE
-from airflow_provider_integrator.api.protocol import Access, Retry
 from airflow_provider_integrator.exceptions import (
     RequestError,
     UnavailableError,
@@ -58,7 +58,7 @@ def test_a_proxy_from_the_environment_is_used(transport, integrator, flow, monke
     with proxy_to(integrator) as (proxy, heads):
         monkeypatch.setenv(variable, form.format(proxy))
         client = transport(access_to(integrator, base_url="http://integrator.invalid:3000"))
-        assert len(client.call(calls.list_flows(flow.project.id))) == 1
+        assert len(client.call(endpoints.list_flows(flow.project.id))) == 1
     assert [head.split()[1].partition("?")[0] for head in heads] == [
         "http://integrator.invalid:3000/api/nifi/login",
         "http://integrator.invalid:3000/api/nifi/flow/list",
@@ -69,7 +69,7 @@ def test_a_proxys_password_goes_to_the_proxy_only(transport, integrator, flow, m
     with proxy_to(integrator) as (proxy, heads):
         monkeypatch.setenv("http_proxy", f"http://user:proxy-password@{proxy}")
         client = transport(access_to(integrator, base_url="http://integrator.invalid"))
-        assert len(client.call(calls.list_flows(flow.project.id))) == 1
+        assert len(client.call(endpoints.list_flows(flow.project.id))) == 1
     assert all("Proxy-Authorization: Basic" in head for head in heads)
     assert "Authorization: Bearer" in heads[1]
 
@@ -79,7 +79,7 @@ def test_a_proxy_that_is_not_there(transport, integrator, flow, monkeypatch):
         port = gone.getsockname()[1]
     monkeypatch.setenv("http_proxy", f"http://user:proxy-password@127.0.0.1:{port}")
     with pytest.raises(UnavailableError, match=r"^Login") as caught:
-        transport(access_to(integrator)).call(calls.list_flows(flow.project.id))
+        transport(access_to(integrator)).call(endpoints.list_flows(flow.project.id))
     assert "proxy-password" not in str(caught.value)
     assert integrator.connections == 0
 
@@ -89,7 +89,7 @@ def test_a_proxy_that_is_not_there(transport, integrator, flow, monkeypatch):
 def test_no_proxy_is_honoured(transport, integrator, flow, monkeypatch, variable, hosts):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv(variable, hosts)
-    assert len(transport(access_to(integrator)).call(calls.list_flows(flow.project.id))) == 1
+    assert len(transport(access_to(integrator)).call(endpoints.list_flows(flow.project.id))) == 1
 
 
 def test_a_connection_is_used_again_after_every_kind_of_answer(transport, integrator, call_of, flow):
@@ -141,7 +141,7 @@ def test_a_connection_is_used_again_after_a_chunked_404(transport):
     with scripted(*[CHUNKED_404] * 5) as (url, connections):
         client = transport(Access(url, token="token", timeout=20.0))
         for _ in range(5):
-            assert client.call(calls.list_logs(LogQuery("p", "f"))) is EMPTY_PAGE
+            assert client.call(endpoints.list_logs(LogQuery("p", "f"))) is EMPTY_PAGE
     assert len(connections) == 1
 
 
@@ -149,7 +149,7 @@ def test_the_whole_of_a_chunked_refusal_is_shown(transport):
     with scripted(CHUNKED_404) as (url, _):
         client = transport(Access(url, token="token", timeout=20.0))
         with pytest.raises(RequestError, match=r"404: Not Found\)"):
-            client.call(calls.list_flows("p"))
+            client.call(endpoints.list_flows("p"))
 
 
 def test_no_more_of_a_refusal_is_read_than_is_needed(transport):
@@ -157,7 +157,7 @@ def test_no_more_of_a_refusal_is_read_than_is_needed(transport):
     with scripted(endless) as (url, _):
         client = transport(Access(url, token="token", timeout=20.0))
         with pytest.raises(RequestError, match="400: xxx"):
-            client.call(calls.list_flows("p"))
+            client.call(endpoints.list_flows("p"))
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ def test_what_is_hardly_http_is_a_passing_fault(transport, answer):
     with scripted(closing) as (url, _):
         client = transport(Access(url, token="token", timeout=1.0), retry=Retry(attempts=1))
         with pytest.raises(UnavailableError, match=r"^List flows"):
-            client.call(calls.list_flows("p"))
+            client.call(endpoints.list_flows("p"))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from airflow_provider_integrator.api import calls, operations
+from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.archive import Limits
 from airflow_provider_integrator.api.models import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
@@ -83,7 +83,7 @@ def test_400_is_not_repeated_and_its_text_shown(transport, integrator, call_of, 
 
 
 def test_404_of_list_logs_is_nothing_yet(transport, integrator, flow):
-    assert transport(access_to(integrator)).call(calls.list_logs(query(flow))) is EMPTY_PAGE
+    assert transport(access_to(integrator)).call(endpoints.list_logs(query(flow))) is EMPTY_PAGE
     assert integrator.count("logs") == 1
 
 
@@ -145,7 +145,7 @@ def test_nobody_listens(transport, integrator, call_of):
 def test_a_malformed_answer_names_the_field(transport, integrator, flow, execution, change, message):
     integrator.inject(Fault.mutate(lambda page: change(page) and None, on="logs"))
     with pytest.raises(ResponseError, match=f"^List logs: .*{message}"):
-        transport(access_to(integrator)).run(operations.get_execution(flow.project.id, flow.id, execution.id))
+        transport(access_to(integrator)).run(queries.get_execution(flow.project.id, flow.id, execution.id))
     assert integrator.count("logs") == 1
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from airflow_provider_integrator.api import calls
+from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.exceptions import (
     RequestError,
     ResponseError,
@@ -117,7 +117,7 @@ def test_an_abandoned_iterator_leaves_no_thread(integrator, flow):
 
 @pytest.mark.parametrize("fails", [False, True], ids=["page comes", "page fails"])
 def test_an_abandoned_iterator_leaves_no_task_and_no_complaint(integrator, flow, caplog, fails):
-    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.async_client import AsyncClient
 
     for _ in range(20):
         integrator.add_execution(flow, lasts=0)
@@ -143,14 +143,14 @@ def test_an_abandoned_iterator_leaves_no_task_and_no_complaint(integrator, flow,
 
 
 def test_an_async_call_that_is_cancelled_leaves_nothing_and_harms_nobody(integrator, flow):
-    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.async_client import AsyncClient
 
     integrator.inject(Fault.delay(0.2, on="login", times=1))
 
     async def cancel_one():
         async with AsyncClient(access_to(integrator), FAST) as client:
-            first = asyncio.create_task(client.call(calls.list_flows(flow.project.id)))
-            second = asyncio.create_task(client.call(calls.list_flows(flow.project.id)))
+            first = asyncio.create_task(client.call(endpoints.list_flows(flow.project.id)))
+            second = asyncio.create_task(client.call(endpoints.list_flows(flow.project.id)))
             assert await asyncio.to_thread(until, lambda: integrator.count("login") == 1)
             first.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -162,7 +162,7 @@ def test_an_async_call_that_is_cancelled_leaves_nothing_and_harms_nobody(integra
 
 
 def test_a_log_that_is_cancelled_while_it_is_written_is_discarded_only_then(integrator, flow):
-    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.async_client import AsyncClient
 
     told, feeding, go_on = [], threading.Event(), threading.Event()
 
@@ -184,7 +184,7 @@ def test_a_log_that_is_cancelled_while_it_is_written_is_discarded_only_then(inte
         async with AsyncClient(access_to(integrator), FAST) as client:
             download = asyncio.create_task(
                 client.call(
-                    calls.download_log(
+                    endpoints.download_log(
                         execution.log_id, flow.project.id, flow.project.slug, flow.id, SlowDisk
                     )
                 )

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from airflow_provider_integrator.api import calls, operations
+from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.enums import LogType, Status
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.operations import read_log
-from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.api.queries import read_log
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,
@@ -72,7 +72,7 @@ def test_each_log_type_over_the_wire(transport, integrator, flow, execution):
     integrator.add_lines(execution, [{"sku": "A B&C"}, {"sku": "XYZ"}])
     client = transport(access_to(integrator))
     for log_type, number in ((LogType.MAIN, 1), (LogType.SUB, 3), (LogType.LINE, 2)):
-        page = client.call(calls.list_logs(query(flow, log_type=log_type)))
+        page = client.call(endpoints.list_logs(query(flow, log_type=log_type)))
         logs = [read_log(fields, log_type) for fields in page.logs]
         assert len(logs) == number
         assert {log.execution_id for log in logs} == {execution.id}
@@ -86,7 +86,7 @@ def test_lines_are_searched(transport, integrator, flow, execution):
         original_filename_uuid=execution.id,
         search=(("sku", "A B&C"), ("shop", "x")),
     )
-    page = transport(access_to(integrator)).call(calls.list_logs(wanted))
+    page = transport(access_to(integrator)).call(endpoints.list_logs(wanted))
     assert len(page.logs) == 1
     asked = integrator.requests[-1]
     assert [asked.param(f"search_{half}.{n}") for n in (1, 2) for half in ("field", "value")] == [
@@ -103,21 +103,20 @@ def test_a_base_url_with_a_path(transport, integrator, call_of):
 
 def test_operations_run(transport, integrator, flow, execution):
     client = transport(access_to(integrator))
-    assert client.run(operations.find_flow(flow.project.id, "Price")).id == flow.id
-    assert client.run(operations.find_project_slug(flow.project.id, "partner-1")) == "acme"
+    assert client.run(queries.find_flow(flow.project.id, "Price")).id == flow.id
+    assert client.run(queries.find_project_slug(flow.project.id, "partner-1")) == "acme"
     assert (
-        client.run(operations.get_execution(flow.project.id, flow.id, execution.id)).log_id
-        == execution.log_id
+        client.run(queries.get_execution(flow.project.id, flow.id, execution.id)).log_id == execution.log_id
     )
-    assert client.run(operations.get_execution(flow.project.id, flow.id, "unknown")) is None
-    found = client.run(operations.first_execution_since(flow.project.id, flow.id, execution.created))
+    assert client.run(queries.get_execution(flow.project.id, flow.id, "unknown")) is None
+    found = client.run(queries.first_execution_since(flow.project.id, flow.id, execution.created))
     assert found.execution_id == execution.id
 
 
 def test_a_script_catches_an_error(transport, integrator, flow, caplog):
     integrator.inject(Fault.status(403, body="not yours", on="flows"))
     client = transport(access_to(integrator))
-    assert client.run(operations.find_flow(flow.project.id, "some-id")).id == "some-id"
+    assert client.run(queries.find_flow(flow.project.id, "some-id")).id == "some-id"
     assert "not yours" in caplog.text
 
 
@@ -130,10 +129,10 @@ def test_clients_of_one_access_share_a_login_between_threads(integrator, flow):
     access = access_to(integrator)
     clients = [Client(access, FAST) for _ in range(20)]
     with ThreadPoolExecutor(20) as pool:
-        list(pool.map(lambda client: client.call(calls.list_flows(flow.project.id)), clients))
+        list(pool.map(lambda client: client.call(endpoints.list_flows(flow.project.id)), clients))
         assert integrator.logins == 1
         integrator.expire_tokens()
-        list(pool.map(lambda client: client.call(calls.list_flows(flow.project.id)), clients))
+        list(pool.map(lambda client: client.call(endpoints.list_flows(flow.project.id)), clients))
     assert integrator.logins == 2
     for client in clients:
         client.close()
@@ -149,17 +148,17 @@ def test_another_password_is_another_login(integrator, flow):
         with pytest.raises(AuthenticationError):
             wrong.log_in()
         right.log_in()
-        assert len(right.call(calls.list_flows(flow.project.id))) == 1
+        assert len(right.call(endpoints.list_flows(flow.project.id))) == 1
 
 
 def test_a_client_can_be_opened_again(integrator, flow):
-    from airflow_provider_integrator.api.aio import AsyncClient
+    from airflow_provider_integrator.api.async_client import AsyncClient
 
     async def twice():
         client = AsyncClient(access_to(integrator), FAST)
         await client.close()
         for _ in range(2):
-            assert len(await client.call(calls.list_flows(flow.project.id))) == 1
+            assert len(await client.call(endpoints.list_flows(flow.project.id))) == 1
             await client.close()
 
     asyncio.run(twice())

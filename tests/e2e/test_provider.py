@@ -65,8 +65,8 @@ def test_triggers_lists_the_trigger(stage: Stage):
 
 def test_links_lists_the_links(stage: Stage):
     shown = str(ask(stage, "links"))
-    assert "airflow_provider_integrator.links.execution.IntegratorExecutionLink" in shown
-    assert "airflow_provider_integrator.links.log.StoredLogLink" in shown
+    assert "airflow_provider_integrator.links.IntegratorExecutionLink" in shown
+    assert "airflow_provider_integrator.links.StoredLogLink" in shown
 
 
 def test_the_connection_test_logs_in(stage: Stage):

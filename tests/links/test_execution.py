@@ -8,8 +8,7 @@ import pytest
 from airflow.providers.common.compat import sdk
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.links.execution import IntegratorExecutionLink
-from airflow_provider_integrator.links.log import StoredLogLink
+from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from tests.tasks import (
     MODES,
     TIMEOUT,

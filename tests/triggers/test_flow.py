@@ -19,10 +19,10 @@ from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulat
 
 pytest.importorskip("airflow.sdk", reason="asset watchers came with Airflow 3.0")
 
-from airflow_provider_integrator.triggers import following
+from airflow_provider_integrator.polling import flow_watcher as following
+from airflow_provider_integrator.polling.connection import shared_connection
+from airflow_provider_integrator.polling.poller import Wait
 from airflow_provider_integrator.triggers.flow import IntegratorFlowTrigger
-from airflow_provider_integrator.triggers.poller import Wait
-from airflow_provider_integrator.triggers.sharing import shared_connection
 
 try:
     from airflow.triggers.shared_stream import SharedStreamManager
@@ -273,7 +273,7 @@ def test_a_network_cut_is_said_once_and_nothing_is_lost(
 
     caplog.set_level("INFO")
     run(scenario())
-    said = [record.getMessage() for record in caplog.records if record.name.endswith("triggers.watch")]
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("polling.watch")]
     assert len(said) == 2
     assert said[0].startswith("Flow price can't be read; nothing is lost")
     assert said[1].startswith("Flow price is read again after")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api import operations
+from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
@@ -66,10 +66,10 @@ class AwaitedExecution:
         flow_id = self.find_flow()
         client = self.hook.get_conn()
         if self.execution_id is not None:
-            return client.run(operations.get_execution(self.project_id, flow_id, self.execution_id))
+            return client.run(queries.get_execution(self.project_id, flow_id, self.execution_id))
         if self.created_after is None:
             raise ConfigurationError("Neither execution_id nor created_after is set.")
-        found = client.run(operations.first_execution_since(self.project_id, flow_id, self.created_after))
+        found = client.run(queries.first_execution_since(self.project_id, flow_id, self.created_after))
         if found is not None:
             self.execution_id = found.execution_id
         return found

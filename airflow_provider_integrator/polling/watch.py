@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.operations import History
+from airflow_provider_integrator.api.queries import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.triggers.poller import FlowPoller, Wait
+from airflow_provider_integrator.polling.poller import FlowPoller, Wait
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.triggers.poller import Wait
+    from airflow_provider_integrator.polling.poller import Wait
 
 
 class Deadlines:

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_integrator.api.aio import AsyncClient
+from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.api.exchange import Access, Retry
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.protocol import Access, Retry
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,
     ResponseError,
     UnavailableError,
 )
+from airflow_provider_integrator.polling.poller import FlowPoller, Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
-from airflow_provider_integrator.triggers.poller import FlowPoller, Wait
 
 #: Seconds in which anything that is to happen surely has, on a busy machine.
 PATIENCE = 60.0

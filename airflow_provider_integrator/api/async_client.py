@@ -13,10 +13,8 @@ from typing import TypeVar
 import aiohttp
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
-from airflow_provider_integrator.api.calls import BrokenBodyError, Call, LogQuery, Receiver, list_logs
-from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.operations import FreshLogs, Script
-from airflow_provider_integrator.api.protocol import (
+from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Receiver, list_logs
+from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
     USER_AGENT,
     Access,
@@ -31,6 +29,8 @@ from airflow_provider_integrator.api.protocol import (
     carry_out,
     exchange,
 )
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.queries import FreshLogs, Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 

@@ -17,9 +17,9 @@ except ImportError as error:
     ) from error
 
 from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.asset_uri import DEFAULT_STATUS, FlowUri
+from airflow_provider_integrator.assets.uri import DEFAULT_STATUS, FlowUri
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.triggers.cursor import read_statuses
+from airflow_provider_integrator.polling.cursor import read_statuses
 from airflow_provider_integrator.triggers.flow import DEFAULT_POLL_INTERVAL, IntegratorFlowTrigger
 
 #: The shape of a snapshot file.

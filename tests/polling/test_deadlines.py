@@ -4,8 +4,8 @@ import asyncio
 import math
 import random
 
-from airflow_provider_integrator.triggers.deadlines import Deadlines
-from airflow_provider_integrator.triggers.poller import Wait
+from airflow_provider_integrator.polling.deadlines import Deadlines
+from airflow_provider_integrator.polling.poller import Wait
 
 
 def a_wait(seconds):

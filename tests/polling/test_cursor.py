@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.triggers import cursor as module
-from airflow_provider_integrator.triggers.cursor import FlowCursor, Seen, from_epoch, read_statuses, to_epoch
+from airflow_provider_integrator.polling import cursor as module
+from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, read_statuses, to_epoch
 
 NOW = 1_800_000_000_000
 

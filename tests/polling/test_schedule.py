@@ -8,7 +8,7 @@ import statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.triggers.schedule import RAREST, adaptive_interval
+from airflow_provider_integrator.polling.schedule import RAREST, adaptive_interval
 
 positive = st.floats(0.1, 3600.0)
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_integrator.api import operations
+from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import EMPTY_PAGE, Execution, Flow, Page, Project
-from airflow_provider_integrator.api.operations import FreshLogs, NewestFirst, choose_flow
+from airflow_provider_integrator.api.queries import FreshLogs, NewestFirst, choose_flow
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -121,14 +121,14 @@ def test_a_project_without_flows():
 
 
 def test_find_flow_asks_list_flows():
-    found, sent = play(operations.find_flow("project-1", "price"), lambda call: KNOWN)
+    found, sent = play(queries.find_flow("project-1", "price"), lambda call: KNOWN)
     assert found.id == "id-1"
     assert [call.name for call in sent] == ["List flows"]
 
 
 def test_find_flow_takes_an_id_where_list_flows_is_refused(caplog):
     refusal = RequestError("List flows: the Integrator refuses the call (403).", 403)
-    found, _ = play(operations.find_flow("project-1", "flow-9"), lambda call: refusal)
+    found, _ = play(queries.find_flow("project-1", "flow-9"), lambda call: refusal)
     assert (found.id, found.label, found.project_id) == ("flow-9", "flow-9", "project-1")
     (record,) = caplog.records
     assert record.levelname == "WARNING"
@@ -139,18 +139,18 @@ def test_find_flow_takes_an_id_where_list_flows_is_refused(caplog):
 def test_find_flow_passes_on_that_the_project_is_wrong():
     refusal = RequestError("List flows: the Integrator refuses the call (400: projectId is wrong).", 400)
     with pytest.raises(RequestError, match="projectId is wrong"):
-        play(operations.find_flow("project-1", "flow-9"), lambda call: refusal)
+        play(queries.find_flow("project-1", "flow-9"), lambda call: refusal)
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("no"), UnavailableError("no"), ResponseError("no")])
 def test_find_flow_guesses_nothing_where_list_flows_fails_otherwise(error):
     with pytest.raises(type(error)):
-        play(operations.find_flow("project-1", "flow-9"), lambda call: error)
+        play(queries.find_flow("project-1", "flow-9"), lambda call: error)
 
 
 def test_find_project_slug():
     slug, sent = play(
-        operations.find_project_slug("p-2", "partner-1"),
+        queries.find_project_slug("p-2", "partner-1"),
         lambda call: [project("p-1", "a"), project("p-2", "b")],
     )
     assert slug == "b"
@@ -160,7 +160,7 @@ def test_find_project_slug():
 @pytest.mark.parametrize("partner_id", [None, ""])
 def test_find_project_slug_without_a_partner(partner_id):
     with pytest.raises(ConfigurationError, match=r"set project_slug in .*, or partner_id"):
-        play(operations.find_project_slug("p-1", partner_id), lambda call: [])
+        play(queries.find_project_slug("p-1", partner_id), lambda call: [])
 
 
 @pytest.mark.parametrize("known", [[], [project("p-2", "b")], [project("p-1", None)]])
@@ -168,33 +168,33 @@ def test_find_project_slug_of_an_unknown_project(known):
     with pytest.raises(
         ConfigurationError, match=r"Partner partner-1 has no project p-1 with a slug.*its projects: "
     ) as caught:
-        play(operations.find_project_slug("p-1", "partner-1"), lambda call: known)
+        play(queries.find_project_slug("p-1", "partner-1"), lambda call: known)
     assert ("p-2 (b)" if known and known[0].id == "p-2" else "") in str(caught.value)
 
 
 def test_get_execution():
     logs = [main_log(number, number) for number in range(5)]
-    found, sent = play(operations.get_execution("project-1", "flow-1", "execution-3"), pages_of(logs, 100))
+    found, sent = play(queries.get_execution("project-1", "flow-1", "execution-3"), pages_of(logs, 100))
     assert found == Execution.read(Fields("List logs", logs[3]))
     assert dict(sent[0].query)["filename_uuid"] == "execution-3"
     assert len(sent) == 1
 
 
 def test_get_execution_of_none_yet():
-    assert play(operations.get_execution("project-1", "flow-1", "x"), lambda call: EMPTY_PAGE)[0] is None
+    assert play(queries.get_execution("project-1", "flow-1", "x"), lambda call: EMPTY_PAGE)[0] is None
 
 
 def test_get_execution_where_the_filter_is_not_applied():
     with pytest.raises(
         ResponseError, match=r"filename_uuid should be 'x' but is 'execution-1'; the filter was not"
     ):
-        play(operations.get_execution("project-1", "flow-1", "x"), lambda call: page([main_log(1, 1)]))
+        play(queries.get_execution("project-1", "flow-1", "x"), lambda call: page([main_log(1, 1)]))
 
 
 def test_get_execution_among_others():
     answer = page([main_log(1, 1, state=9), main_log(2, 2)])
     assert (
-        play(operations.get_execution("p", "f", "execution-2"), lambda call: answer)[0].execution_id
+        play(queries.get_execution("p", "f", "execution-2"), lambda call: answer)[0].execution_id
         == "execution-2"
     )
 
@@ -209,7 +209,7 @@ def test_read_since_finds_all_in_any_order(order, since, shuffled):
     if order != "shuffled":
         logs.sort(key=lambda log: log["created"], reverse=order == "newest")
     moment = START + timedelta(minutes=since)
-    history, sent = play(operations.read_since("project-1", "flow-1", moment), pages_of(logs, 7))
+    history, sent = play(queries.read_since("project-1", "flow-1", moment), pages_of(logs, 7))
     wanted = {f"execution-{number}" for number in range(100) if number // 4 * 4 >= since}
     assert {execution.execution_id for execution in history.executions} == wanted
     assert len(history.executions) == len(wanted)
@@ -225,7 +225,7 @@ def test_read_since_finds_all_in_any_order(order, since, shuffled):
 def test_read_since_takes_ties_for_no_order():
     # All of one moment, older than what is asked for: a newer one may still come.
     logs = [main_log(number, 0) for number in range(10)] + [main_log(10, 50)]
-    history, sent = play(operations.read_since("p", "f", START + timedelta(minutes=10)), pages_of(logs, 5))
+    history, sent = play(queries.read_since("p", "f", START + timedelta(minutes=10)), pages_of(logs, 5))
     assert [one.execution_id for one in history.executions] == ["execution-10"]
     assert len(sent) == 3
 
@@ -233,7 +233,7 @@ def test_read_since_takes_ties_for_no_order():
 def test_read_since_starts_with_a_page_at_hand():
     logs = [main_log(number, -number) for number in range(10)]
     answer = pages_of(logs, 5)
-    script = operations.read_since("p", "f", START - timedelta(minutes=20), page(logs[:5], has_next=True))
+    script = queries.read_since("p", "f", START - timedelta(minutes=20), page(logs[:5], has_next=True))
     history, sent = play(script, answer)
     assert len(history.executions) == 10
     assert [dict(call.query)["page"] for call in sent] == ["2"]
@@ -242,31 +242,31 @@ def test_read_since_starts_with_a_page_at_hand():
 
 def test_read_since_reads_nothing_of_older_logs_but_their_time():
     logs = [main_log(1, 10), main_log(2, 0, state=9)]
-    history, _ = play(operations.read_since("p", "f", START + timedelta(minutes=5)), pages_of(logs, 100))
+    history, _ = play(queries.read_since("p", "f", START + timedelta(minutes=5)), pages_of(logs, 100))
     assert [one.execution_id for one in history.executions] == ["execution-1"]
 
 
 def test_read_since_takes_a_log_that_slid_to_the_next_page_once():
     first, second = [main_log(3, 3), main_log(2, 2)], [main_log(2, 2), main_log(1, 1)]
     answers = iter([page(first, has_next=True), page(second)])
-    history, _ = play(operations.read_since("p", "f", START), lambda call: next(answers))
+    history, _ = play(queries.read_since("p", "f", START), lambda call: next(answers))
     assert [one.execution_id for one in history.executions] == ["execution-1", "execution-2", "execution-3"]
 
 
 def test_a_server_that_ignores_the_page_does_not_hold_us_for_ever():
     same = page([main_log(1, 1), main_log(2, 2)], has_next=True)
     with pytest.raises(ResponseError, match="List logs: a page holds the same logs as the one before"):
-        play(operations.read_since("p", "f", START), lambda call: same)
+        play(queries.read_since("p", "f", START), lambda call: same)
 
 
 def test_first_execution_since():
     logs = [main_log(number, number) for number in (5, 3, 9, 1)]
-    script = operations.first_execution_since("p", "f", START + timedelta(minutes=2))
+    script = queries.first_execution_since("p", "f", START + timedelta(minutes=2))
     assert play(script, pages_of(logs, 2))[0].execution_id == "execution-3"
 
 
 def test_first_execution_since_of_none_yet():
-    assert play(operations.first_execution_since("p", "f", START), lambda call: EMPTY_PAGE)[0] is None
+    assert play(queries.first_execution_since("p", "f", START), lambda call: EMPTY_PAGE)[0] is None
 
 
 def test_newest_first_is_shown_by_a_descent_only():

@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.api import calls, operations
-from airflow_provider_integrator.api.calls import LogQuery
+from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Page
-from airflow_provider_integrator.api.operations import History
+from airflow_provider_integrator.api.queries import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.triggers.deadlines import Deadlines
-from airflow_provider_integrator.triggers.schedule import adaptive_interval
+from airflow_provider_integrator.polling.deadlines import Deadlines
+from airflow_provider_integrator.polling.schedule import adaptive_interval
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.aio import AsyncClient
-    from airflow_provider_integrator.triggers.watch import Watch
+    from airflow_provider_integrator.api.async_client import AsyncClient
+    from airflow_provider_integrator.polling.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +234,7 @@ class FlowPoller:
             return
         for wait in waits:
             wait.polls += 1
-        first = await self._client.call(calls.list_logs(self._query))
+        first = await self._client.call(endpoints.list_logs(self._query))
         if any(wait.adaptive for wait in waits):
             self._learn(first)
         self._take(first)
@@ -313,9 +313,7 @@ class FlowPoller:
         project, flow = self._query.project_id, self._query.flow_id
         users: list[Wait | Watch] = [*waits, *watches]
         try:
-            history = await self._client.run(
-                operations.read_since(project, flow, since, first, tolerant=True)
-            )
+            history = await self._client.run(queries.read_since(project, flow, since, first, tolerant=True))
         except IntegratorError as error:
             for user in users:
                 user.fail(error)
@@ -360,7 +358,7 @@ class FlowPoller:
             if ends:
                 return
             try:
-                page = await self._client.call(calls.list_logs(self._query, number))
+                page = await self._client.call(endpoints.list_logs(self._query, number))
             except IntegratorError as error:
                 # Whom it leaves unseen is looked up by id; a fault that stays is counted there.
                 log.debug("Page %d could not be read: %s", number, error)
@@ -376,7 +374,7 @@ class FlowPoller:
             self._next_page = 2
 
     async def _look_up(self, execution_id: str, waits: list[Wait]) -> None:
-        asking = operations.get_execution(self._query.project_id, self._query.flow_id, execution_id)
+        asking = queries.get_execution(self._query.project_id, self._query.flow_id, execution_id)
         try:
             self._know(waits, await self._client.run(asking))
         except IntegratorError as error:

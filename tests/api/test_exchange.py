@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.api import calls, protocol
-from airflow_provider_integrator.api.calls import LogQuery
-from airflow_provider_integrator.api.models import EMPTY_PAGE
-from airflow_provider_integrator.api.protocol import (
+from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.exchange import (
     BASE_URLS,
     REFUSAL_SECONDS,
     Access,
@@ -26,6 +25,7 @@ from airflow_provider_integrator.api.protocol import (
     exchange,
     normalize_base_url,
 )
+from airflow_provider_integrator.api.models import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -33,9 +33,9 @@ from airflow_provider_integrator.exceptions import (
     UnavailableError,
 )
 
-LOGS = calls.list_logs(LogQuery("project-1", "flow-1"))
-FLOWS = calls.list_flows("project-1")
-LOGIN = calls.log_in("u@example.com", "let-me-in")
+LOGS = endpoints.list_logs(LogQuery("project-1", "flow-1"))
+FLOWS = endpoints.list_flows("project-1")
+LOGIN = endpoints.log_in("u@example.com", "let-me-in")
 PASSWORD, TOKEN = "let-me-in", "secret-token"
 RETRY = Retry(attempts=3, first_delay=1.0, max_delay=4.0, max_total=60.0)
 
@@ -302,7 +302,7 @@ def test_a_token_is_kept_until_it_is_refused():
 
 def test_a_refused_login_is_remembered(monkeypatch):
     now = 1000.0
-    monkeypatch.setattr(protocol.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     store = with_password()
     with pytest.raises(AuthenticationError) as first:
         Hand(answer(400, "not valid")).drive(store.login(RETRY))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.api import calls
+from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
-from airflow_provider_integrator.api.calls import BodyReceiver, BrokenBodyError, LogQuery
+from airflow_provider_integrator.api.endpoints import BodyReceiver, BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.models import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
@@ -33,16 +33,16 @@ def answered(call, *pieces):
 
 
 def download(receive=lambda: ArchiveReceiver(Limits())):
-    return calls.download_log("log-1", "project-1", "acme", "flow-1", receive)
+    return endpoints.download_log("log-1", "project-1", "acme", "flow-1", receive)
 
 
 @pytest.mark.parametrize(
     ("call", "request_line"),
     [
-        (calls.log_in("u", "p"), ("POST", "/api/nifi/login")),
-        (calls.list_projects("p"), ("GET", "/api/nifi/project/list")),
-        (calls.list_flows("p"), ("GET", "/api/nifi/flow/list")),
-        (calls.list_logs(LogQuery("p", "f")), ("GET", "/logs")),
+        (endpoints.log_in("u", "p"), ("POST", "/api/nifi/login")),
+        (endpoints.list_projects("p"), ("GET", "/api/nifi/project/list")),
+        (endpoints.list_flows("p"), ("GET", "/api/nifi/flow/list")),
+        (endpoints.list_logs(LogQuery("p", "f")), ("GET", "/logs")),
         (download(), ("GET", "/logs/download")),
     ],
     ids=["login", "list projects", "list flows", "list logs", "download log"],
@@ -55,18 +55,18 @@ def test_request_line(call, request_line):
 
 @pytest.mark.parametrize(("name", "value"), [("username", "u@example.com"), ("password", "let me in")])
 def test_login_sends(name, value):
-    call = calls.log_in("u@example.com", "let me in")
+    call = endpoints.log_in("u@example.com", "let me in")
     assert call.form[name] == value
     assert set(call.form) == {"username", "password"}
     assert call.query == ()
 
 
 def test_list_projects_sends_partner_id():
-    assert calls.list_projects("partner-1").query == (("partnerId", "partner-1"),)
+    assert endpoints.list_projects("partner-1").query == (("partnerId", "partner-1"),)
 
 
 def test_list_flows_sends_project_id():
-    assert calls.list_flows("project-1").query == (("projectId", "project-1"),)
+    assert endpoints.list_flows("project-1").query == (("projectId", "project-1"),)
 
 
 SEARCH = LogQuery(
@@ -90,13 +90,13 @@ SEARCH = LogQuery(
     ids=lambda value: value,
 )  # fmt: skip
 def test_list_logs_sends(name, value):
-    query = calls.list_logs(SEARCH, page=3).query
+    query = endpoints.list_logs(SEARCH, page=3).query
     assert [given for sent, given in query if sent == name] == [value]
     assert len(query) == 12
 
 
 def test_list_logs_sends_no_more_than_it_was_given():
-    assert calls.list_logs(LogQuery("project-1", "flow-1")).query == (
+    assert endpoints.list_logs(LogQuery("project-1", "flow-1")).query == (
         ("projectid", "project-1"),
         ("projectId", "project-1"),
         ("flowId", "flow-1"),
@@ -108,7 +108,7 @@ def test_list_logs_sends_no_more_than_it_was_given():
 
 @pytest.mark.parametrize(("kind", "number"), [(LogType.MAIN, "1"), (LogType.SUB, "2"), (LogType.LINE, "3")])
 def test_list_logs_sends_log_type(kind, number):
-    assert dict(calls.list_logs(LogQuery("p", "f", kind)).query)["log_type"] == number
+    assert dict(endpoints.list_logs(LogQuery("p", "f", kind)).query)["log_type"] == number
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_limit_out_of_bounds(limit):
 @pytest.mark.parametrize("page", [0, -1])
 def test_pages_count_from_one(page):
     with pytest.raises(ConfigurationError, match=f"page is {page}; List logs counts pages from 1"):
-        calls.list_logs(LogQuery("p", "f"), page)
+        endpoints.list_logs(LogQuery("p", "f"), page)
 
 
 @pytest.mark.parametrize("kind", [LogType.MAIN, LogType.SUB])
@@ -149,14 +149,23 @@ def test_search_is_for_line_logs(kind):
 
 
 def test_only_list_logs_knows_404_as_an_empty_answer():
-    assert calls.list_logs(LogQuery("p", "f")).absent is EMPTY_PAGE
-    for call in (calls.log_in("u", "p"), calls.list_projects("p"), calls.list_flows("p"), download()):
+    assert endpoints.list_logs(LogQuery("p", "f")).absent is EMPTY_PAGE
+    for call in (
+        endpoints.log_in("u", "p"),
+        endpoints.list_projects("p"),
+        endpoints.list_flows("p"),
+        download(),
+    ):
         assert call.absent is None
 
 
 @pytest.mark.parametrize(
     ("call", "sample"),
-    [(calls.list_projects("p"), [PROJECT]), (calls.list_flows("p"), [FLOW]), (calls.list_logs(SEARCH), PAGE)],
+    [
+        (endpoints.list_projects("p"), [PROJECT]),
+        (endpoints.list_flows("p"), [FLOW]),
+        (endpoints.list_logs(SEARCH), PAGE),
+    ],
     ids=["list projects", "list flows", "list logs"],
 )
 def test_a_body_may_come_in_any_pieces(call, sample):
@@ -173,7 +182,7 @@ def test_a_body_may_come_in_any_pieces(call, sample):
 )
 @pytest.mark.parametrize(
     "call",
-    [calls.list_projects("p"), calls.list_flows("p"), calls.list_logs(SEARCH)],
+    [endpoints.list_projects("p"), endpoints.list_flows("p"), endpoints.list_logs(SEARCH)],
     ids=lambda call: call.name,
 )
 def test_a_body_that_is_no_json_may_pass(call, body):
@@ -186,7 +195,7 @@ def test_a_body_that_is_no_json_may_pass(call, body):
 @given(ANY_JSON, st.booleans())
 def test_json_is_what_python_says_it_is(value, escaped):
     body = json.dumps({**PAGE, "results": [{"value": value}]}, ensure_ascii=escaped).encode()
-    (log,) = answered(calls.list_logs(LogQuery("p", "f")), body).logs
+    (log,) = answered(endpoints.list_logs(LogQuery("p", "f")), body).logs
     assert repr(log.values["value"]) == repr(json.loads(json.dumps(value)))
 
 
@@ -196,7 +205,7 @@ def test_json_is_what_python_says_it_is(value, escaped):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_json_may_be_as_python_takes_it(text, encoding):
     page = json.dumps({**PAGE, "results": [{"value": "here"}]}).replace('"here"', text)
-    (log,) = answered(calls.list_logs(LogQuery("p", "f")), page.encode(encoding)).logs
+    (log,) = answered(endpoints.list_logs(LogQuery("p", "f")), page.encode(encoding)).logs
     assert repr(log.values["value"]) == repr(json.loads(text))
 
 
@@ -216,7 +225,7 @@ def test_what_was_discarded_is_gone():
 
 @pytest.mark.parametrize("body", [b"eyJ.a-b_c.~+/=", b" token\n", b"x"])
 def test_a_token_is_opaque(body):
-    assert answered(calls.log_in("u", "p"), body) == body.decode().strip()
+    assert answered(endpoints.log_in("u", "p"), body) == body.decode().strip()
 
 
 @pytest.mark.parametrize(
@@ -234,11 +243,11 @@ def test_a_token_is_opaque(body):
 )
 def test_what_is_no_token(body):
     with pytest.raises(AuthenticationError, match=r"^Login: the answer isn't a token"):
-        answered(calls.log_in("u", "p"), body)
+        answered(endpoints.log_in("u", "p"), body)
 
 
 def test_repr_shows_no_secret():
-    assert repr(calls.log_in("u@example.com", "let-me-in")) == "<POST /api/nifi/login>"
+    assert repr(endpoints.log_in("u@example.com", "let-me-in")) == "<POST /api/nifi/login>"
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
-from airflow_provider_integrator.awaited import AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
     ResponseError,
     UnavailableError,
 )
+from airflow_provider_integrator.executions.wait import AwaitedExecution, FailedPolls, read_event
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import after_looks

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator import outcome
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.models import Execution, Step
+from airflow_provider_integrator.executions import policy
 
 NOW = datetime(2026, 1, 31, tzinfo=timezone.utc)
 COMMON = {
@@ -47,17 +47,17 @@ EXECUTION = Execution(
 @pytest.mark.parametrize("status", Status)
 def test_judged_by_state_and_status_of_the_main_log(state, status):
     execution = replace(EXECUTION, state=state, status=status)
-    assert outcome.has_failed(execution) == (state is State.FINISHED and status is Status.FAILED)
-    assert outcome.is_empty(execution) == (state is State.FINISHED and status is Status.EMPTY)
+    assert policy.has_failed(execution) == (state is State.FINISHED and status is Status.FAILED)
+    assert policy.is_empty(execution) == (state is State.FINISHED and status is Status.EMPTY)
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.EMPTY])
 def test_failed_steps_and_rows_decide_nothing(status):
-    assert not outcome.has_failed(replace(EXECUTION, status=status))
+    assert not policy.has_failed(replace(EXECUTION, status=status))
 
 
 def test_summary():
-    assert outcome.summary(EXECUTION) == (
+    assert policy.summary(EXECUTION) == (
         "Execution execution-1 of flow price is Finished, status Failed: 12 rows processed, 10 ok, 2 failed. "
         "Failed steps: Write data (log id log-2)."
     )
@@ -67,16 +67,16 @@ def test_summary_without_failed_steps_or_counts():
     execution = replace(
         EXECUTION, status=Status.SUCCESS, steps=(), process_count=None, success_count=0, fail_count=None
     )
-    assert outcome.summary(execution).endswith("status Success: ? rows processed, 0 ok, ? failed.")
+    assert policy.summary(execution).endswith("status Success: ? rows processed, 0 ok, ? failed.")
 
 
 def test_message_is_the_summary_where_there_is_nothing_else():
-    assert outcome.failure_message(EXECUTION, None, None) == outcome.summary(EXECUTION)
-    assert outcome.failure_message(EXECUTION, [], None) == outcome.summary(EXECUTION)
+    assert policy.failure_message(EXECUTION, None, None) == policy.summary(EXECUTION)
+    assert policy.failure_message(EXECUTION, [], None) == policy.summary(EXECUTION)
 
 
 def test_message_says_where_the_log_is():
-    assert outcome.failure_message(EXECUTION, None, "It is there.").splitlines()[-1] == "It is there."
+    assert policy.failure_message(EXECUTION, None, "It is there.").splitlines()[-1] == "It is there."
 
 
 JSON = st.recursive(
@@ -88,7 +88,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON | st.text(min_size=250, max_size=400), min_size=1, max_size=30))
 def test_message_is_bounded_whatever_the_errors(errors):
-    lines = outcome.failure_message(EXECUTION, errors, "It is there.").split("\n")
+    lines = policy.failure_message(EXECUTION, errors, "It is there.").split("\n")
     assert len(lines) == 1 + 1 + min(len(errors), 10) + 1
     assert all(len(line) <= 2 + 300 for line in lines[2:-1])
 
@@ -97,6 +97,6 @@ def test_an_entry_that_no_encoder_bears_is_told_of_all_the_same():
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    message = outcome.failure_message(EXECUTION, ["first", deep], None)
+    message = policy.failure_message(EXECUTION, ["first", deep], None)
     assert "- first" in message
     assert "nested too deeply" in message

@@ -1,4 +1,4 @@
-"""Links whose address the task pushes to XCom, so that the web server needs no connection and no call."""
+"""Buttons on a task's page. The task pushes their address to XCom: the web server needs no connection and no call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.executions.wait import AwaitedExecution
 
 
 class PushedLink(BaseOperatorLink):
@@ -44,3 +47,42 @@ class PushedLink(BaseOperatorLink):
             return
         operator.pushed_links[self.xcom_key] = url
         context["ti"].xcom_push(key=self.xcom_key, value=url)
+
+
+class IntegratorExecutionLink(PushedLink):
+    """Leads to the execution's page, by the template ``ui_url`` in the connection's Extra."""
+
+    name = "Integrator execution"
+
+    def tell(
+        self,
+        context: Context,
+        operator: Any,
+        target: AwaitedExecution,
+        execution: Execution,
+        log_id: str | None = None,
+    ) -> None:
+        """Push the address of an execution's page, where the connection says how to make it.
+
+        :param context: The task's context.
+        :param operator: The task.
+        :param target: What the task waits for.
+        :param execution: The execution.
+        :param log_id: The log that the task means; the execution's main one where None.
+        """
+        ui_url = target.hook.settings.ui_url
+        if ui_url is None:
+            return
+        url = ui_url.fill(
+            project_id=target.project_id,
+            flow_id=execution.flow_id,
+            execution_id=execution.execution_id,
+            log_id=log_id or execution.log_id,
+        )
+        self.push(context, operator, url)
+
+
+class StoredLogLink(PushedLink):
+    """Leads to the stored log, if its storage has pages of its own."""
+
+    name = "Stored log"

@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.outlets import EXTRA_FIELDS, file_asset_uri
+from airflow_provider_integrator.executions.events import EXTRA_FIELDS, file_asset_uri
 from tests.tasks import MODES, after_looks, run_operator, run_sensor
 
 try:

@@ -7,12 +7,12 @@ from contextlib import suppress
 from types import TracebackType
 from weakref import WeakKeyDictionary
 
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Flow
-from airflow_provider_integrator.api.operations import choose_flow
-from airflow_provider_integrator.api.protocol import Retry
+from airflow_provider_integrator.api.queries import choose_flow
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.triggers.poller import FlowPoller
+from airflow_provider_integrator.polling.poller import FlowPoller
 
 #: A poll comes again by itself, so that it needn't be insisted on.
 _RETRY = Retry(attempts=3, max_total=60.0)

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.asset_uri import (
+from airflow_provider_integrator.assets.snapshot import main as write_snapshot
+from airflow_provider_integrator.assets.uri import (
     FlowUri,
     convert_asset_to_openlineage,
     parse_uri,
@@ -25,17 +26,15 @@ from airflow_provider_integrator.asset_uri import (
 )
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.provider_info import PROVIDER_INFO
-from airflow_provider_integrator.snapshot import main as write_snapshot
 
 try:
     from airflow.sdk import Asset
 
-    from airflow_provider_integrator import assets
     from airflow_provider_integrator.assets import integrator_flow, integrator_project_flows, new_executions
 except ImportError:
     Asset = None
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 has_assets = pytest.mark.skipif(Asset is None, reason="assets with watchers came with Airflow 3.0")
 NOW = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 
@@ -261,7 +260,7 @@ def test_an_execution_is_new_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append((asset.uri, moment))
         return iter(history)
 
-    monkeypatch.setattr(assets, "_events_since", events_since)
+    monkeypatch.setattr("airflow_provider_integrator.assets.flow._events_since", events_since)
     # not a dict: below Airflow 3.1 an asset can't be a key
     woken: Any = SimpleNamespace(items=lambda: [(price, history[2:]), (stock, [event(9, None, 7)])])
     assert [each["execution_id"] for each in new_executions(woken)] == ["c"]

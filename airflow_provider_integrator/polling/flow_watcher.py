@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.triggers.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
+from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,8 @@ class FlowFollower:
             self._arrived.set()
 
     async def _follow(self) -> AsyncGenerator[Seen, None]:
-        from airflow_provider_integrator.triggers.sharing import shared_connection
-        from airflow_provider_integrator.triggers.watch import Watch
+        from airflow_provider_integrator.polling.connection import shared_connection
+        from airflow_provider_integrator.polling.watch import Watch
 
         await self._load()
         flow = self._flow

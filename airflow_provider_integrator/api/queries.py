@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from airflow_provider_integrator.api import calls
-from airflow_provider_integrator.api.calls import Call, LogQuery
+from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.endpoints import Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution, Flow, Line, Page, Project, Step
@@ -102,7 +102,7 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     :raises RequestError: The project is wrong (400).
     """
     try:
-        flows = yield calls.list_flows(project_id)
+        flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # says that the project is wrong, not that it may not be listed
             raise
@@ -124,7 +124,7 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
             "Download log needs the project's slug: set project_slug in the connection's Extra or in the "
             "task, or partner_id in the connection's Extra, so that it can be looked up."
         )
-    projects: list[Project] = yield calls.list_projects(partner_id)
+    projects: list[Project] = yield endpoints.list_projects(partner_id)
     for project in projects:
         if project.id == project_id and project.slug:
             return project.slug
@@ -145,7 +145,7 @@ def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Ex
     :raises ResponseError: The answer holds another execution instead, or one that can't be read.
     """
     query = LogQuery(project_id, flow_id, filename_uuid=execution_id)
-    page: Page = yield calls.list_logs(query)
+    page: Page = yield endpoints.list_logs(query)
     for fields in page.logs:
         if fields.text("filename_uuid") == execution_id:
             return Execution.read(fields)
@@ -246,7 +246,7 @@ def read_since(
     page = first_page
     while True:
         if page is None:
-            page = yield calls.list_logs(query, number)
+            page = yield endpoints.list_logs(query, number)
         for fields in fresh.of(page):
             created = None
             try:

@@ -1,0 +1,1 @@
+"""What every task does with an execution: wait for it, judge it, report it."""

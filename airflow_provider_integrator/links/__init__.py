@@ -1,1 +1,0 @@
-"""Buttons on a task's page."""
