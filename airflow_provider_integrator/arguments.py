@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.api.fields import parse_moment
+from airflow_provider_integrator.api.fields import parse_time
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _read_text(value: str, name: str) -> datetime:
     if text.isdecimal():  # a day without dashes, seconds or milliseconds: it isn't guessed at
         raise _not_a_moment(value, name)
     try:
-        return parse_moment(text)
+        return parse_time(text)
     except ValueError:
         pass  # perhaps it has no offset
     try:

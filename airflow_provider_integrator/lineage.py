@@ -85,7 +85,7 @@ def file_names(uri: str) -> tuple[str, str]:
 
 
 def _flow(base_url: str, project_id: str, execution: Execution) -> InputDataset:
-    namespace, name = flow_names(base_url, project_id, execution.flow_slug)
+    namespace, name = flow_names(base_url, project_id, execution.flow_label)
     rows = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rowCount=execution.process_count)
     return InputDataset(namespace=namespace, name=name, inputFacets={"inputStatistics": rows})
 
@@ -110,7 +110,7 @@ def _run_facets(base_url: str, execution: Execution) -> dict[str, RunFacet]:
             externalQueryId=execution.execution_id, source=base_url
         ),
         "integrator_execution": IntegratorExecutionRunFacet(
-            flow=execution.flow_slug,
+            flow=execution.flow_label,
             status=execution.status.name.lower(),
             processCount=execution.process_count,
             successCount=execution.success_count,

@@ -46,6 +46,26 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "Seconds that one request may take.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
     },
+    "project_parameter": {
+        "label": "Project parameter",
+        "description": "How the project is spelled to List logs and Download log: both (the default), projectid or "
+        "projectId. To be tried if a right project is answered by 400.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["both", "projectid", "projectId"],
+            "default": "both",
+        },
+    },
+    "auth_header": {
+        "label": "Token header",
+        "description": "The header that carries the token: Authorization (the default) or Authentication. To be "
+        "tried if a right password is answered by 401.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["Authorization", "Authentication"],
+            "default": "Authorization",
+        },
+    },
     "ui_url": {
         "label": "Execution page",
         "description": "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, "

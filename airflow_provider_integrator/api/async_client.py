@@ -13,11 +13,10 @@ from typing import TypeVar
 import aiohttp
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
+from airflow_provider_integrator.api.access import USER_AGENT, Access
 from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Receiver, list_logs
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
-    USER_AGENT,
-    Access,
     Answer,
     Effect,
     Exchange,
@@ -30,7 +29,8 @@ from airflow_provider_integrator.api.exchange import (
     exchange,
 )
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.queries import FreshLogs, Script
+from airflow_provider_integrator.api.pages import Paging
+from airflow_provider_integrator.api.queries import Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 
@@ -103,15 +103,16 @@ class AsyncClient:
         :param query: Which logs.
         :return: The logs, unread, in the server's order; at most two pages are held at a time.
         """
-        fresh, number = FreshLogs(), 1
+        paging, number = Paging(), 1
         page = await self.call(list_logs(query, number))
-        while page.logs:
+        while True:
+            fresh = paging.take(page)
             following = None
-            if page.has_next:
+            if not paging.ended:
                 number += 1
                 following = asyncio.create_task(self.call(list_logs(query, number)))
             try:
-                for fields in fresh.of(page):
+                for fields in fresh:
                     yield fields
                 if following is None:
                     return
@@ -177,9 +178,9 @@ class AsyncClient:
         async with session.request(
             call.method,
             self._access.url(call.path),
-            params=call.query,
+            params=self._access.query(call),
             data=call.form,
-            headers={"Authorization": f"Bearer {send.token}"} if send.token else None,
+            headers=self._access.headers(send.token),
             timeout=aiohttp.ClientTimeout(
                 total=None if call.streamed else timeout, sock_connect=timeout, sock_read=timeout
             ),

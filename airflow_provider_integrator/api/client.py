@@ -13,11 +13,10 @@ from weakref import WeakValueDictionary
 
 import requests
 
+from airflow_provider_integrator.api.access import USER_AGENT, Access
 from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, list_logs
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
-    USER_AGENT,
-    Access,
     Answer,
     Effect,
     Exchange,
@@ -30,8 +29,8 @@ from airflow_provider_integrator.api.exchange import (
     exchange,
 )
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import Page
-from airflow_provider_integrator.api.queries import FreshLogs, Script
+from airflow_provider_integrator.api.pages import Page, Paging
+from airflow_provider_integrator.api.queries import Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 
@@ -119,15 +118,16 @@ class Client:
         :param query: Which logs.
         :return: The logs, unread, in the server's order; at most two pages are held at a time.
         """
-        fresh, number = FreshLogs(), 1
+        paging, number = Paging(), 1
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrator-page") as ahead:
             page = self.call(list_logs(query, number))
             while True:
+                fresh = paging.take(page)
                 following: Future[Page] | None = None
-                if page.logs and page.has_next:
+                if not paging.ended:
                     number += 1
                     following = ahead.submit(self.call, list_logs(query, number))
-                yield from fresh.of(page)
+                yield from fresh
                 if following is None:
                     return
                 page = following.result()
@@ -192,9 +192,9 @@ class Client:
         with self._session.request(
             call.method,
             access.url(call.path),
-            params=call.query,
+            params=access.query(call),
             data=call.form,
-            headers={"Authorization": f"Bearer {send.token}"} if send.token else None,
+            headers=access.headers(send.token),
             timeout=access.timeout,
             verify=access.verify,
             allow_redirects=False,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, each_object
-from airflow_provider_integrator.api.models import EMPTY_PAGE, Flow, Page, Project
+from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.models import Flow, Project, read_all
+from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
 
 T = TypeVar("T")
@@ -18,6 +19,8 @@ T_co = TypeVar("T_co", covariant=True)
 MAX_PAGE_SIZE = 100
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_TOKEN_BYTES = 64 * 1024
+#: The project's parameter in a call's query, which is sent in the spellings that the connection chooses.
+PROJECT = "projectid"
 
 
 class BrokenBodyError(Exception):
@@ -168,7 +171,7 @@ def list_projects(partner_id: str) -> Call[list[Project]]:
         method="GET",
         path="/api/nifi/project/list",
         query=(("partnerId", partner_id),),
-        receive=_json(name, lambda answer: [Project.read(fields) for fields in each_object(name, answer)]),
+        receive=_json(name, lambda answer: list(read_all(Project, _objects(name, answer)))),
     )
 
 
@@ -184,7 +187,7 @@ def list_flows(project_id: str) -> Call[list[Flow]]:
         method="GET",
         path="/api/nifi/flow/list",
         query=(("projectId", project_id),),
-        receive=_json(name, lambda answer: [Flow.read(fields) for fields in each_object(name, answer)]),
+        receive=_json(name, lambda answer: list(read_all(Flow, _objects(name, answer)))),
     )
 
 
@@ -222,7 +225,7 @@ class LogQuery:
         :param page: The page's number, from 1.
         :return: Names and values, in order.
         """
-        yield from _both_spellings(self.project_id)
+        yield PROJECT, self.project_id
         yield "flowId", self.flow_id
         yield "limit", str(self.limit)
         yield "page", str(page)
@@ -237,7 +240,9 @@ class LogQuery:
 
 
 def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
-    """Make the call that answers a page of logs. 404 means an empty page.
+    """Make the call that answers a page of logs.
+
+    404 means an empty page, and so does an answer without results behind the first page.
 
     :param query: Which logs.
     :param page: The page's number, from 1.
@@ -252,9 +257,16 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
         method="GET",
         path="/logs",
         query=tuple(query.parameters(page)),
-        receive=_json(name, lambda answer: Page.read(Fields(name, answer))),
+        receive=_json(name, lambda answer: _read_page(name, answer, page)),
         absent=EMPTY_PAGE,
     )
+
+
+def _read_page(name: str, answer: object, number: int) -> Page:
+    # What the server answers behind the last page, if not 404, isn't documented.
+    if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
+        return EMPTY_PAGE
+    return Page.read(Fields(name, answer))
 
 
 def download_log(
@@ -275,7 +287,7 @@ def download_log(
         path="/logs/download",
         query=(
             ("id", log_id),
-            *_both_spellings(project_id),
+            (PROJECT, project_id),
             ("flowId", flow_id),
             ("projectslug", project_slug),
         ),
@@ -284,6 +296,8 @@ def download_log(
     )
 
 
-def _both_spellings(project_id: str) -> tuple[tuple[str, str], ...]:
-    # The documents spell it both ways and don't say whether the server minds.
-    return (("projectid", project_id), ("projectId", project_id))
+def _objects(name: str, answer: object) -> Iterator[Fields]:
+    """Read a bare JSON array; what isn't an object in it hides nothing else."""
+    if not isinstance(answer, list):
+        raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
+    return Fields(name, {"": answer}).optional_objects("")

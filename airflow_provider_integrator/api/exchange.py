@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
-from airflow_provider_integrator import __version__
-from airflow_provider_integrator.api.endpoints import Call, log_in
-from airflow_provider_integrator.api.queries import Script
+from airflow_provider_integrator.api.access import Access
+from airflow_provider_integrator.api.endpoints import PROJECT, Call, log_in
+from airflow_provider_integrator.api.queries import Pause, Script
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
-    ConfigurationError,
     IntegratorError,
     RequestError,
     UnavailableError,
@@ -24,79 +21,12 @@ from airflow_provider_integrator.exceptions import (
 
 T = TypeVar("T")
 
-USER_AGENT = f"airflow-provider-integrator/{__version__}"
-BASE_URLS = {
-    "prod": "https://flow.entegrator.akinon.net:3000",
-    "dev": "https://flow-dev.entegrator.akinon.net:3000",
-}
 #: Seconds for which a refused login isn't tried again by the same process: an account may get locked.
 REFUSAL_SECONDS = 300.0
 #: Characters of a server's text that stand in a message.
 MAX_TEXT = 500
 #: Bytes of an unsuccessful answer that are read.
 MAX_ERROR_BYTES = 16 * 1024
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where the Integrator is and who asks.
-
-    :param base_url: Scheme, host, port and perhaps a path, without a slash at its end.
-    :param username: The e-mail address to log in with.
-    :param password: Its password.
-    :param token: A token used as it is, instead of a login.
-    :param verify: Whether TLS certificates are checked, or the path of a CA bundle to check them with.
-    :param timeout: Seconds for one request; for a download, for each silence in it.
-    """
-
-    base_url: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    verify: bool | str = True
-    timeout: float = 60.0
-
-    def __post_init__(self) -> None:
-        if not self.token and not (self.username and self.password):
-            raise ConfigurationError(
-                "The connection has no credentials: set Login (e-mail) and Password, or token in Extra."
-            )
-        # Checked here, since the HTTP libraries' own complaints show the token.
-        if self.token and not all("!" <= character <= "~" for character in self.token):
-            raise ConfigurationError(
-                "The token in the connection's Extra holds white space or other characters that no token can "
-                "have; set it to the token alone."
-            )
-
-    def url(self, path: str) -> str:
-        """Make the address of a call.
-
-        :param path: The call's path.
-        :return: The whole URL, without a query.
-        """
-        return f"{self.base_url}{path}"
-
-
-def normalize_base_url(host: str) -> str:
-    """Read the address of an Integrator as people write it.
-
-    :param host: A base URL, or a host with or without a port; https where no scheme is given.
-    :return: Scheme, host, port and path, without a slash at its end.
-    :raises ConfigurationError: It can't be read, or holds credentials, a query or a fragment.
-    """
-    text = host.strip()
-    text = (text if "://" in text else f"https://{text}").rstrip("/")
-    try:
-        parts = urlsplit(text)
-        readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        readable = False
-    if not readable or parts.username or parts.password or re.search(r"[\s?#]", text):
-        raise ConfigurationError(
-            "The connection's Host can't be used; set it to the base URL of an Integrator, such as "
-            f"{BASE_URLS['prod']}, or leave it empty and set environment."
-        )
-    return text
 
 
 @dataclass(frozen=True)
@@ -132,13 +62,6 @@ class Send(Generic[T]):
 
     call: Call[T]
     token: str | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Asks the transport to wait; nothing comes back."""
-
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -204,7 +127,8 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
                 if renewed:
                     raise AuthenticationError(
                         f"{call.name}: the Integrator refused a new token (401{_quoted(outcome.text)}); "
-                        "check that the connection's user may use this project."
+                        "check that the connection's user may use this project. If it may, set auth_header to "
+                        "Authentication in the connection's Extra."
                     )
                 token = yield NeedToken(stale=token)
                 renewed = True
@@ -218,7 +142,7 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
 def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
     """Carry a script of calls through.
 
-    :param script: Yields calls, is sent their values, and gets their errors thrown in.
+    :param script: Yields calls and pauses, is sent their values, and gets their errors thrown in.
     :param retry: When to ask again.
     :return: A generator like :func:`exchange`'s; it returns what the script returns.
     :raises IntegratorError: A call's error that the script lets through.
@@ -227,7 +151,7 @@ def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
         call = next(script)
         while True:
             try:
-                value = yield from exchange(call, retry)
+                value = (yield call) if isinstance(call, Pause) else (yield from exchange(call, retry))
             except IntegratorError as error:
                 call = script.throw(error)
             else:
@@ -273,6 +197,11 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
             answer.status,
         )
     text = f"{call.name}: the Integrator refuses the call ({answer.status}{_quoted(answer.text)})."
+    if answer.status == 400 and any(name == PROJECT for name, _ in call.query):
+        text = (
+            f"{text} If it minds how the project is spelled, set project_parameter to projectid or projectId in "
+            "the connection's Extra."
+        )
     if not call.authorised and answer.status in (400, 401, 403):
         return AuthenticationError(f"{text} Check the connection's Login and Password.")
     if not call.authorised:
@@ -324,7 +253,8 @@ class TokenStore:
         if self._given is not None:
             raise AuthenticationError(
                 "The Integrator refuses the connection's token (401); it may have expired. Set a new token "
-                "in Extra, or Login (e-mail) and Password, which get new tokens by themselves."
+                "in Extra, or Login (e-mail) and Password, which get new tokens by themselves. If the token is "
+                "good, set auth_header to Authentication in Extra."
             )
         if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_SECONDS:
             raise AuthenticationError(self._refusal[1])

@@ -1,72 +1,84 @@
-"""What the Integrator answers, as values."""
+"""The Integrator's answers as values.
+
+Needed is only what a decision needs: of an execution its id, state and status, of a step, line, flow or project its
+id. All else is None if it is null, absent or can't be read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.exceptions import ResponseError
 
-StepT = TypeVar("StepT", bound="Step")
+if TYPE_CHECKING:
+    from pendulum import DateTime
+
+LogT = TypeVar("LogT", bound="Step")
+ReadableT = TypeVar("ReadableT", "Project", "Flow", "Step")
 
 
 @dataclass(frozen=True)
 class Project:
     """A project: one brand's flows.
 
-    :param id: What the other calls take as the project.
-    :param slug: What Download log takes as ``projectslug``, None where the answer has none.
-    :param name: Its name in the web page.
-    :param partner_id: The partner it belongs to, None where the answer doesn't say.
+    :param id: The project's id, which the other calls take.
+    :param slug: The project's slug, which Download log takes as ``projectslug``.
+    :param name: The name in the web page.
+    :param partner_id: The partner it belongs to.
     :param state: RUNNING or STOPPED.
     :param flow_count: The number of its flows.
-    :param comments: What its owners wrote about it.
-    :param created: When it was made.
+    :param comments: Its owners' comments.
+    :param created: When it was made, in UTC.
     """
 
     id: str
     slug: str | None
-    name: str
+    name: str | None
     partner_id: str | None
     state: str | None
     flow_count: int | None
     comments: str | None
-    created: datetime | None
+    created: DateTime | None
 
     @classmethod
     def read(cls, fields: Fields) -> Project:
         """Read one member of the answer of List projects.
 
-        :raises ResponseError: A needed field is missing or malformed.
+        :param fields: The member.
+        :return: The project.
+        :raises ResponseError: It has no id.
         """
-        component = fields.object("component")
-        variables = component.object("variables")
+        component = fields.optional_object("component")
+        variables = component.optional_object("variables")
         return cls(
-            id=fields.text("id"),
-            slug=variables.optional_text("!projectSlug") or None,
-            name=component.text("name"),
-            partner_id=component.optional_text("parentGroupId"),
+            id=fields.identifier("id"),
+            slug=variables.optional_identifier("!projectSlug"),
+            name=component.optional_text("name"),
+            partner_id=component.optional_identifier("parentGroupId"),
             state=fields.optional_text("state"),
             flow_count=fields.optional_count("flowCount"),
             comments=component.optional_text("comments"),
-            created=variables.optional_moment("!createdDate"),
+            created=variables.optional_time("!createdDate"),
         )
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow of a project.
+    """A flow of a project, or any other process group of its canvas, which has no slug.
 
-    :param id: What List logs and Download log take as ``flowId``.
-    :param slug: Its slug, None where the answer has none.
-    :param name: Its name in the web page.
-    :param project_id: The project it belongs to, None where the answer doesn't say.
+    :param id: The flow's id, which List logs and Download log take as ``flowId``.
+    :param slug: The flow's slug.
+    :param name: The name in the web page.
+    :param project_id: The project it belongs to.
     :param state: RUNNING or STOPPED.
     :param type: Product, Price, Stock, …
-    :param inbound: Whether it runs by itself and reads the ERP, None where the answer doesn't say.
-    :param outbound: Whether rows are posted to it, None where the answer doesn't say.
+    :param inbound: Whether it runs by itself and reads the ERP.
+    :param outbound: Whether rows are posted to it.
     :param scheduling_strategy: CRON_DRIVEN, …
     :param scheduling_period: A Quartz cron of 7 fields, seconds first; its time zone is unknown.
     :param variables: All of the flow's variables as they came.
@@ -74,7 +86,7 @@ class Flow:
 
     id: str
     slug: str | None
-    name: str
+    name: str | None
     project_id: str | None
     state: str | None
     type: str | None
@@ -88,19 +100,21 @@ class Flow:
     def read(cls, fields: Fields) -> Flow:
         """Read one member of the answer of List flows.
 
-        :raises ResponseError: A needed field is missing or malformed.
+        :param fields: The member.
+        :return: The flow.
+        :raises ResponseError: It has no id.
         """
-        component = fields.object("component")
-        variables = component.object("variables")
+        component = fields.optional_object("component")
+        variables = component.optional_object("variables")
         return cls(
-            id=fields.text("id"),
-            slug=variables.optional_text("!flowSlug") or None,
-            name=component.text("name"),
-            project_id=component.optional_text("parentGroupId"),
+            id=fields.identifier("id"),
+            slug=variables.optional_identifier("!flowSlug"),
+            name=component.optional_text("name"),
+            project_id=component.optional_identifier("parentGroupId"),
             state=fields.optional_text("state"),
             type=variables.optional_text("!flowType"),
-            inbound=variables.optional_text_flag("!inbound"),
-            outbound=variables.optional_text_flag("!outbound"),
+            inbound=variables.optional_flag("!inbound"),
+            outbound=variables.optional_flag("!outbound"),
             scheduling_strategy=variables.optional_text("!schedulingStrategy"),
             scheduling_period=variables.optional_text("!schedulingPeriod"),
             variables=dict(variables.values),
@@ -113,97 +127,72 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Log:
-    """What main, sub and line logs have in common.
+class Step:
+    """A sub log: one step of an execution. A line log has the same fields, as far as is known.
 
-    :param log_id: What Download log takes as ``id``.
-    :param filename_uuid: The log's own id; of a main log the execution id.
+    :param log_id: The log's ``id``, which Download log takes.
+    :param filename_uuid: The step's own id.
     :param execution_id: The execution it belongs to (``original_filename_uuid``).
+    :param slug: The step's slug (``process_group_id``): ``login``, ``read_data_from_erp``, …
+    :param name: The step's name (``process_group_name``).
+    :param flow_id: The flow (``parent_process_group_id``).
     :param state: How far it is.
-    :param status: How it went; means something only where the state is Finished.
+    :param status: How it went; means something only once the state is Finished.
     :param created: When it began, in UTC.
     :param finished: When it ended, in UTC; None until then.
-    :param process_count: Rows processed, None where not said.
-    :param success_count: Rows that went well, None where not said.
-    :param fail_count: Rows that failed, None where not said.
-    :param row_num: Not described by the API's documents; as it came.
+    :param process_count: Rows processed.
+    :param success_count: Rows that went well.
+    :param fail_count: Rows that failed.
+    :param is_send_s3: Whether its log has been stored, by all signs; as it came.
+    :param row_num: As it came; its meaning isn't documented.
     """
 
     log_id: str
-    filename_uuid: str
-    execution_id: str
-    state: State
-    status: Status
-    created: datetime
-    finished: datetime | None
+    filename_uuid: str | None
+    execution_id: str | None
+    slug: str | None
+    name: str | None
+    flow_id: str | None
+    state: State | None
+    status: Status | None
+    created: DateTime | None
+    finished: DateTime | None
     process_count: int | None
     success_count: int | None
     fail_count: int | None
+    is_send_s3: Any
     row_num: Any
 
-    @staticmethod
-    def common(fields: Fields) -> dict[str, Any]:
-        """Read the fields that all logs share.
-
-        :raises ResponseError: One is missing, malformed, or at odds with another.
-        """
-        state = fields.member("state", State)
-        status = fields.member("status", Status)
-        finished = fields.optional_moment("finished")
-        if state is State.FINISHED and status is Status.IN_PROGRESS:
-            raise fields.fault("status", "other than In Progress where the state is Finished")
-        if state is State.FINISHED and finished is None:
-            raise fields.fault("finished", "a time where the state is Finished")
-        return {
-            "log_id": fields.text("id"),
-            "filename_uuid": fields.text("filename_uuid"),
-            "execution_id": fields.text("original_filename_uuid"),
-            "state": state,
-            "status": status,
-            "created": fields.moment("created"),
-            "finished": finished,
-            "process_count": fields.optional_count("process_count"),
-            "success_count": fields.optional_count("success_count"),
-            "fail_count": fields.optional_count("fail_count"),
-            "row_num": fields.values.get("row_num"),
-        }
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the state is Finished."""
-        return self.state is State.FINISHED
-
-    @property
-    def duration(self) -> timedelta | None:
-        """From created to finished; None until then."""
-        return None if self.finished is None else self.finished - self.created
-
-
-@dataclass(frozen=True)
-class Step(Log):
-    """A sub log: one step of an execution.
-
-    :param slug: The step's slug (``process_group_id``): ``login``, ``read_data_from_erp``, …
-    :param name: The step's name (``process_group_name``).
-    :param flow_id: The flow (``parent_process_group_id``), None where not said.
-    """
-
-    slug: str
-    name: str
-    flow_id: str | None
-
     @classmethod
-    def read(cls: type[StepT], fields: Fields) -> StepT:
+    def read(cls: type[LogT], fields: Fields) -> LogT:
         """Read a sub log or a line log.
 
-        :raises ResponseError: A needed field is missing or malformed.
+        :param fields: The log.
+        :return: The step or line.
+        :raises ResponseError: It has no id.
         """
         return cls(
-            **cls.common(fields),
-            slug=fields.text("process_group_id"),
-            name=fields.text("process_group_name"),
-            flow_id=fields.optional_text("parent_process_group_id"),
+            log_id=fields.identifier("id"),
+            filename_uuid=fields.optional_identifier("filename_uuid"),
+            execution_id=fields.optional_identifier("original_filename_uuid"),
+            slug=fields.optional_identifier("process_group_id"),
+            name=fields.optional_text("process_group_name"),
+            flow_id=fields.optional_identifier("parent_process_group_id"),
+            state=fields.optional_member("state", State),
+            status=fields.optional_member("status", Status),
+            created=fields.optional_time("created"),
+            finished=fields.optional_time("finished"),
+            process_count=fields.optional_count("process_count"),
+            success_count=fields.optional_count("success_count"),
+            fail_count=fields.optional_count("fail_count"),
+            is_send_s3=fields.values.get("is_send_S3"),
+            row_num=fields.values.get("row_num"),
         )
+
+    @property
+    def label(self) -> str:
+        """The shortest text that names the step for a person: its name, its slug, or its log id."""
+        return self.name or self.slug or f"log {self.log_id}"
 
 
 @dataclass(frozen=True)
@@ -212,58 +201,120 @@ class Line(Step):
 
 
 @dataclass(frozen=True)
-class Execution(Log):
-    """A main log: one run of a flow. ``filename_uuid`` is the execution id.
+class Execution:
+    """A main log: one run of a flow.
 
+    :param execution_id: The execution id (``filename_uuid``).
+    :param log_id: The log's ``id``, which Download log takes; None: its log can't be downloaded.
     :param flow_id: The flow that ran (``process_group_id``).
-    :param flow_slug: Its slug (``process_group_name``).
-    :param is_triggered: Whether a user started it, None where not said.
+    :param flow_slug: The flow's slug (``process_group_name``).
+    :param state: How far it is.
+    :param status: How it went; means something only once the state is Finished.
+    :param created: When it began, in UTC.
+    :param finished: When it ended, in UTC; None until then, or if it can't be read.
+    :param process_count: Rows processed.
+    :param success_count: Rows that went well.
+    :param fail_count: Rows that failed.
+    :param is_triggered: Whether a user started it.
     :param triggered_by: Who did: an e-mail address or ``System``.
-    :param steps: Its sub logs.
-    :param in_bound: Not a flow's direction, which List flows tells; as it came.
-    :param flow_order: Not described by the API's documents, like the next three; as it came.
+    :param steps: Its sub logs, as far as they can be read.
+    :param is_send_s3: Whether its log has been stored, by all signs; as it came.
+    :param in_bound: Not a flow's direction, which List flows says; as it came.
+    :param row_num: As it came, like the next three; their meaning isn't documented.
+    :param flow_order: As it came.
     :param fragment_count: As it came.
     :param schedule: As it came.
-    :param is_send_s3: As it came.
     """
 
-    flow_id: str
-    flow_slug: str
+    execution_id: str
+    log_id: str | None
+    flow_id: str | None
+    flow_slug: str | None
+    state: State
+    status: Status
+    created: DateTime | None
+    finished: DateTime | None
+    process_count: int | None
+    success_count: int | None
+    fail_count: int | None
     is_triggered: bool | None
     triggered_by: str | None
     steps: tuple[Step, ...]
+    is_send_s3: Any
     in_bound: Any
+    row_num: Any
     flow_order: Any
     fragment_count: Any
     schedule: Any
-    is_send_s3: Any
 
     @classmethod
     def read(cls, fields: Fields) -> Execution:
         """Read a main log.
 
-        :raises ResponseError: A needed field is missing, malformed, or at odds with another.
+        :param fields: The log.
+        :return: The execution.
+        :raises ResponseError: Its id, state or status can't be read, or state and status contradict each other.
         """
-        common = cls.common(fields)
-        if common["execution_id"] != common["filename_uuid"]:
-            raise fields.fault("original_filename_uuid", "the filename_uuid where the log is a main log")
-        steps = [] if fields.values.get("sub_flows") is None else fields.objects("sub_flows")
+        execution_id = fields.identifier("filename_uuid")
+        state = fields.member("state", State)
+        status = fields.member("status", Status)
+        if state is State.FINISHED and status is Status.IN_PROGRESS:
+            raise fields.fault("status", "other than In Progress once the state is Finished")
+        if fields.optional_identifier("original_filename_uuid") != execution_id:
+            fields.note("original_filename_uuid", "isn't the filename_uuid of its main log")
+        finished = fields.optional_time("finished")
+        if state is State.FINISHED and finished is None:
+            fields.note("finished", "is missing though the state is Finished")
         return cls(
-            **common,
-            flow_id=fields.text("process_group_id"),
-            flow_slug=fields.text("process_group_name"),
+            execution_id=execution_id,
+            log_id=fields.optional_identifier("id"),
+            flow_id=fields.optional_identifier("process_group_id"),
+            flow_slug=fields.optional_identifier("process_group_name"),
+            state=state,
+            status=status,
+            created=fields.optional_time("created"),
+            finished=finished,
+            process_count=fields.optional_count("process_count"),
+            success_count=fields.optional_count("success_count"),
+            fail_count=fields.optional_count("fail_count"),
             is_triggered=fields.optional_flag("is_triggered"),
             triggered_by=fields.optional_text("triggered_by"),
-            steps=tuple(Step.read(step) for step in steps),
+            steps=tuple(read_all(Step, fields.optional_objects("sub_flows"))),
+            is_send_s3=fields.values.get("is_send_S3"),
             in_bound=fields.values.get("in_bound"),
+            row_num=fields.values.get("row_num"),
             flow_order=fields.values.get("flow_order"),
             fragment_count=fields.values.get("fragment_count"),
             schedule=fields.values.get("schedule"),
-            is_send_s3=fields.values.get("is_send_S3"),
         )
 
+    @property
+    def flow_label(self) -> str:
+        """The shortest text that names the flow: its slug, or its id."""
+        return self.flow_slug or self.flow_id or "(without a name)"
+
+    @property
+    def timestamp(self) -> DateTime | None:
+        """The time by which a history places it: created, or finished if that is unknown."""
+        return self.created or self.finished
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the state is Finished."""
+        return self.state is State.FINISHED
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From created to finished; None until then, or if either is unknown."""
+        if self.finished is None or self.created is None:
+            return None
+        return timedelta(seconds=(self.finished - self.created).total_seconds())
+
     def as_dict(self) -> dict[str, Any]:
-        """Make the JSON object that goes to XCom: names for numbers, ISO 8601 in UTC, seconds."""
+        """Make the JSON object that goes to XCom.
+
+        :return: Names for numbers, times as ISO 8601 in UTC, the duration in seconds; None for what is unknown.
+        """
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,
@@ -271,8 +322,8 @@ class Execution(Log):
             "flow_slug": self.flow_slug,
             "state": self.state.name.lower(),
             "status": self.status.name.lower(),
-            "created": self.created.isoformat(),
-            "finished": None if self.finished is None else self.finished.isoformat(),
+            "created": _iso(self.created),
+            "finished": _iso(self.finished),
             "duration": None if self.duration is None else self.duration.total_seconds(),
             "process_count": self.process_count,
             "success_count": self.success_count,
@@ -284,49 +335,27 @@ class Execution(Log):
                     "name": step.name,
                     "slug": step.slug,
                     "log_id": step.log_id,
-                    "state": step.state.name.lower(),
-                    "status": step.status.name.lower(),
+                    "state": None if step.state is None else step.state.name.lower(),
+                    "status": None if step.status is None else step.status.name.lower(),
                 }
                 for step in self.steps
             ],
         }
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page of List logs, its logs still unread.
+def _iso(moment: DateTime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
-    Reading them one by one keeps a malformed log from hiding the others.
 
-    :param count: As the server says it; what it counts isn't documented.
-    :param limit: The size of a page.
-    :param number: The page's number, from 1.
-    :param has_previous: Whether the server says that another page comes before.
-    :param has_next: Whether the server says that another page follows.
-    :param logs: The logs, unread.
+def read_all(model: type[ReadableT], members: Iterable[Fields]) -> Iterator[ReadableT]:
+    """Read what can be read; what has no id hides nothing else.
+
+    :param model: Project, Flow or Step.
+    :param members: The objects of a list.
+    :return: Those that can be read.
     """
-
-    count: int | None
-    limit: int | None
-    number: int | None
-    has_previous: bool
-    has_next: bool
-    logs: tuple[Fields, ...]
-
-    @classmethod
-    def read(cls, fields: Fields) -> Page:
-        """Read the answer of List logs.
-
-        :raises ResponseError: ``results`` is missing, or a field is malformed.
-        """
-        return cls(
-            count=fields.optional_count("count"),
-            limit=fields.optional_count("limit"),
-            number=fields.optional_count("page"),
-            has_previous=bool(fields.optional_text("previous")),
-            has_next=bool(fields.optional_text("next")),
-            logs=tuple(fields.objects("results")),
-        )
-
-
-EMPTY_PAGE = Page(count=0, limit=None, number=None, has_previous=False, has_next=False, logs=())
+    for fields in members:
+        try:
+            yield model.read(fields)
+        except ResponseError as error:
+            fields.note("id", f"of a {model.__name__.lower()} can't be read, which is left out: {error}")

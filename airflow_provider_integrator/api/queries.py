@@ -1,9 +1,10 @@
-"""What takes more than one call, or a choice from an answer. Sans-I/O: yields calls, is sent their values."""
+"""What takes more than one call, or a choice from an answer. Sans-I/O: yields calls and pauses, is sent the calls' values."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+import time
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,12 +12,25 @@ from typing import Any, TypeVar
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import Execution, Flow, Line, Page, Project, Step
+from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError, ResponseError
 
 T = TypeVar("T")
-Script = Generator[Call[Any], Any, T]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Asks for a pause; nothing comes back.
+
+    :param seconds: How long.
+    """
+
+    seconds: float
+
+
+Script = Generator[Call[Any] | Pause, Any, T]
 
 log = logging.getLogger(__name__)
 
@@ -27,42 +41,28 @@ _MODELS: dict[LogType, type[Execution] | type[Step] | type[Line]] = {
 }
 
 
-def read_log(fields: Fields, log_type: LogType) -> Execution | Step | Line:
-    """Read one log of a page.
+class LogReader:
+    """Reads the logs of a query one by one; one that can't be read hides no other.
 
-    :param fields: The log, unread.
     :param log_type: What was asked for.
-    :return: An execution, a step or a line.
-    :raises ResponseError: A needed field is missing or malformed.
-    """
-    return _MODELS[log_type].read(fields)
-
-
-class FreshLogs:
-    """Drops the logs of a page that the page before it held too.
-
-    Pages are fetched by number while logs are added, so a log can slide from one page to the next.
-    Only the last page's ids are kept, so that a long history takes no memory.
     """
 
-    def __init__(self) -> None:
-        self._last_ids: frozenset[object] = frozenset()
+    def __init__(self, log_type: LogType) -> None:
+        self._model = _MODELS[log_type]
+        self._has_warned = False
 
-    def of(self, page: Page) -> Iterator[Fields]:
-        """Choose what is new on a page.
+    def read(self, fields: Fields) -> Execution | Step | Line | None:
+        """Read one log.
 
-        :param page: The next page.
-        :return: Its logs, without those of the page before.
-        :raises ResponseError: They are the very same, so that reading on would never end.
+        :param fields: The log, unread.
+        :return: An execution, a step or a line; None, with a warning for the first one, if it can't be read.
         """
-        ids = frozenset(fields.text("id") for fields in page.logs)
-        if ids and ids == self._last_ids:
-            raise ResponseError(
-                "List logs: a page holds the same logs as the one before; page was not applied."
-            )
-        fresh = [fields for fields in page.logs if fields.values["id"] not in self._last_ids]
-        self._last_ids = ids
-        return iter(fresh)
+        try:
+            return self._model.read(fields)
+        except ResponseError as error:
+            log.log(logging.DEBUG if self._has_warned else logging.WARNING, "A log is left out: %s", error)
+            self._has_warned = True
+            return None
 
 
 def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
@@ -141,24 +141,34 @@ def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Ex
     :param project_id: The project.
     :param flow_id: The flow.
     :param execution_id: The execution (``filename_uuid``).
-    :return: The execution, None while List logs doesn't know it.
-    :raises ResponseError: The answer holds another execution instead, or one that can't be read.
+    :return: The execution; None while List logs doesn't know it.
+    :raises ResponseError: The answer holds other executions instead, or this one can't be read.
     """
-    query = LogQuery(project_id, flow_id, filename_uuid=execution_id)
-    page: Page = yield endpoints.list_logs(query)
+    page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id))
+    others, error = [], None
     for fields in page.logs:
-        if fields.text("filename_uuid") == execution_id:
+        found = fields.optional_identifier("filename_uuid")
+        if found != execution_id:
+            others.append(found)
+            continue
+        try:
             return Execution.read(fields)
-    if page.logs:
+        except ResponseError as fault:
+            error = error or fault
+    if error is not None:
+        raise error
+    if any(others):
         raise ResponseError(
-            f"List logs: filename_uuid should be {execution_id!r} but is "
-            f"{page.logs[0].values['filename_uuid']!r}; the filter was not applied."
+            f"List logs: filename_uuid should be {execution_id!r} but is {shown(next(filter(None, others)))}; "
+            "the filter was not applied."
         )
+    if others:
+        raise page.logs[0].fault("filename_uuid", "the id of the execution that was asked for")
     return None
 
 
 class NewestFirst:
-    """Tells whether all logs seen so far came newest first; the order of List logs isn't documented."""
+    """Observes whether all logs so far came newest first; the order of List logs isn't documented."""
 
     def __init__(self) -> None:
         self._last: datetime | None = None
@@ -173,45 +183,69 @@ class NewestFirst:
         self._last = created
 
     def all_before(self, moment: datetime) -> bool:
-        """Tell whether every log still to come must be older than a moment."""
+        """Return whether every log still to come must be older than a moment."""
         return self._ordered and self._descended and self._last is not None and self._last < moment
 
 
 @dataclass(frozen=True)
-class LogFault:
-    """A log that can't be read.
+class Sighting:
+    """What a history says of one execution.
 
-    :param execution_id: Its execution, None where that can't be read either.
-    :param created: When it was created, None where that can't be read either.
-    :param error: What is wrong.
+    :param execution_id: The execution.
+    :param timestamp: The time by which the history places it: created, or finished if that is unknown.
+    :param is_created: Whether the timestamp is the time of its creation.
+    :param execution: The execution; None if it can't be read.
+    :param error: Why not.
     """
 
-    execution_id: str | None
-    created: datetime | None
-    error: ResponseError
+    execution_id: str
+    timestamp: datetime
+    is_created: bool
+    execution: Execution | None
+    error: ResponseError | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """What was read of a flow's executions.
+    """A flow's executions since a moment.
 
-    :param executions: Those created at or after the moment that was asked for, oldest first.
-    :param pages: How many pages it took.
-    :param faults: What is wrong with logs that can't be read; empty where the reading wasn't tolerant.
+    :param sightings: Those created at or after the moment, oldest first.
+    :param nameless: What is wrong with logs that were created then and have no execution id.
+    :param pages: How many pages were read.
     """
 
-    executions: list[Execution]
+    sightings: tuple[Sighting, ...]
+    nameless: tuple[ResponseError, ...]
     pages: int
-    faults: tuple[LogFault, ...] = ()
 
-    def first_since(self, moment: datetime) -> Execution | None:
-        """Choose the first execution that was created at or after a moment, None where there is none."""
+    @property
+    def executions(self) -> list[Execution]:
+        """Those that can be read, oldest first."""
+        return [seen.execution for seen in self.sightings if seen.execution is not None]
+
+    @property
+    def errors(self) -> list[ResponseError]:
+        """Why the others can't."""
+        return [*(seen.error for seen in self.sightings if seen.error is not None), *self.nameless]
+
+    def first_since(self, moment: datetime) -> Sighting | None:
+        """Choose the first execution that was created at or after a moment.
+
+        :param moment: With a time zone.
+        :return: The execution, readable or not; None if there is none yet.
+        :raises ResponseError: The only ones have no id to wait for.
+        """
         since = to_milliseconds(moment)
-        return next((each for each in self.executions if each.created >= since), None)
+        for seen in self.sightings:
+            if seen.is_created and seen.timestamp >= since:
+                return seen
+        if self.nameless:
+            raise self.nameless[0]
+        return None
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """Cut a moment to what List logs tells of it, so that an execution of the same millisecond counts.
+    """Cut a moment to the precision of List logs, so that an execution of the same millisecond counts.
 
     :param moment: Any moment.
     :return: The beginning of its millisecond.
@@ -220,50 +254,145 @@ def to_milliseconds(moment: datetime) -> datetime:
 
 
 def read_since(
-    project_id: str,
-    flow_id: str,
-    moment: datetime,
-    first_page: Page | None = None,
-    *,
-    tolerant: bool = False,
+    project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
 ) -> Script[History]:
     """Read a flow's executions that were created at or after a moment.
 
-    All pages are read, unless those read so far show that the newest come first.
+    All pages are read, unless those read so far show that the newest come first. One log that can't be read hides no
+    other.
 
     :param project_id: The project.
     :param flow_id: The flow.
     :param moment: With a time zone.
-    :param first_page: The first page, where it has just been fetched.
-    :param tolerant: Whether a log that can't be read is set aside, so that it doesn't hide the others.
+    :param first_page: The first page, if it has just been fetched.
     :return: The executions, and how many pages it took.
     """
-    query = LogQuery(project_id, flow_id)
-    moment = to_milliseconds(moment)
-    found: dict[str, Execution] = {}
-    faults: list[LogFault] = []
-    order, fresh, number = NewestFirst(), FreshLogs(), 1
+    query, moment = LogQuery(project_id, flow_id), to_milliseconds(moment)
+    found: dict[str, Sighting] = {}
+    nameless: list[ResponseError] = []
+    order, paging, number = NewestFirst(), Paging(), 1
     page = first_page
     while True:
         if page is None:
             page = yield endpoints.list_logs(query, number)
-        for fields in fresh.of(page):
-            created = None
-            try:
-                created = fields.moment("created")
+        for fields in paging.take(page):
+            created = fields.optional_time("created")
+            if created is not None:
                 order.see(created)
-                if created >= moment:
-                    execution = Execution.read(fields)
-                    found[execution.execution_id] = execution
+            timestamp = created or fields.optional_time("finished")
+            if timestamp is None or timestamp < moment:
+                continue
+            try:
+                seen = _sighting(fields, timestamp, is_created=created is not None)
             except ResponseError as error:
-                if not tolerant:
-                    raise
-                uuid = fields.values.get("filename_uuid")
-                faults.append(LogFault(uuid if isinstance(uuid, str) else None, created, error))
-        if not page.logs or not page.has_next or order.all_before(moment):
-            executions = sorted(found.values(), key=lambda execution: execution.created)
-            return History(executions, number, tuple(faults))
+                nameless.append(error)
+            else:
+                found[seen.execution_id] = seen
+        if paging.ended or order.all_before(moment):
+            sightings = sorted(found.values(), key=lambda seen: seen.timestamp)
+            return History(tuple(sightings), tuple(nameless), number)
         page, number = None, number + 1
+
+
+def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sighting:
+    execution_id = fields.identifier("filename_uuid")
+    try:
+        return Sighting(execution_id, timestamp, is_created, Execution.read(fields))
+    except ResponseError as error:
+        return Sighting(execution_id, timestamp, is_created, None, error)
+
+
+class LogPatience:
+    """Decides whether to ask again for a log that the server refuses.
+
+    A log may be stored only after its execution has finished: the samples show ``is_send_S3`` 0 first and 1 later. What
+    Download log answers until then isn't documented: 400 or 404, one must assume.
+
+    :param log: The execution or step whose log it is; None if only its id is known: patience then begins with the
+        first refusal.
+    :param finished: When the execution finished.
+    :param log_timeout: Seconds after that in which a log may come to exist.
+    :param poll_interval: Seconds between two tries.
+    :param until: The end of the patience in seconds since the epoch, if it has begun in another process.
+    """
+
+    def __init__(
+        self,
+        log: Execution | Step | None,
+        finished: datetime | None,
+        log_timeout: float,
+        poll_interval: float,
+        until: float | None = None,
+    ) -> None:
+        self._log = log
+        self._finished = finished
+        self._log_timeout = log_timeout
+        self._poll_interval = poll_interval
+        self.until = until
+
+    def pause_after(self, error: RequestError) -> float:
+        """Choose the pause before the next try.
+
+        :param error: The refusal of Download log.
+        :return: Seconds.
+        :raises RequestError: The log isn't expected any more; the message says what List logs says of it.
+        """
+        if error.status not in (400, 404):
+            raise error
+        now = time.time()
+        if self.until is None:
+            # An Integrator whose clock is ahead of ours doesn't prolong the patience.
+            began = now if self._finished is None else min(now, self._finished.timestamp())
+            self.until = began + self._log_timeout
+        if now >= self.until:
+            raise RequestError(f"{error} {self._explanation()}", error.status) from error
+        pause = min(self._poll_interval, self.until - now)
+        log.info(
+            "The log isn't there yet. Next try in %.0f s; patience (log_timeout) ends in %.0f s. %s",
+            pause,
+            self.until - now,
+            error,
+        )
+        return pause
+
+    def _explanation(self) -> str:
+        text = f"No log came within log_timeout ({self._log_timeout:g} s) of the execution's end."
+        if self._log is None:
+            return text
+        return (
+            f"{text} List logs says is_send_S3 {shown(self._log.is_send_s3)} of it (1: stored, by all signs)."
+        )
+
+
+def download_when_stored(call: Call[T], patience: LogPatience) -> Script[T]:
+    """Download a log, again and again while it may still be stored.
+
+    :param call: Download log.
+    :param patience: When to ask again.
+    :return: What the call's receiver makes of the body.
+    :raises RequestError: The log is refused, and isn't expected any more.
+    """
+    while True:
+        try:
+            return (yield call)  # type: ignore[no-any-return]  # the value of a Call[T]
+        except RequestError as error:
+            yield Pause(patience.pause_after(error))
+
+
+def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
+    """Ask for a flow's executions that were created at or after a moment.
+
+    :param project_id: The project.
+    :param flow_id: The flow.
+    :param moment: With a time zone.
+    :return: The executions, oldest first; those that can't be read are left out, with a warning.
+    """
+    history = yield from read_since(project_id, flow_id, moment)
+    if errors := history.errors:
+        log.warning(
+            "Executions that can't be read and are left out: %d. The first: %s", len(errors), errors[0]
+        )
+    return history.executions
 
 
 def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Script[Execution | None]:
@@ -272,7 +401,11 @@ def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Sc
     :param project_id: The project.
     :param flow_id: The flow.
     :param moment: With a time zone.
-    :return: The execution, None where there is none yet.
+    :return: The execution; None if there is none yet.
+    :raises ResponseError: There is one, and it can't be read.
     """
     history = yield from read_since(project_id, flow_id, moment)
-    return history.first_since(moment)
+    first = history.first_since(moment)
+    if first is not None and first.error is not None:
+        raise first.error
+    return None if first is None else first.execution

@@ -135,19 +135,20 @@ def _told_before(asset: Any, told: Sequence[tuple[Any, dict[str, Any]]]) -> set[
         each = execution["execution_id"]
         first[each] = min(event.timestamp, first.get(each, event.timestamp))
     # No event is older than what it tells of; the Integrator's clock may be an hour ahead.
-    finished = [datetime.fromisoformat(execution["finished"]) for _, execution in told]
+    times = [execution["finished"] or execution["created"] for _, execution in told]
+    since = min(map(datetime.fromisoformat, times)) if all(times) else None
     known = set()
-    for event in _events_since(asset, min(finished)) if finished else ():
+    for event in _events_since(asset, since) if told else ():
         each = (_execution(event) or {}).get("execution_id")
         if each in first and event.timestamp < first[each]:
             known.add(each)
     return known
 
 
-def _events_since(asset: Any, moment: datetime) -> Iterator[Any]:
+def _events_since(asset: Any, moment: datetime | None) -> Iterator[Any]:
     from airflow.sdk.execution_time.context import InletEventsAccessors
 
     events = InletEventsAccessors([asset])[asset]
-    if hasattr(events, "after"):  # below Airflow 3.2 all events are fetched
+    if moment is not None and hasattr(events, "after"):  # below Airflow 3.2 all events are fetched
         events = events.after((moment - timedelta(hours=1)).isoformat())
     return iter(events)

@@ -40,11 +40,11 @@ def summary(execution: Execution) -> str:
     :return: A sentence or two: its id, flow, status, counts and failed steps.
     """
     text = (
-        f"Execution {execution.execution_id} of flow {execution.flow_slug} is Finished, "
+        f"Execution {execution.execution_id} of flow {execution.flow_label} is Finished, "
         f"status {execution.status.name.capitalize()}: {_counts(execution)}."
     )
     failed = [
-        f"{step.name} (log id {step.log_id})" for step in execution.steps if step.status is Status.FAILED
+        f"{step.label} (log id {step.log_id})" for step in execution.steps if step.status is Status.FAILED
     ]
     return f"{text} Failed steps: {', '.join(failed)}." if failed else text
 

@@ -106,7 +106,7 @@ class AwaitedExecution:
         """
         if execution is not None:
             return (
-                f"execution {execution.execution_id} of flow {execution.flow_slug} has not finished "
+                f"execution {execution.execution_id} of flow {execution.flow_label} has not finished "
                 f"(state {execution.state.name.lower()})"
             )
         if self.execution_id is not None:

@@ -78,12 +78,15 @@ class AsyncIntegratorHook(IntegratorBaseHook):
             search=search,
             limit=limit,
         )
+        read = queries.LogReader(log_type).read
         if page is not None:
             for fields in (await client.call(endpoints.list_logs(query, page))).logs:
-                yield queries.read_log(fields, log_type)
+                if (found := read(fields)) is not None:
+                    yield found
             return
         async for fields in client.logs(query):
-            yield queries.read_log(fields, log_type)
+            if (found := read(fields)) is not None:
+                yield found
 
     async def aget_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
@@ -99,29 +102,37 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.executions_since`` does."""
         client, settings = await self._ready()
         project = settings.project(project_id)
-        return (
-            await client.run(queries.read_since(project, flow_id, read_moment(moment, "moment")))
-        ).executions
+        return await client.run(queries.executions_since(project, flow_id, read_moment(moment, "moment")))
 
     async def adownload_log(
         self,
         flow_id: str,
-        log_id: str,
+        log_id: str | Execution | Step,
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
         max_log_bytes: int = scripts.DEFAULT_MAX_LOG_BYTES,
+        log_timeout: float = scripts.DEFAULT_LOG_TIMEOUT,
+        poll_interval: float = scripts.DEFAULT_LOG_INTERVAL,
     ) -> LogArchive:
         """Do what ``IntegratorHook.download_log`` does. Reading the archive blocks: do that in a thread."""
         client, settings = await self._ready()
         # The first import takes a tenth of a second: not on the loop.
         await asyncio.to_thread(import_module, "airflow_provider_integrator.api.archive")
         return await client.run(
-            scripts.download(settings, flow_id, log_id, project_id, project_slug, max_log_bytes)
+            scripts.download(
+                settings,
+                flow_id,
+                log_id,
+                project_id,
+                project_slug,
+                max_log_bytes,
+                scripts.patience(log_id, log_timeout, poll_interval),
+            )
         )
 
     async def aload_log(
-        self, flow_id: str, log_id: str, *, max_bytes: int | None = None, **download: Any
+        self, flow_id: str, log_id: str | Execution | Step, *, max_bytes: int | None = None, **download: Any
     ) -> Any:
         """Do what ``IntegratorHook.load_log`` does."""
         archive = await self.adownload_log(flow_id, log_id, **download)
@@ -130,7 +141,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def asave_log(
         self,
         flow_id: str,
-        log_id: str,
+        log_id: str | Execution | Step,
         path: str | os.PathLike[str] | ObjectStoragePath,
         **download: Any,
     ) -> tuple[str, Written]:

@@ -8,7 +8,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.exchange import BASE_URLS, Access, normalize_base_url
+from airflow_provider_integrator.api.access import (
+    AUTH_HEADERS,
+    BASE_URLS,
+    PROJECT_PARAMETERS,
+    Access,
+    normalize_base_url,
+)
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.ui_url import UiUrl
 from airflow_provider_integrator.provider_info import CONN_FIELDS
@@ -62,6 +68,10 @@ class IntegratorConnection:
                 token=_text(extra, "token"),
                 verify=_verify(extra.get("verify")),
                 timeout=_timeout(extra.get("timeout")),
+                project_parameters=PROJECT_PARAMETERS[
+                    _choice(extra, "project_parameter", tuple(PROJECT_PARAMETERS))
+                ],
+                auth_header=_choice(extra, "auth_header", AUTH_HEADERS),
             ),
             project_id=_text(extra, "project_id"),
             project_slug=_text(extra, "project_slug"),
@@ -114,18 +124,23 @@ def _text(extra: Mapping[str, Any], name: str) -> str | None:
     return str(value).strip() or None
 
 
+def _choice(extra: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    """Read one of several texts; the first one is the default."""
+    value = _text(extra, name) or choices[0]
+    if value not in choices:
+        raise ConfigurationError(
+            f"{name} in the connection's Extra is {value!r}; set it to {' or '.join(choices)}."
+        )
+    return value
+
+
 def _ui_url(extra: Mapping[str, Any]) -> UiUrl | None:
     text = _text(extra, "ui_url")
     return None if text is None else UiUrl.read(text)
 
 
 def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
-    environment = _text(extra, "environment") or "prod"
-    if environment not in BASE_URLS:
-        known = " or ".join(BASE_URLS)
-        raise ConfigurationError(
-            f"environment in the connection's Extra is {environment!r}; set it to {known}."
-        )
+    environment = _choice(extra, "environment", tuple(BASE_URLS))
     host = (connection.host or "").strip()
     if not host:
         return BASE_URLS[environment]

@@ -145,7 +145,8 @@ class IntegratorHook(AsyncIntegratorHook):
         :param search: Fields of a line log and the values they must have; line logs only.
         :param limit: The size of a page, 1 to 100.
         :param page: Only this page, from 1; None: all, the next one fetched while the last is worked on.
-        :return: The logs, one by one; at most two pages are held in memory.
+        :return: The logs, one by one; those that can't be read are left out, with a warning. At most two pages are
+            held in memory.
         """
         query = scripts.log_query(
             self.settings,
@@ -161,7 +162,8 @@ class IntegratorHook(AsyncIntegratorHook):
         logs = (
             client.logs(query) if page is None else iter(client.call(endpoints.list_logs(query, page)).logs)
         )
-        return (queries.read_log(fields, log_type) for fields in logs)
+        read = queries.LogReader(log_type).read
+        return (found for found in map(read, logs) if found is not None)
 
     def get_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
@@ -187,41 +189,53 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The executions, oldest first.
         """
         project = self.settings.project(project_id)
-        return (
-            self.get_conn()
-            .run(queries.read_since(project, flow_id, read_moment(moment, "moment")))
-            .executions
-        )
+        return self.get_conn().run(queries.executions_since(project, flow_id, read_moment(moment, "moment")))
 
     def download_log(
         self,
         flow_id: str,
-        log_id: str,
+        log_id: str | Execution | Step,
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
         max_log_bytes: int = scripts.DEFAULT_MAX_LOG_BYTES,
+        log_timeout: float = scripts.DEFAULT_LOG_TIMEOUT,
+        poll_interval: float = scripts.DEFAULT_LOG_INTERVAL,
     ) -> LogArchive:
         """Download a log into a temporary file.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``: an execution's, a step's or a line's.
+        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
         :param project_id: The project; the connection's where none is given.
         :param project_slug: Its slug; the connection's or the one in List projects where none is given.
         :param max_log_bytes: Bytes of JSON that it may unpack to.
+        :param log_timeout: Seconds after the execution's end (after the first refusal, if only an id is given) in
+            which a log that is refused with 400 or 404 is asked for again, as it may not be stored yet.
+        :param poll_interval: Seconds between two such tries.
         :return: The log's ZIP, opened; use it as a context manager.
+        :raises RequestError: The log is refused, and isn't expected any more.
         :raises LogArchiveError: It can't be read.
         :raises LogTooLargeError: It passes the limit.
         """
         return self.get_conn().run(
-            scripts.download(self.settings, flow_id, log_id, project_id, project_slug, max_log_bytes)
+            scripts.download(
+                self.settings,
+                flow_id,
+                log_id,
+                project_id,
+                project_slug,
+                max_log_bytes,
+                scripts.patience(log_id, log_timeout, poll_interval),
+            )
         )
 
-    def load_log(self, flow_id: str, log_id: str, *, max_bytes: int | None = None, **download: Any) -> Any:
+    def load_log(
+        self, flow_id: str, log_id: str | Execution | Step, *, max_bytes: int | None = None, **download: Any
+    ) -> Any:
         """Decode a log into memory.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``.
+        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
         :param max_bytes: Bytes of JSON at the most; ``max_log_bytes`` where None.
         :param download: As :meth:`download_log` takes it.
         :return: The decoded JSON.
@@ -232,14 +246,14 @@ class IntegratorHook(AsyncIntegratorHook):
     def save_log(
         self,
         flow_id: str,
-        log_id: str,
+        log_id: str | Execution | Step,
         path: str | os.PathLike[str] | ObjectStoragePath,
         **download: Any,
     ) -> tuple[str, Written]:
         """Write a log's JSON to a file or to object storage, byte for byte, whole or not at all.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``.
+        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
         :param path: A local path, an object storage URI or an ``ObjectStoragePath``.
         :param download: As :meth:`download_log` takes it.
         :return: The URI of what was written; its size and hash.

@@ -45,13 +45,16 @@ class UiUrl:
             raise _unusable("its host is not a fixed one")
         return cls(text)
 
-    def fill(self, **ids: str) -> str:
+    def fill(self, **ids: str | None) -> str | None:
         """Make the URL of one execution's page.
 
         :param ids: The values, by the names in the template.
-        :return: The URL, each value percent-encoded.
+        :return: The URL, each value percent-encoded; None if the template has an id that isn't known.
         """
-        return self.template.format(**{name: quote(value, safe="") for name, value in ids.items()})
+        names = {name for _, name, _, _ in Formatter().parse(self.template)}
+        if any(ids.get(name) is None for name in names if name is not None):
+            return None
+        return self.template.format(**{name: quote(value or "", safe="") for name, value in ids.items()})
 
 
 def _unusable(reason: str) -> ConfigurationError:

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_integrator.api.queries import LogPatience
 from airflow_provider_integrator.arguments import read_count, read_created_after, read_seconds, rendered
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
@@ -32,8 +33,9 @@ from airflow_provider_integrator.executions.wait import (
     FailedPolls,
     read_event,
 )
+from airflow_provider_integrator.hooks import scripts
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.hooks.scripts import DEFAULT_MAX_LOG_BYTES
+from airflow_provider_integrator.hooks.scripts import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.triggers.execution import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE
 
@@ -80,6 +82,8 @@ class IntegratorLogOperator(BaseOperator):
     :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with
         no more requests than ``poll_interval`` makes.
     :param max_failed_polls: Failed polls in a row that a wait puts up with.
+    :param log_timeout: Seconds after the execution's end, or a timedelta, in which a log that is refused with 400 or
+        404 is asked for again at the poll interval, as it may not be stored yet; 0: it is an error at once.
     :param on_failed: ``fail`` or ``continue``, where the execution's status is Failed.
     :param on_empty: ``succeed``, ``skip`` (no log is fetched then) or ``fail``, where its status is Empty.
     :param show_errors: Whether a failure's message shows the first of the log's ``errors``.
@@ -118,6 +122,7 @@ class IntegratorLogOperator(BaseOperator):
         timeout: float | timedelta = 24 * 60 * 60.0,
         adaptive: bool = False,
         max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
+        log_timeout: float | timedelta = DEFAULT_LOG_TIMEOUT,
         on_failed: Literal["fail", "continue"] = "fail",
         on_empty: Literal["succeed", "skip", "fail"] = "succeed",
         show_errors: bool = True,
@@ -140,6 +145,7 @@ class IntegratorLogOperator(BaseOperator):
         self.timeout = read_seconds("timeout", timeout)
         self.adaptive = adaptive
         self.max_failed_polls = read_count("max_failed_polls", max_failed_polls)
+        self.log_timeout = read_seconds("log_timeout", log_timeout)
         self.on_failed = on_failed
         self.on_empty = on_empty
         self.show_errors = show_errors
@@ -149,6 +155,7 @@ class IntegratorLogOperator(BaseOperator):
         self._seen: tuple[str, Execution] | None = None  # the project's id comes first
         self._stored: dict[str, Any] | None = None
         self._found_slug: str | None = None
+        self._log_until: float | None = None
         self._check_choices()
 
     @cached_property
@@ -214,6 +221,18 @@ class IntegratorLogOperator(BaseOperator):
         if last is None or not last.is_finished:
             raise WaitTimeoutError(f"{target.not_finished(last)} within {self.timeout:g} s.")
         return self._conclude(context, target, last)
+
+    def resume_delivery(self, context: Context, event: Any, execution_id: str, log_until: float) -> Any:
+        """Ask for the log again.
+
+        :param context: The task's context.
+        :param event: The moment at which the pause ended; nothing depends on it.
+        :param execution_id: The execution.
+        :param log_until: The end of the patience, in seconds since the epoch.
+        :return: The log's JSON, or what was stored where.
+        """
+        self._log_until = log_until
+        return self.execute_complete(context, {"status": "finished", "execution_id": execution_id})
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Answer OpenLineage, where its provider is installed.
@@ -324,18 +343,42 @@ class IntegratorLogOperator(BaseOperator):
         self, context: Context, target: AwaitedExecution, execution: Execution, *, pick_errors: bool = False
     ) -> _Delivered:
         log_id = rendered("log_id", self.log_id) or execution.log_id
-        with self.hook.download_log(
-            target.find_flow(),
-            log_id,
-            project_id=target.project_id,
-            project_slug=self._slug(target),
-            max_log_bytes=self.max_log_bytes,
-        ) as archive:
-            value, where = self._store(context, archive, execution, log_id)
+        with self._download(target, execution, log_id) as archive:
+            value, where = self._store(context, archive, target, execution, log_id or "")
             errors = self._pick_errors(archive) if pick_errors else None
         if where:
             self.log.info(where)
         return _Delivered(value, errors, where)
+
+    def _download(self, target: AwaitedExecution, execution: Execution, log_id: str | None) -> LogArchive:
+        """Download the log; a deferrable task defers between two tries for one that isn't stored yet."""
+        meant = next((step for step in execution.steps if step.log_id == log_id), execution)
+        patience = LogPatience(
+            meant, execution.finished, self.log_timeout, self.poll_interval, self._log_until
+        )
+        while True:
+            try:
+                return self.hook.get_conn().run(
+                    scripts.download(
+                        self.hook.settings,
+                        target.find_flow(),
+                        log_id or execution,
+                        target.project_id,
+                        self._slug(target),
+                        self.max_log_bytes,
+                    )
+                )
+            except RequestError as error:
+                pause = patience.pause_after(error)
+            if self.deferrable:
+                from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
+
+                self.defer(
+                    trigger=TimeDeltaTrigger(timedelta(seconds=pause)),
+                    method_name="resume_delivery",
+                    kwargs={"execution_id": execution.execution_id, "log_until": patience.until},
+                )
+            time.sleep(pause)
 
     def _pick_errors(self, archive: LogArchive) -> list[Any] | None:
         try:
@@ -346,7 +389,12 @@ class IntegratorLogOperator(BaseOperator):
             return None
 
     def _store(
-        self, context: Context, archive: LogArchive, execution: Execution, log_id: str
+        self,
+        context: Context,
+        archive: LogArchive,
+        target: AwaitedExecution,
+        execution: Execution,
+        log_id: str,
     ) -> tuple[Any, str | None]:
         output_path = rendered("output_path", self.output_path)
         if output_path is None:
@@ -360,7 +408,9 @@ class IntegratorLogOperator(BaseOperator):
                 ) from error
         from airflow_provider_integrator.hooks import storage
 
-        path = storage.log_path(output_path, execution.flow_slug, execution.execution_id, log_id)
+        path = storage.log_path(
+            output_path, execution.flow_slug or target.flow, execution.execution_id, log_id
+        )
         uri, written = storage.save(archive, path)
         self._stored = {
             "uri": storage.without_connection(uri),

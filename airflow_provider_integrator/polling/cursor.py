@@ -41,7 +41,7 @@ class Seen(NamedTuple):
     def of(cls, execution: Execution) -> Seen:
         """Shorten an execution."""
         finished = execution if execution.is_finished else None
-        return cls(execution.execution_id, to_epoch(execution.created), finished)
+        return cls(execution.execution_id, to_epoch(execution.timestamp or _EPOCH), finished)
 
 
 @dataclass

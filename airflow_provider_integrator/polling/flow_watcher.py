@@ -161,17 +161,19 @@ class FlowFollower:
 
     async def _read(self, watch: Any) -> list[Seen]:
         history, earlier = await watch.news()
-        seen = [Seen.of(execution) for execution in (*history.executions, *earlier)]
-        for fault in history.faults:
-            text = f"{fault.execution_id} {fault.error}"
-            if text not in self._complained:
-                self._complained = {*list(self._complained)[-100:], text}
-                log.warning(
-                    "Execution %s can't be read and isn't told yet: %s", fault.execution_id, fault.error
-                )
-            if fault.execution_id and fault.created:
-                seen.append(Seen(fault.execution_id, to_epoch(fault.created), None))
-        return seen
+        for error in history.errors:
+            if str(error) not in self._complained:
+                self._complained = {*list(self._complained)[-100:], str(error)}
+                log.warning("An execution of flow %s can't be read yet: %s", self._flow.flow, error)
+        return [
+            *map(Seen.of, history.executions),
+            *map(Seen.of, earlier),
+            *(
+                Seen(each.execution_id, to_epoch(each.timestamp), None)
+                for each in history.sightings
+                if each.execution is None
+            ),
+        ]
 
     def _choose(self, reading: list[Seen]) -> list[Seen]:
         """Choose what to tell; what isn't wanted is passed over for good."""

@@ -19,7 +19,8 @@ from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import Execution, Page
+from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.api.queries import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
 from airflow_provider_integrator.polling.deadlines import Deadlines
@@ -284,8 +285,8 @@ class FlowPoller:
         for wait in self._missing_waits():
             awaited[wait.execution_id or ""].append(wait)
         for fields in page.logs:
-            execution_id = fields.values.get("filename_uuid")
-            if isinstance(execution_id, str) and execution_id in awaited:
+            execution_id = fields.optional_identifier("filename_uuid")
+            if execution_id in awaited:
                 self._read(awaited[execution_id], fields)
 
     def _read(self, waits: list[Wait], fields: Fields) -> None:
@@ -297,7 +298,7 @@ class FlowPoller:
             fields.member("status", Status)
             self._know(waits, None)
             for wait in waits:
-                wait.created = wait.created or fields.moment("created")
+                wait.created = wait.created or fields.optional_time("created")
         except ResponseError as error:
             for wait in waits:
                 wait.checked = self._round
@@ -313,7 +314,7 @@ class FlowPoller:
         project, flow = self._query.project_id, self._query.flow_id
         users: list[Wait | Watch] = [*waits, *watches]
         try:
-            history = await self._client.run(queries.read_since(project, flow, since, first, tolerant=True))
+            history = await self._client.run(queries.read_since(project, flow, since, first))
         except IntegratorError as error:
             for user in users:
                 user.fail(error)
@@ -327,12 +328,19 @@ class FlowPoller:
 
     def _choose_next(self, wait: Wait, history: History) -> None:
         """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
-        if history.faults:
-            wait.fail(history.faults[0].error)  # the log that can't be read may be the one
+        try:
+            chosen = history.first_since(wait.created_after) if wait.created_after else None
+        except ResponseError as error:
+            wait.fail(error)
             return
-        chosen = history.first_since(wait.created_after) if wait.created_after else None
-        wait.execution_id = None if chosen is None else chosen.execution_id
-        self._know([wait], chosen)
+        if chosen is None:
+            self._know([wait], None)
+            return
+        wait.execution_id = chosen.execution_id
+        if chosen.error is not None:
+            wait.fail(chosen.error)
+        else:
+            self._know([wait], chosen.execution)
 
     async def _find_missing(self) -> None:
         missing = sorted(self._missing_waits(), key=lambda wait: wait.checked)

@@ -336,7 +336,7 @@ class IntegratorExecutionSensor(BaseSensorOperator):
     def _flow_uri(self, execution: Execution) -> str:
         flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)
         status = (execution.status.name.lower(),)
-        return str(FlowUri(self.integrator_conn_id, project_id, flow or execution.flow_slug, status))
+        return str(FlowUri(self.integrator_conn_id, project_id, flow or execution.flow_label, status))
 
     def _rescheduled_until(self, context: Context) -> float:
         first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.access import BASE_URLS, Access, normalize_base_url
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.exchange import (
-    BASE_URLS,
     REFUSAL_SECONDS,
-    Access,
     Answer,
     Fault,
     NeedToken,
@@ -23,7 +22,6 @@ from airflow_provider_integrator.api.exchange import (
     TokenStore,
     carry_out,
     exchange,
-    normalize_base_url,
 )
 from airflow_provider_integrator.api.models import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (

@@ -23,7 +23,7 @@ ROOT = Path(airflow_provider_integrator.__file__).parents[1]
 READ = """
 import sys, tracemalloc
 from airflow_provider_integrator.api.endpoints import LogQuery
-from airflow_provider_integrator.api.exchange import Access
+from airflow_provider_integrator.api.access import Access
 from tests.api.conftest import Async, Sync
 
 kind, url = sys.argv[1:]

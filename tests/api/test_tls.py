@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.exchange import Access, Retry
+from airflow_provider_integrator.api.access import Access
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.tls import is_passing, trusting
 from airflow_provider_integrator.exceptions import ConfigurationError, UnavailableError
 from airflow_provider_integrator.simulator import IntegratorSimulator

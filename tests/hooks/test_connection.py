@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_integrator import get_provider_info
-from airflow_provider_integrator.api.exchange import BASE_URLS
+from airflow_provider_integrator.api.access import BASE_URLS
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 from airflow_provider_integrator.hooks.integrator import IntegratorHook

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.api.exchange import Access, Retry
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
