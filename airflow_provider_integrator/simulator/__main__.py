@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.simulator.demo import DEFAULT_EVERY, DemoActivity, DemoWorld, demo_world
+from airflow_provider_integrator.simulator.forms import FORMS, PAGES, Forms
 from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    integrator = IntegratorSimulator(host=options.host, port=options.port, seed=1)
+    integrator = IntegratorSimulator(host=options.host, port=options.port, seed=1, forms=options.forms)
     integrator.token_lifetime = options.token_lifetime
     try:
         integrator.start()
@@ -104,7 +105,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="let tokens expire after so many seconds (default: never)",
     )
+    parser.add_argument(
+        "--forms",
+        type=_forms,
+        default=(),
+        metavar="NAME[,NAME…]",
+        help=f"forms of the answers: {', '.join([PAGES, *FORMS])} (default: {PAGES})",
+    )
     return parser
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    try:
+        return Forms(text.split(",")).names
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _positive(text: str) -> float:

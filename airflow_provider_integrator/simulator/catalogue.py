@@ -91,7 +91,7 @@ class Catalogue:
     """All logs of one flow, and the ways in which List logs and Download log find them."""
 
     def __init__(self) -> None:
-        self.log_ids: dict[str, Log] = {}
+        self.by_number: dict[int, Log] = {}
         self._executions: Index[Log] = Index()
         self._lines: Index[Log] = Index()
         self._steps: Index[Log] | None = None
@@ -165,7 +165,7 @@ class Catalogue:
         return self._executions if kind is LogType.MAIN else self._lines
 
     def _enter(self, kind: LogType, log: Log) -> None:
-        self.log_ids[log.log_id] = log
+        self.by_number[log.number] = log
         self._by_id[kind][log.id] = log
 
     def _all_steps(self) -> Index[Log]:

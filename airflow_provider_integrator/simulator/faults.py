@@ -203,7 +203,7 @@ class Fault:
         """
 
         def point_elsewhere(page: Any) -> None:
-            parts = urlsplit(page["next"])
+            parts = urlsplit(page.get("next", ""))
             page["next"] = f"{base_url}{parts.path or ENDPOINTS['logs']}?{parts.query or 'page=2'}"
 
         when.setdefault("on", "logs")

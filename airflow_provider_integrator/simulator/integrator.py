@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.access import Access
 from airflow_provider_integrator.simulator.building import WorldBuilder
+from airflow_provider_integrator.simulator.catalogue import Order
 from airflow_provider_integrator.simulator.faults import ENDPOINTS, Fault, FaultQueue
+from airflow_provider_integrator.simulator.forms import Forms
 from airflow_provider_integrator.simulator.recording import RecordedRequest, Recorder
-from airflow_provider_integrator.simulator.service import ProjectParameter, Service
+from airflow_provider_integrator.simulator.service import AuthHeader, ProjectParameter, Service
 from airflow_provider_integrator.simulator.transport import HttpServer
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_integrator.simulator.answers import Answer
-    from airflow_provider_integrator.simulator.catalogue import Order
 
 _CONNECTION_FIELDS = ("conn_type", "description", "host", "port", "schema", "login", "password")
 
@@ -39,9 +41,19 @@ class IntegratorSimulator(WorldBuilder):
     :param seed: makes the ids of executions the same in every run.
     :param order: the order of List logs, which the documents leave open: ``newest`` or ``oldest`` first, or
         ``shuffled``, an order that looks random and never changes.
-    :param project_parameter: the spelling that List logs and Download log insist on: ``projectid``,
-        ``projectId``, or ``either``.
+    :param project_parameter: the spelling that List logs and Download log insist on: ``either``,
+        ``projectid``, ``projectId``; with ``projectid-only`` or ``projectId-only`` a request that carries
+        the other spelling is refused, also beside the right one.
+    :param auth_header: the header that the token must come in: ``Authorization``, ``Authentication``, or
+        ``either``.
     :param default_log_type: what List logs shows without ``log_type``, which the documents leave open.
+    :param forms: One name of a form of the answers, or several names; those of
+        :data:`~airflow_provider_integrator.simulator.forms.FORMS`, and ``pages``, the default.
+    :param garbage_share: The share of unreadable logs on a page of List logs in the form ``garbage``; a page
+        holds at least one good log.
+    :param log_delay: Seconds from the end of an execution, a step or a line until its log is stored. Until
+        then ``is_send_S3`` is 0, and Download log refuses.
+    :param late_log_status: The status with which Download log refuses a log that isn't stored: 400 or 404.
     """
 
     def __init__(
@@ -56,7 +68,12 @@ class IntegratorSimulator(WorldBuilder):
         seed: int | None = None,
         order: Order = "newest",
         project_parameter: ProjectParameter = "either",
+        auth_header: AuthHeader = "Authorization",
         default_log_type: LogType = LogType.MAIN,
+        forms: str | Iterable[str] = (),
+        garbage_share: float = 0.99,
+        log_delay: float = 0.0,
+        late_log_status: Literal[400, 404] = 400,
     ) -> None:
         super().__init__(clock, seed)
         self._access = Access(username, password, clock)
@@ -66,7 +83,11 @@ class IntegratorSimulator(WorldBuilder):
         self._server = HttpServer(self._answer, clock, host, port, ssl_context)
         self.order = order
         self.project_parameter = project_parameter
+        self.auth_header = auth_header
         self.default_log_type = default_log_type
+        self._speak(Forms(forms, garbage_share))
+        self.log_delay = log_delay
+        self.late_log_status = late_log_status
 
     def __enter__(self) -> IntegratorSimulator:
         """
@@ -127,18 +148,66 @@ class IntegratorSimulator(WorldBuilder):
 
     @order.setter
     def order(self, order: Order) -> None:
-        _check("order", order, ("newest", "oldest", "shuffled"))
+        _check("order", order, get_args(Order))
         self._service.order = order
 
     @property
     def project_parameter(self) -> ProjectParameter:
-        """What List logs and Download log insist on: ``projectid``, ``projectId``, or ``either``."""
+        """The spelling that List logs and Download log insist on; ``…-only`` refuses the other one."""
         return self._service.project_parameter
 
     @project_parameter.setter
     def project_parameter(self, spelling: ProjectParameter) -> None:
-        _check("project_parameter", spelling, ("either", "projectid", "projectId"))
+        _check("project_parameter", spelling, get_args(ProjectParameter))
         self._service.project_parameter = spelling
+
+    @property
+    def auth_header(self) -> AuthHeader:
+        """The header that the token must come in: ``Authorization``, ``Authentication``, or ``either``."""
+        return self._service.auth_header
+
+    @auth_header.setter
+    def auth_header(self, name: AuthHeader) -> None:
+        _check("auth_header", name, get_args(AuthHeader))
+        self._service.auth_header = name
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The names of the forms of the answers; none are the vendor's pages'."""
+        return self._service.forms.names
+
+    @forms.setter
+    def forms(self, names: str | Iterable[str]) -> None:
+        self._speak(Forms(names, self.garbage_share))
+
+    @property
+    def garbage_share(self) -> float:
+        """The share of unreadable logs on a page of List logs in the form ``garbage``."""
+        return self._service.forms.garbage_share
+
+    @garbage_share.setter
+    def garbage_share(self, share: float) -> None:
+        self._speak(Forms(self.forms, share))
+
+    @property
+    def log_delay(self) -> float:
+        """Seconds of the clock from a log's end until Download log has it."""
+        return self._world.log_delay
+
+    @log_delay.setter
+    def log_delay(self, seconds: float) -> None:
+        self._world.log_delay = seconds
+
+    @property
+    def late_log_status(self) -> Literal[400, 404]:
+        """The status with which Download log refuses a log that isn't stored: 400 or 404."""
+        return self._service.late_log_status
+
+    @late_log_status.setter
+    def late_log_status(self, status: Literal[400, 404]) -> None:
+        if status not in (400, 404):
+            raise ValueError(f"late_log_status is 400 or 404, not {status}")
+        self._service.late_log_status = status
 
     @property
     def default_log_type(self) -> LogType:
@@ -241,6 +310,10 @@ class IntegratorSimulator(WorldBuilder):
             (fields if name in _CONNECTION_FIELDS else extra)[name] = value
         fields["extra"] = {name: value for name, value in extra.items() if value is not None}
         return {name: value for name, value in fields.items() if value is not None}
+
+    def _speak(self, forms: Forms) -> None:
+        self._world.ids.opaque = "hex-ids" in forms.names
+        self._service.forms = forms
 
     def _answer(self, request: RecordedRequest) -> Answer:
         self._recorder.add(request)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.enums import State, Status
+from airflow_provider_integrator.simulator.log_ids import LogIds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,23 +86,46 @@ NO_ROWS = Counts(0, 0, 0)
 
 
 @dataclass(eq=False)
-class Log:
-    """
-    What any log has: its execution, step or line id, its log id, when it began, and what it holds.
+class Log(ABC):
+    """What any log has: its execution, step or line id, its log id, its flow, and when it began.
 
-    ``number`` is the order in which logs came into the world: the tie-breaker of equal moments.
+    ``id`` is the ``filename_uuid`` of the API. ``number`` is its ``id``: the number that List logs shows.
+    Numbers grow in the order in which logs are added, which also decides between equal moments.
     """
 
     id: str
-    log_id: str
-    flow: Flow
     number: int
+    flow: Flow
     begun: float
+    ids: LogIds = field(repr=False)
+
+    @property
+    def log_id(self) -> str:
+        """The log id as Download log takes it: digits, unless a form makes log ids opaque texts."""
+        return self.ids.text(self.number)
 
     @property
     def created(self) -> datetime:
         """When the log began, in UTC."""
         return datetime.fromtimestamp(self.begun, timezone.utc)
+
+    @abstractmethod
+    def ended_at(self, now: float) -> float | None:
+        """Say when the log ended.
+
+        :param now: Seconds since the epoch.
+        :return: That moment, None before it.
+        """
+
+    def is_stored_at(self, now: float, delay: float) -> bool:
+        """Check whether Download log has the log's file.
+
+        :param now: Seconds since the epoch.
+        :param delay: Seconds from a log's end until its file is stored.
+        :return: True once it is stored.
+        """
+        ended = self.ended_at(now)
+        return ended is not None and now >= ended + delay
 
     def by_time(self) -> tuple[float, int]:
         """
@@ -116,7 +141,7 @@ class Log:
 
         :return: a sort key.
         """
-        return (zlib.crc32(self.log_id.encode()), self.number)
+        return (zlib.crc32(str(self.number).encode()), self.number)
 
 
 @dataclass(eq=False)
@@ -150,6 +175,10 @@ class Execution(Log):
         if now >= self.ends:
             return State.FINISHED
         return State.IN_PROGRESS if now >= (self.begun + self.ends) / 2 else State.START
+
+    def ended_at(self, now: float) -> float | None:
+        """Say when the execution ended, as :meth:`Log.ended_at`."""
+        return self.ends if self.state_at(now) is State.FINISHED else None
 
 
 @dataclass(eq=False)
@@ -188,6 +217,10 @@ class Step(Log):
             return (State.FINISHED, begun, ends)
         return (State.IN_PROGRESS if now >= begun else State.START, begun, None)
 
+    def ended_at(self, now: float) -> float | None:
+        """Say when the step ended, as :meth:`Log.ended_at`."""
+        return self.times_at(now)[2]
+
     def outcome(self) -> tuple[int, Counts]:
         """
         Say how the step goes in the end: as was asked for, or else the last step fails with its execution.
@@ -213,3 +246,7 @@ class Line(Log):
     fields: Mapping[str, object]
     status: int = Status.SUCCESS
     contents: object = None
+
+    def ended_at(self, now: float) -> float | None:
+        """Say when the line ended: at once, as a row is logged after it was written."""
+        return self.begun

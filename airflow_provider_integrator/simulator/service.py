@@ -11,6 +11,7 @@ from airflow_provider_integrator.simulator.answers import Answer
 from airflow_provider_integrator.simulator.archives import encoded_log
 from airflow_provider_integrator.simulator.contents import contents_of
 from airflow_provider_integrator.simulator.faults import ENDPOINTS
+from airflow_provider_integrator.simulator.forms import Asked, Forms
 from airflow_provider_integrator.simulator.views import flow_json, project_json
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.simulator.catalogue import Order
     from airflow_provider_integrator.simulator.recording import RecordedRequest
     from airflow_provider_integrator.simulator.records import Flow, Project
-    from airflow_provider_integrator.simulator.world import World
+    from airflow_provider_integrator.simulator.world import Page, World
 
-ProjectParameter = Literal["either", "projectid", "projectId"]
+ProjectParameter = Literal["either", "projectid", "projectId", "projectid-only", "projectId-only"]
+AuthHeader = Literal["Authorization", "Authentication", "either"]
 
 WRONG_CREDENTIALS = "The supplied username and password are not valid."
 NO_CREDENTIALS = "The username and password must be specified."
@@ -36,11 +38,10 @@ class _BadRequestError(Exception):
 
 
 class Service:
-    """
-    Answers requests from a world.
+    """Answers requests from a world.
 
-    ``order``, ``project_parameter`` and ``default_log_type`` are what the documents leave open; ``base_url``
-    is what ``next`` and ``previous`` begin with.
+    ``order``, ``project_parameter``, ``auth_header``, ``default_log_type``, ``late_log_status`` and ``forms``
+    are what the vendor's pages leave open; ``base_url`` is what ``next`` and ``previous`` begin with.
     """
 
     def __init__(self, world: World, access: Access) -> None:
@@ -48,6 +49,9 @@ class Service:
         self.access = access
         self.order: Order = "newest"
         self.project_parameter: ProjectParameter = "either"
+        self.auth_header: AuthHeader = "Authorization"
+        self.late_log_status: Literal[400, 404] = 400
+        self.forms = Forms()
         self.default_log_type = LogType.MAIN
         self.base_url = ""
         self._calls: dict[str, tuple[str, Callable[[RecordedRequest], Answer]]] = {
@@ -79,8 +83,12 @@ class Service:
             return Answer.text(400, str(error))
 
     def _is_authorised(self, request: RecordedRequest) -> bool:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme == "Bearer" and self.access.is_good(token)
+        wanted = self.auth_header
+        for name in ("Authorization", "Authentication") if wanted == "either" else (wanted,):
+            scheme, _, token = request.headers.get(name, "").partition(" ")
+            if scheme == "Bearer" and self.access.is_good(token):
+                return True
+        return False
 
     def _login(self, request: RecordedRequest) -> Answer:
         self.access.logins += 1
@@ -98,39 +106,51 @@ class Service:
             projects = [one for one in self.world.projects.values() if one.partner_id == partner_id]
         if not projects:
             raise _BadRequestError("The parameter partnerId is wrong: there is no such partner.")
-        return Answer.json([project_json(one, len(self.world.flows_of(one.id))) for one in projects])
+        shown = [project_json(one, len(self.world.flows_of(one.id))) for one in projects]
+        return Answer.json(self.forms.shape(shown))
 
     def _list_flows(self, request: RecordedRequest) -> Answer:
         project = self._known_project("projectId", _required(request, "projectId"))
-        return Answer.json([flow_json(flow) for flow in self.world.flows_of(project.id)])
+        return Answer.json(self.forms.shape([flow_json(flow) for flow in self.world.flows_of(project.id)]))
 
     def _list_logs(self, request: RecordedRequest) -> Answer:
         flow = self._flow(request, self._project(request))
         limit = _number(request, "limit", _USUAL_ON_PAGE, _MOST_ON_PAGE)
         number = _number(request, "page", 1, None)
         kind = LogType(_number(request, "log_type", int(self.default_log_type), max(LogType)))
-        page = self.world.page(
-            flow,
-            self.order,
-            number,
-            limit,
-            kind=kind,
-            filename_uuid=request.param("filename_uuid"),
-            original_filename_uuid=request.param("original_filename_uuid"),
-            search=_search(request, kind),
-        )
-        if not page.results:
+        search = _search(request, kind)
+        forms = self.forms
+        readable = forms.readable_logs(limit)
+        garbage = limit - readable
+
+        def found(number: int) -> Page:
+            return self.world.page(
+                flow,
+                self.order,
+                number,
+                readable,
+                kind=kind,
+                filename_uuid=request.param("filename_uuid"),
+                original_filename_uuid=request.param("original_filename_uuid"),
+                search=search,
+            )
+
+        page = found(number)
+        pages = -(-page.total // readable)
+        if forms.end == "end-repeat" and 0 < pages < number:
+            number = pages
+            page = found(number)
+        if not page.results and forms.end != "end-empty":
             return Answer.text(404, "Not Found: no log matches.")
-        return Answer.json(
-            {
-                "count": page.total,
-                "limit": limit,
-                "page": number,
-                "previous": self._url(request, number - 1) if number > 1 else "",
-                "next": self._url(request, number + 1) if number * limit < page.total else "",
-                "results": page.results,
-            }
-        )
+        document = {
+            "count": page.total + pages * garbage,
+            "limit": limit,
+            "page": number,
+            "previous": self._url(request, number - 1) if number > 1 else "",
+            "next": self._url(request, number + 1) if page.results else "",
+            "results": page.results,
+        }
+        return Answer.json(forms.shape(document, Asked(dict(search), garbage)))
 
     def _download_log(self, request: RecordedRequest) -> Answer:
         log_id = _required(request, "id")
@@ -141,11 +161,17 @@ class Service:
         log = self.world.log(flow, log_id)
         if log is None:
             raise _BadRequestError("The parameter id is wrong: the flow has no such log.")
+        if not self.world.is_stored(log):
+            return Answer.text(self.late_log_status, "The parameter id is wrong: this log isn't stored.")
         return Answer(200, encoded_log(contents_of(log)), "archive")
 
     def _project(self, request: RecordedRequest) -> Project:
-        wanted = self.project_parameter
-        spellings = ("projectid", "projectId") if wanted == "either" else (wanted,)
+        wanted, _, only = self.project_parameter.partition("-")
+        both = ("projectid", "projectId")
+        spellings = both if wanted == "either" else (wanted,)
+        for name in both:
+            if only and name != wanted and request.param(name) is not None:
+                raise _BadRequestError(f"The parameter {name} isn't known.")
         given = {name: value for name in spellings if (value := request.param(name))}
         if not given:
             raise _BadRequestError(f"The parameter {' or '.join(spellings)} is required.")

@@ -6,7 +6,7 @@ import zlib
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_provider_integrator.api.enums import State, Status
+from airflow_provider_integrator.api.enums import LogType, State, Status
 from airflow_provider_integrator.simulator.records import (
     NO_ROWS,
     Counts,
@@ -76,21 +76,21 @@ def flow_json(flow: Flow) -> dict[str, Any]:
     }
 
 
-def log_json(log: Log, now: float) -> dict[str, Any]:
-    """
-    Show a log as List logs does.
+def log_json(log: Log, now: float, log_delay: float = 0.0) -> dict[str, Any]:
+    """Show a log as List logs does.
 
-    :param log: an execution, a step or a line.
-    :param now: the moment at which it is looked at, in seconds since the epoch.
-    :return: the JSON object.
-    :raises TypeError: where it is none of the three.
+    :param log: An execution, a step or a line.
+    :param now: The moment at which it is looked at, in seconds since the epoch.
+    :param log_delay: Seconds from a log's end until its file is stored.
+    :return: The JSON object.
+    :raises TypeError: If it is none of the three.
     """
     if isinstance(log, Execution):
-        return _main_log(log, now)
+        return _main_log(log, now, log_delay)
     if isinstance(log, Step):
-        return _sub_log(log, now)
+        return _sub_log(log, now, log_delay)
     if isinstance(log, Line):
-        return _line_log(log)
+        return _line_log(log, now, log_delay)
     raise TypeError(f"List logs can't show {log!r}")
 
 
@@ -116,63 +116,73 @@ def iso(moment: float, digits: int) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%S}.{f'{when.microsecond:06d}'[:digits]}+00:00"
 
 
-def _main_log(execution: Execution, now: float) -> dict[str, Any]:
-    state = execution.state_at(now)
-    done = state is State.FINISHED
+def _main_log(execution: Execution, now: float, log_delay: float) -> dict[str, Any]:
+    ended = execution.ended_at(now)
     return {
-        "id": execution.log_id,
-        "filename_uuid": execution.id,
-        "original_filename_uuid": execution.id,
+        "created": epoch_milliseconds(execution.begun),
+        "finished": None if ended is None else epoch_milliseconds(ended),
         "process_group_id": execution.flow.id,
         "process_group_name": execution.flow.slug,
         "parent_process_group_id": None,
-        "created": epoch_milliseconds(execution.begun),
-        "finished": epoch_milliseconds(execution.ends) if done and execution.ends is not None else None,
-        **_outcome(state, execution.status, execution.counts),
-        "flow_order": None,
-        "row_num": None,
-        "fragment_count": None,
-        "schedule": None,
-        "is_send_S3": None,
-        # Not the flow's direction: the documented sample shows false for an execution that a user started.
-        "in_bound": False,
-        "is_triggered": execution.is_triggered,
-        "triggered_by": f"{execution.triggered_by}\n",
-        "sub_flows": [_sub_log(step, now) for step in execution.steps],
+        **_common(execution, execution, execution.is_stored_at(now, log_delay)),
+        **_outcome(execution.state_at(now), execution.status, execution.counts),
+        "log_type": int(LogType.MAIN),
+        "flow_order": 1,
+        "sub_flows": [_sub_log(step, now, log_delay) for step in execution.steps],
     }
 
 
-def _sub_log(step: Step, now: float) -> dict[str, Any]:
-    state, begun, ends = step.times_at(now)
-    place = (step.slug, step.name, step.position + 1)
-    return _small_log(step, step.execution, place, (begun, ends)) | _outcome(state, *step.outcome())
-
-
-def _line_log(line: Line) -> dict[str, Any]:
-    failed = line.status == Status.FAILED
-    counts = Counts(1, 0 if failed else 1, 1 if failed else 0)
-    place = (*_LINE_STEP, line.row_num)
-    shown = _small_log(line, line.execution, place, (line.begun, line.begun))
-    return shown | _outcome(State.FINISHED, line.status, counts)
-
-
-def _small_log(
-    log: Log, execution: Execution, place: tuple[str, str, int], times: tuple[float, float | None]
-) -> dict[str, Any]:
-    slug, name, row_num = place
-    begun, ends = times
-    # The real Integrator's sub logs show 2 to 6 digits, so a reader must bear with each.
-    digits = 2 + zlib.crc32(log.id.encode()) % 5
+def _sub_log(step: Step, now: float, log_delay: float) -> dict[str, Any]:
+    state, begun, ended = step.times_at(now)
     return {
-        "id": log.log_id,
-        "filename_uuid": log.id,
-        "original_filename_uuid": execution.id,
+        **_small_log(step, begun, ended),
+        "process_group_id": step.slug,
+        "process_group_name": step.name,
+        **_common(step, step.execution, step.is_stored_at(now, log_delay)),
+        **_outcome(state, *step.outcome()),
+        "log_type": int(LogType.SUB),
+        "flow_order": step.position + 2,
+        "row_num": 1,
+    }
+
+
+def _line_log(line: Line, now: float, log_delay: float) -> dict[str, Any]:
+    failed = line.status == Status.FAILED
+    slug, name = _LINE_STEP
+    return {
+        **_small_log(line, line.begun, line.begun),
         "process_group_id": slug,
         "process_group_name": name,
-        "parent_process_group_id": log.flow.id,
+        **_common(line, line.execution, line.is_stored_at(now, log_delay)),
+        **_outcome(State.FINISHED, line.status, Counts(1, 0 if failed else 1, 1 if failed else 0)),
+        "log_type": int(LogType.LINE),
+        "flow_order": len(line.execution.steps) + 1,
+        "row_num": line.row_num,
+    }
+
+
+def _small_log(log: Log, begun: float, ended: float | None) -> dict[str, Any]:
+    # The sub logs of the vendor's sample have 2 to 6 fractional digits.
+    digits = 2 + zlib.crc32(log.id.encode()) % 5
+    return {
         "created": iso(begun, digits),
-        "finished": None if ends is None else iso(ends, digits),
-        "row_num": row_num,
+        "finished": None if ended is None else iso(ended, digits),
+        "parent_process_group_id": log.flow.id,
+    }
+
+
+def _common(log: Log, execution: Execution, is_stored: bool) -> dict[str, Any]:
+    return {
+        "id": log.number,
+        "filename_uuid": log.id,
+        "original_filename_uuid": execution.id,
+        "fragment_count": None,
+        # Not the flow's direction: the sample shows false for an execution that a user started.
+        "in_bound": False,
+        "schedule": None,
+        "is_triggered": execution.is_triggered,
+        "triggered_by": f"{execution.triggered_by}\n",
+        "is_send_S3": int(is_stored),
     }
 
 

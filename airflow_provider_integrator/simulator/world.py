@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_integrator.api.enums import LogType, State, Status
 from airflow_provider_integrator.simulator.archives import BigLog
 from airflow_provider_integrator.simulator.catalogue import Catalogue, Index, Order
+from airflow_provider_integrator.simulator.log_ids import LogIds
 from airflow_provider_integrator.simulator.records import Counts, Execution, Flow, Line, Log, Project, Step
 from airflow_provider_integrator.simulator.views import log_json
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 STEPS: tuple[str, ...] = ("Login", "Read data from ERP", "Write data to Omnitron")
 _NAME_LENGTH = 20
+# Log ids grow by 1 to this much, as in a database that others write to as well.
+_FIRST_LOG_ID, _LOG_ID_GAP = 1_000_000, 9
 _STEP_KEYS = {"name", "slug", "status", "log", "process_count", "success_count", "fail_count"}
 # Ids of projects and flows derive from their names, so that they are the same in every run.
 _NAMES = uuid.UUID("6f0c2f4e-5b1d-4c35-9a53-0d2f6f3f1a77")
@@ -41,8 +44,10 @@ class World:
         self.flows: dict[str, Flow] = {}
         self._catalogues: dict[str, Catalogue] = {}
         self._executions: dict[str, Execution] = {}
+        self.ids = LogIds()
+        self.log_delay = 0.0
         self._random = random.Random(seed)  # noqa: S311 - ids that must be repeatable, no secrets
-        self._number = 0
+        self._number = _FIRST_LOG_ID
 
     def add_project(self, project: Project) -> Project:
         """
@@ -182,20 +187,30 @@ class World:
             catalogue = self._catalogues[flow.id]
             catalogue.reveal(now)
             found: Index[Log] = catalogue.find(**filters)
-            return Page(len(found), [log_json(log, now) for log in found.page(order, number, limit)])
+            shown = found.page(order, number, limit)
+            return Page(len(found), [log_json(log, now, self.log_delay) for log in shown])
 
     def log(self, flow: Flow, log_id: str) -> Log | None:
-        """
-        Look up a log.
+        """Look up a log.
 
-        :param flow: the flow it must belong to.
-        :param log_id: its log id.
-        :return: the execution, step or line, None where the flow has no such log.
+        :param flow: The flow it must belong to.
+        :param log_id: Its log id, as Download log takes it.
+        :return: The execution, step or line, None if the flow has no such log.
         """
+        number = self.ids.number(log_id)
         with self.lock:
             catalogue = self._catalogues[flow.id]
             catalogue.reveal(self.clock())
-            return catalogue.log_ids.get(log_id)
+            return None if number is None else catalogue.by_number.get(number)
+
+    def is_stored(self, log: Log) -> bool:
+        """Check whether Download log has a log's file by now.
+
+        :param log: The execution, step or line.
+        :return: True once it is stored.
+        """
+        with self.lock:
+            return log.is_stored_at(self.clock(), self.log_delay)
 
     def _add_step(self, execution: Execution, wanted: Mapping[str, Any]) -> None:
         unknown = set(wanted) - _STEP_KEYS
@@ -218,13 +233,13 @@ class World:
         )
 
     def _identity(self, flow: Flow, begun: float, wanted_id: str | None) -> dict[str, Any]:
-        self._number += 1
+        self._number += self._random.randint(1, _LOG_ID_GAP)
         return {
             "id": wanted_id or str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-            "log_id": f"{self._random.getrandbits(80):020x}",
-            "flow": flow,
             "number": self._number,
+            "flow": flow,
             "begun": begun,
+            "ids": self.ids,
         }
 
 

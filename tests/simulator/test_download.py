@@ -12,7 +12,7 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator import BigLog, Flow, IntegratorSimulator
 
 if TYPE_CHECKING:
-    from tests.simulator.conftest import Caller
+    from tests.simulator.conftest import Caller, Clock
 
 
 def test_a_failed_executions_log_names_as_many_errors(
@@ -49,10 +49,39 @@ def test_a_lines_own_log_holds_its_row(integrator: IntegratorSimulator, flow: Fl
     assert len(caller.log(flow, bad.log_id)["errors"]) == 1
 
 
+@pytest.mark.parametrize(("status", "delay"), [(400, 0), (404, 0), (400, 30), (404, 30)])
+def test_a_log_is_there_once_it_is_stored(
+    integrator: IntegratorSimulator, flow: Flow, caller: Caller, clock: Clock, status: Any, delay: float
+) -> None:
+    integrator.log_delay, integrator.late_log_status = delay, status
+    execution = integrator.add_execution(flow, lasts=60, steps=["Login", "Write"])
+    (line,) = integrator.add_lines(execution, [{"sku": "A"}])
+    logs = [execution, *execution.steps, line]
+
+    def stored() -> list[bool]:
+        (shown,) = caller.results(flow)
+        flags = [log["is_send_S3"] for log in [shown, *shown["sub_flows"], *caller.results(flow, log_type=3)]]
+        answers = [caller.download(flow, log.log_id).status_code for log in logs]
+        assert answers == [200 if flag == 1 else status for flag in flags]
+        return [flag == 1 for flag in flags]
+
+    seen = {}
+    for passed in (0, 29, 30, 59, 60, 89, 90):
+        clock.now = execution.begun + passed
+        seen[passed] = stored()
+    assert seen == {passed: [passed >= ended + delay for ended in (60, 30, 60, 0)] for passed in seen}
+
+
+def test_late_log_status_is_checked(integrator: IntegratorSimulator) -> None:
+    with pytest.raises(ValueError, match="400 or 404, not 500"):
+        integrator.late_log_status = 500  # type: ignore[assignment]
+    assert IntegratorSimulator(log_delay=3, late_log_status=404).late_log_status == 404
+
+
 def test_bytes_are_kept_and_finish_replaces_the_log(
     integrator: IntegratorSimulator, flow: Flow, caller: Caller
 ) -> None:
-    execution = integrator.add_execution(flow, log=b'{ "spaced" :  1 }')
+    execution = integrator.add_execution(flow, lasts=0, log=b'{ "spaced" :  1 }')
     answer = caller.download(flow, execution.log_id)
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert caller.unpacked(answer) == {"spaced": 1}

@@ -105,8 +105,8 @@ def test_the_past_and_the_future(
     future = integrator.add_execution(flow, lasts=60, created=now + timedelta(hours=1))
     assert past.created == now - timedelta(hours=1)
     (log,) = caller.results(flow)
-    assert (log["id"], log["state"]) == (past.log_id, 3)
+    assert (log["filename_uuid"], log["state"]) == (past.id, 3)
     assert caller.logs(flow, filename_uuid=future.id).status_code == 404
     clock.now += 3600
-    assert [log["id"] for log in caller.results(flow)] == [future.log_id, past.log_id]
+    assert [log["filename_uuid"] for log in caller.results(flow)] == [future.id, past.id]
     assert caller.results(flow, filename_uuid=future.id)[0]["state"] == 1
