@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.api.fields import parse_time
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from pendulum import DateTime
 
 
 def rendered(name: str, value: str | None) -> str | None:
@@ -17,7 +17,7 @@ def rendered(name: str, value: str | None) -> str | None:
 
     :param name: The argument.
     :param value: What the template made of it.
-    :return: The value, None where none was given.
+    :return: The value, None if none was given.
     :raises ConfigurationError: The template made nothing, as one does whose XCom isn't there.
     """
     if value is None:
@@ -60,28 +60,32 @@ def read_count(name: str, value: int) -> int:
     return value
 
 
-def read_moment(value: datetime | str, name: str = "created_after") -> datetime:
-    """Read the moment from which on a flow's executions count.
+def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
+    """Read a moment that a DAG author passed.
 
-    :param value: A moment, or ISO 8601; UTC where it has no offset.
-    :param name: What the argument is called, for messages.
+    :param value: A moment, or ISO 8601; UTC if it has no offset.
+    :param name: The argument, for messages.
     :return: The moment, in UTC.
     :raises ConfigurationError: It can't be read.
     """
-    moment = _read_text(value, name) if isinstance(value, str) else value
+    import pendulum
+
+    moment: object = _parsed(rendered(name, value) or "") if isinstance(value, str) else value
     if not isinstance(moment, datetime):
-        raise _not_a_moment(value, name)
+        raise ConfigurationError(
+            f"{name} is {value!r}; set it to a datetime or to ISO 8601, such as 2026-01-31T06:00:00+00:00."
+        )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    # Airflow's moments are of a class of its own; the trigger's arguments and the API's are the standard one.
-    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)
+    # By way of its timestamp, as the moment's class and time zone may be anybody's.
+    return pendulum.instance(datetime.fromtimestamp(moment.timestamp(), timezone.utc))
 
 
-def read_created_after(value: datetime | str | None, context: Context) -> datetime:
+def read_created_after(value: datetime | str | None, context: Context) -> DateTime:
     """Choose the moment from which on a flow's executions count.
 
-    :param value: A moment, or ISO 8601; UTC where it has no offset. None: the DAG run's ``run_after``,
-        or its logical date where there is none.
+    :param value: A moment, or ISO 8601; UTC if it has no offset. None: the DAG run's ``run_after``, or its logical
+        date if it has none.
     :param context: The task's context.
     :return: The moment, in UTC.
     :raises ConfigurationError: It can't be read, or the DAG run has neither date.
@@ -94,21 +98,13 @@ def read_created_after(value: datetime | str | None, context: Context) -> dateti
     return read_moment(moment)
 
 
-def _read_text(value: str, name: str) -> datetime:
-    text = rendered(name, value) or ""
-    if text.isdecimal():  # a day without dashes, seconds or milliseconds: it isn't guessed at
-        raise _not_a_moment(value, name)
-    try:
-        return parse_time(text)
-    except ValueError:
-        pass  # perhaps it has no offset
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _not_a_moment(value, name) from error
+def _parsed(text: str) -> object:
+    import pendulum
 
-
-def _not_a_moment(value: object, name: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{name} is {value!r}; set it to a datetime or to ISO 8601, such as 2026-01-31T06:00:00+00:00."
-    )
+    # pendulum also reads years, times of today and numbers, at which isn't guessed here.
+    if text[4:5] != "-" or len(text) < len("2026-01-31"):
+        return None
+    try:
+        return pendulum.parse(text)
+    except (ValueError, OverflowError):
+        return None

@@ -27,11 +27,15 @@ class RequestError(IntegratorError):
         self.status = status
 
 
-class UnavailableError(IntegratorError):
+class TransientError(IntegratorError):
+    """The base of what may pass: asking again may help."""
+
+
+class UnavailableError(TransientError):
     """A call got no usable answer within its retries; a later one may.
 
     :param message: What was asked and how it failed.
-    :param retry_after: Seconds the server asked to be left alone for, None where it didn't say.
+    :param retry_after: Seconds the server asked to be left alone for, None if it didn't say.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -39,7 +43,7 @@ class UnavailableError(IntegratorError):
         self.retry_after = retry_after
 
 
-class ResponseError(IntegratorError):
+class ResponseError(TransientError):
     """An answer isn't what the API's documents describe; the message names call, field and value."""
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_integrator.api.models import Execution
-    from airflow_provider_integrator.executions.wait import AwaitedExecution
+    from airflow_provider_integrator.executions.wait import ExecutionWait
 
 
 class PushedLink(BaseOperatorLink):
@@ -54,32 +54,31 @@ class IntegratorExecutionLink(PushedLink):
 
     name = "Integrator execution"
 
-    def tell(
+    def push_for(
         self,
         context: Context,
         operator: Any,
-        target: AwaitedExecution,
+        wait: ExecutionWait,
         execution: Execution,
         log_id: str | None = None,
     ) -> None:
-        """Push the address of an execution's page, where the connection says how to make it.
+        """Push the address of an execution's page, if the connection says how to make it.
 
         :param context: The task's context.
         :param operator: The task.
-        :param target: What the task waits for.
+        :param wait: The wait that has seen the execution.
         :param execution: The execution.
-        :param log_id: The log that the task means; the execution's main one where None.
+        :param log_id: The log that the task means; None: the execution's main one.
         """
-        ui_url = target.hook.settings.ui_url
-        if ui_url is None:
-            return
-        url = ui_url.fill(
-            project_id=target.project_id,
-            flow_id=execution.flow_id,
-            execution_id=execution.execution_id,
-            log_id=log_id or execution.log_id,
-        )
-        self.push(context, operator, url)
+        ui_url = wait.hook.settings.ui_url
+        if ui_url is not None:
+            url = ui_url.fill(
+                project_id=wait.project_id,
+                flow_id=wait.spec.flow,
+                execution_id=execution.execution_id,
+                log_id=log_id or execution.log_id,
+            )
+            self.push(context, operator, url)
 
 
 class StoredLogLink(PushedLink):

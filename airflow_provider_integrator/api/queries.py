@@ -210,12 +210,13 @@ class History:
     """A flow's executions since a moment.
 
     :param sightings: Those created at or after the moment, oldest first.
-    :param nameless: What is wrong with logs that were created then and have no execution id.
+    :param faults: What keeps logs from being among them: of those that were created then the missing execution id; the
+        missing time, if no log has one.
     :param pages: How many pages were read.
     """
 
     sightings: tuple[Sighting, ...]
-    nameless: tuple[ResponseError, ...]
+    faults: tuple[ResponseError, ...]
     pages: int
 
     @property
@@ -226,21 +227,21 @@ class History:
     @property
     def errors(self) -> list[ResponseError]:
         """Why the others can't."""
-        return [*(seen.error for seen in self.sightings if seen.error is not None), *self.nameless]
+        return [*(seen.error for seen in self.sightings if seen.error is not None), *self.faults]
 
     def first_since(self, moment: datetime) -> Sighting | None:
         """Choose the first execution that was created at or after a moment.
 
         :param moment: With a time zone.
         :return: The execution, readable or not; None if there is none yet.
-        :raises ResponseError: The only ones have no id to wait for.
+        :raises ResponseError: There may be one, which has no id to wait for, or no time to choose it by.
         """
         since = to_milliseconds(moment)
         for seen in self.sightings:
             if seen.is_created and seen.timestamp >= since:
                 return seen
-        if self.nameless:
-            raise self.nameless[0]
+        if self.faults:
+            raise self.faults[0]
         return None
 
 
@@ -269,7 +270,9 @@ def read_since(
     """
     query, moment = LogQuery(project_id, flow_id), to_milliseconds(moment)
     found: dict[str, Sighting] = {}
-    nameless: list[ResponseError] = []
+    faults: list[ResponseError] = []
+    timeless: Fields | None = None
+    is_dated = False
     order, paging, number = NewestFirst(), Paging(), 1
     page = first_page
     while True:
@@ -279,18 +282,23 @@ def read_since(
             created = fields.optional_time("created")
             if created is not None:
                 order.see(created)
+                is_dated = True
+            elif timeless is None:
+                timeless = fields
             timestamp = created or fields.optional_time("finished")
             if timestamp is None or timestamp < moment:
                 continue
             try:
                 seen = _sighting(fields, timestamp, is_created=created is not None)
             except ResponseError as error:
-                nameless.append(error)
+                faults.append(error)
             else:
                 found[seen.execution_id] = seen
         if paging.ended or order.all_before(moment):
+            if timeless is not None and not is_dated:
+                faults.append(timeless.fault("created", "a time"))
             sightings = sorted(found.values(), key=lambda seen: seen.timestamp)
-            return History(tuple(sightings), tuple(nameless), number)
+            return History(tuple(sightings), tuple(faults), number)
         page, number = None, number + 1
 
 

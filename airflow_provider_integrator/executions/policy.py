@@ -1,36 +1,98 @@
-"""How a finished execution is judged and told of: the one policy that sensor, operators and trigger share."""
+"""How a finished execution is judged: the one policy that sensor and operators share."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.exceptions import ConfigurationError
 
-#: Entries of a log's ``errors`` that a message shows at the most.
+#: Entries of a log's ``errors`` that a message shows at most.
 MAX_ERRORS = 10
-#: Characters of an entry that a message shows at the most.
+#: Characters of an entry that a message shows at most.
 MAX_ERROR_CHARACTERS = 300
+
+Action = Literal["succeed", "skip", "fail"]
+_ON_FAILED = {"fail": "fail", "continue": "succeed"}
+_ON_EMPTY = ("succeed", "skip", "fail")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an execution means for its task.
+
+    :param execution: The execution.
+    :param action: Whether the task succeeds, is skipped or fails.
+    :param reason: The argument that decides so, if the status alone doesn't explain it.
+    """
+
+    execution: Execution
+    action: Action
+    reason: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The execution in a sentence or two, and the reason."""
+        return " ".join(filter(None, (summary(self.execution), self.reason)))
+
+    def log_to(self, log: Any) -> None:
+        """Log the summary, as a warning if the execution's status is Failed."""
+        log.log(logging.WARNING if has_failed(self.execution) else logging.INFO, self.summary)
+
+    def message(self, errors: Sequence[Any] | None = None, where: str | None = None) -> str:
+        """Word why a task fails.
+
+        :param errors: The first entries of the log's ``errors``; None: they aren't to be shown.
+        :param where: Where the log is, or why it is nowhere; None if there is nothing to say.
+        :return: The message: a line for the execution, one for each error, one for the log.
+        """
+        lines = [summary(self.execution)]
+        if errors:
+            lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
+            lines.extend(f"- {_shown(error)}" for error in errors[:MAX_ERRORS])
+        lines.extend(filter(None, [" ".join(filter(None, (where, self.reason)))]))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Judges executions by the status of their main log; steps and counts decide nothing.
+
+    :param on_failed: ``fail`` or ``continue``, if the status is Failed.
+    :param on_empty: ``succeed``, ``skip`` or ``fail``, if the status is Empty.
+    :raises ConfigurationError: A choice is another.
+    """
+
+    on_failed: Literal["fail", "continue"] = "fail"
+    on_empty: Action = "succeed"
+
+    def __post_init__(self) -> None:
+        if self.on_failed not in _ON_FAILED:
+            raise ConfigurationError(f"on_failed is {self.on_failed!r}; set it to fail or continue.")
+        if self.on_empty not in _ON_EMPTY:
+            raise ConfigurationError(f"on_empty is {self.on_empty!r}; set it to succeed, skip or fail.")
+
+    def judge(self, execution: Execution) -> Verdict:
+        """Judge an execution.
+
+        :param execution: A finished execution.
+        :return: The verdict.
+        """
+        if execution.status is Status.FAILED:
+            return Verdict(execution, "fail" if self.on_failed == "fail" else "succeed")
+        if execution.status is Status.EMPTY and self.on_empty != "succeed":
+            return Verdict(execution, self.on_empty, f"on_empty is {self.on_empty}.")
+        return Verdict(execution, "succeed")
 
 
 def has_failed(execution: Execution) -> bool:
-    """Judge an execution by its main log; its steps and counts decide nothing.
-
-    :param execution: The execution.
-    :return: Whether it is Finished and Failed.
-    """
+    """Return whether an execution is Finished and Failed."""
     return execution.is_finished and execution.status is Status.FAILED
-
-
-def is_empty(execution: Execution) -> bool:
-    """Tell whether an execution found nothing to do.
-
-    :param execution: The execution.
-    :return: Whether it is Finished and Empty.
-    """
-    return execution.is_finished and execution.status is Status.EMPTY
 
 
 def summary(execution: Execution) -> str:
@@ -50,30 +112,9 @@ def summary(execution: Execution) -> str:
 
 
 def _counts(execution: Execution) -> str:
-    def said(count: int | None) -> str:
-        return "?" if count is None else str(count)
-
-    return (
-        f"{said(execution.process_count)} rows processed, {said(execution.success_count)} ok, "
-        f"{said(execution.fail_count)} failed"
-    )
-
-
-def failure_message(execution: Execution, errors: Sequence[Any] | None, where: str | None) -> str:
-    """Say why a task fails because of its execution.
-
-    :param execution: The execution.
-    :param errors: The first entries of its log's ``errors``; None: they aren't to be shown.
-    :param where: Where its log is, or why it is nowhere; None where there is nothing to say.
-    :return: The message.
-    """
-    lines = [summary(execution)]
-    if errors:
-        lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
-        lines.extend(f"- {_shown(error)}" for error in errors[:MAX_ERRORS])
-    if where:
-        lines.append(where)
-    return "\n".join(lines)
+    counts = (execution.process_count, execution.success_count, execution.fail_count)
+    processed, ok, failed = ("?" if count is None else count for count in counts)
+    return f"{processed} rows processed, {ok} ok, {failed} failed"
 
 
 def _shown(error: Any) -> str:

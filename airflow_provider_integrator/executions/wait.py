@@ -1,11 +1,11 @@
-"""Which execution a task waits for, and one look at it; sensor and operator share this."""
+"""The wait for one execution: look once, wait, defer, resume. Sensor and operators have one each."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,38 +14,50 @@ from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
     ResponseError,
-    UnavailableError,
+    TransientError,
+    WaitTimeoutError,
 )
+from airflow_provider_integrator.executions.spec import WaitSpec
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
-    from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
 
 log = logging.getLogger(__name__)
 
-#: Errors of a poll after which another one may go well.
-PASSING_ERRORS = (UnavailableError, ResponseError)
 
+class ExecutionWait:
+    """Waits for an execution. What it resolves on the way (flow id, execution id) becomes part of its ``spec``.
 
-@dataclass
-class AwaitedExecution:
-    """The execution that a task means.
-
-    :param hook: Asks for it.
-    :param project_id: The project.
-    :param flow: The flow as the task names it: slug, name or id.
-    :param execution_id: The execution; None: the flow's first one since ``created_after``. Found once,
-        it is kept: a wait follows an id.
-    :param created_after: With a time zone.
+    :param hook: Asks for the execution.
+    :param spec: What is waited for.
+    :param flow: The flow as the task names it, for messages.
+    :param timeout: Seconds that the wait takes at most, for messages.
+    :param on_seen: Called with each execution that differs from the one seen before.
+    :ivar failed_polls: Failed polls in a row so far.
     """
 
-    hook: IntegratorHook
-    project_id: str
-    flow: str
-    execution_id: str | None
-    created_after: datetime | None
-    flow_id: str | None = None
+    def __init__(
+        self,
+        hook: IntegratorHook,
+        spec: WaitSpec,
+        flow: str,
+        timeout: float,
+        on_seen: Callable[[Execution], None],
+    ) -> None:
+        self.hook = hook
+        self.spec = spec
+        self.flow = flow
+        self.failed_polls = 0
+        self._timeout = timeout
+        self._on_seen = on_seen
+        self._seen: Execution | None = None
+        self._is_announced = False
+
+    @property
+    def project_id(self) -> str:
+        """The project: the task's, or the connection's."""
+        return self.hook.settings.project(self.spec.project_id)
 
     def find_flow(self) -> str:
         """Find the flow's id, once.
@@ -53,32 +65,90 @@ class AwaitedExecution:
         :return: The id.
         :raises IntegratorError: The flow is unknown or ambiguous, or can't be asked for.
         """
-        if self.flow_id is None:
-            self.flow_id = self.hook.find_flow(self.flow, project_id=self.project_id).id
-        return self.flow_id
+        if not self.spec.is_flow_id:
+            flow = self.hook.find_flow(self.spec.flow, project_id=self.project_id)
+            self.spec = replace(self.spec, flow=flow.id, is_flow_id=True)
+        return self.spec.flow
 
     def look(self) -> Execution | None:
-        """Look for the execution once.
+        """Look for the execution once. Found once, it is followed by its id.
 
-        :return: The execution as it is now, None where there is none yet.
-        :raises IntegratorError: The look failed; :data:`PASSING_ERRORS` may pass.
+        :return: The execution as it is now; None if there is none yet.
+        :raises TransientError: The look failed, and another one may go well.
+        :raises IntegratorError: The look failed for good.
         """
-        flow_id = self.find_flow()
-        client = self.hook.get_conn()
-        if self.execution_id is not None:
-            return client.run(queries.get_execution(self.project_id, flow_id, self.execution_id))
-        if self.created_after is None:
+        flow_id, spec, client = self.find_flow(), self.spec, self.hook.get_conn()
+        if spec.execution_id is not None:
+            found = client.run(queries.get_execution(self.project_id, flow_id, spec.execution_id))
+        elif spec.created_after is not None:
+            since = datetime.fromisoformat(spec.created_after)
+            found = client.run(queries.first_execution_since(self.project_id, flow_id, since))
+        else:
             raise ConfigurationError("Neither execution_id nor created_after is set.")
-        found = client.run(queries.first_execution_since(self.project_id, flow_id, self.created_after))
         if found is not None:
-            self.execution_id = found.execution_id
+            self.spec = replace(spec, execution_id=found.execution_id)
+            if found != self._seen:
+                self._seen = found
+                self._on_seen(found)
         return found
 
-    def look_at_finished(self, failed_polls: FailedPolls, poll_interval: float) -> Execution:
-        """Look at an execution that the triggerer has seen finished; a look that fails in passing is repeated.
+    def poll(self) -> Execution | None:
+        """Look for the execution once, tolerating a failure that may pass.
 
-        :param failed_polls: Counts the failed looks; one that shows the execution unfinished again is one.
-        :param poll_interval: Seconds between two looks.
+        :return: The execution if it has finished; None if it hasn't, or if the look failed.
+        :raises IntegratorError: One look too many failed, or one for good.
+        """
+        try:
+            found = self.look()
+        except TransientError as error:
+            self._tolerate(error)
+            return None
+        self.failed_polls = 0
+        if found is not None and found.is_finished:
+            return found
+        self._announce()
+        return None
+
+    def until_finished(self, defer: Callable[[], None] | None = None) -> Execution:
+        """Poll until the execution has finished.
+
+        :param defer: Defers the task instead of the first pause; None: the task waits in its worker.
+        :return: The execution.
+        :raises WaitTimeoutError: It hasn't finished in time.
+        :raises IntegratorError: One poll too many failed, or one for good.
+        """
+        while True:
+            if (execution := self.poll()) is not None:
+                return execution
+            if defer is not None:
+                defer()
+            if time.time() + self.spec.poll_interval > (self.spec.end_time or 0.0):
+                raise self._timed_out(self._seen)
+            time.sleep(self.spec.poll_interval)
+
+    def resume(self, event: Any) -> Execution:
+        """Go on after the triggerer's wait.
+
+        :param event: What the trigger handed back.
+        :return: The finished execution.
+        :raises WaitTimeoutError: It hasn't finished in time.
+        :raises IntegratorError: The trigger reports an error, or one look too many failed.
+        """
+        answer = read_event(event)
+        self.spec = replace(self.spec, execution_id=answer.get("execution_id") or self.spec.execution_id)
+        if answer["status"] == "finished":
+            return self.confirm()
+        try:
+            last = self.look()
+        except TransientError as error:
+            raise WaitTimeoutError(f"The wait has timed out; its last look failed, too: {error}") from error
+        if last is None or not last.is_finished:
+            raise self._timed_out(last)
+        return last
+
+    def confirm(self) -> Execution:
+        """Look at an execution that has been seen finished; a look that fails and may pass is repeated.
+
         :return: The execution.
         :raises IntegratorError: One look too many failed, or one for good.
         """
@@ -87,90 +157,60 @@ class AwaitedExecution:
                 execution = self.look()
                 if execution is not None and execution.is_finished:
                     return execution
-                raise ResponseError(f"{self.not_finished(execution)}, though the triggerer saw it finished")
-            except PASSING_ERRORS as error:
-                failed_polls.failed(error)
-            time.sleep(poll_interval)
+                raise ResponseError(f"{self.not_finished(execution)}, though it has been seen finished.")
+            except TransientError as error:
+                self._tolerate(error)
+            time.sleep(self.spec.poll_interval)
 
     def described(self) -> str:
-        """Say what is waited for, in a clause without a full stop."""
-        if self.execution_id is not None:
-            return f"execution {self.execution_id} of flow {self.flow}"
-        return f"the first execution of flow {self.flow} that was created at or after {self.created_after}"
+        """Name what is waited for, in a clause without a full stop."""
+        if self.spec.execution_id is not None:
+            return f"execution {self.spec.execution_id} of flow {self.flow}"
+        return (
+            f"the first execution of flow {self.flow} that was created at or after {self.spec.created_after}"
+        )
 
     def not_finished(self, execution: Execution | None) -> str:
-        """Say what a wait was for.
+        """Say why the wait isn't over.
 
-        :param execution: The execution as it was last seen, None where it wasn't.
+        :param execution: The execution as it was last seen; None if it wasn't.
         :return: A clause without a full stop.
         """
         if execution is not None:
             return (
-                f"execution {execution.execution_id} of flow {execution.flow_label} has not finished "
+                f"execution {execution.execution_id} of flow {self.flow} has not finished "
                 f"(state {execution.state.name.lower()})"
             )
-        if self.execution_id is not None:
-            return f"List logs doesn't know an execution {self.execution_id} of flow {self.flow}"
-        return f"flow {self.flow} has no execution that was created at or after {self.created_after}"
+        if self.spec.execution_id is not None:
+            return f"List logs doesn't know an execution {self.spec.execution_id} of flow {self.flow}"
+        return f"flow {self.flow} has no execution that was created at or after {self.spec.created_after}"
 
-    def trigger(
-        self, poll_interval: float, end_time: float, max_failed_polls: int, adaptive: bool
-    ) -> IntegratorExecutionTrigger:
-        """Make the trigger that waits on.
+    def _timed_out(self, last: Execution | None) -> WaitTimeoutError:
+        return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.")
 
-        :param poll_interval: Seconds between two polls.
-        :param end_time: The deadline, in seconds since the epoch.
-        :param max_failed_polls: Failed polls in a row that are put up with.
-        :param adaptive: Whether to poll seldom early and often near the flow's usual duration.
-        :return: The trigger.
-        """
-        from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
-
-        return IntegratorExecutionTrigger(
-            integrator_conn_id=self.hook.integrator_conn_id,
-            project_id=self.project_id,
-            flow=self.flow_id or self.flow,
-            is_flow_id=self.flow_id is not None,
-            execution_id=self.execution_id,
-            created_after=None if self.created_after is None else self.created_after.isoformat(),
-            poll_interval=poll_interval,
-            end_time=end_time,
-            max_failed_polls=max_failed_polls,
-            adaptive=adaptive,
-        )
-
-
-class FailedPolls:
-    """Counts failed polls in a row.
-
-    :param most: How many are put up with.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-
-    def succeeded(self) -> None:
-        """Begin to count anew."""
-        self._count = 0
-
-    def failed(self, error: IntegratorError) -> None:
-        """Count one more.
-
-        :param error: What went wrong; raised where it is one too many.
-        """
-        self._count += 1
-        if self._count > self._most:
+    def _tolerate(self, error: TransientError) -> None:
+        most = self.spec.max_failed_polls
+        self.failed_polls += 1
+        if self.failed_polls > most:
             raise error
-        log.warning("Failed poll %d of %d that are put up with in a row: %s", self._count, self._most, error)
+        log.warning("Failed poll %d of %d that are tolerated in a row: %s", self.failed_polls, most, error)
+
+    def _announce(self) -> None:
+        if not self._is_announced:
+            self._is_announced = True
+            log.info(
+                "Waiting for %s: a poll every %g s, for at most %g s.",
+                self.described(),
+                self.spec.poll_interval,
+                self._timeout,
+            )
 
 
 def read_event(event: Any) -> Mapping[str, Any]:
     """Check what a trigger handed back; what isn't known is an error, never a success.
 
     :param event: The event.
-    :return: The event: ``status`` is ``finished`` (then there is an ``execution_id``) or ``timeout`` (then
-        there may be one).
+    :return: The event: ``status`` is ``finished`` (there is an ``execution_id`` then) or ``timeout`` (there may be).
     :raises IntegratorError: The trigger reports an error, or the event isn't one of its own.
     """
     if isinstance(event, Mapping):

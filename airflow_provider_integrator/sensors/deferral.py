@@ -1,0 +1,102 @@
+"""What a deferred sensor lacks in Airflow: a start in the triggerer, and a poke's treatment of errors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs
+
+from airflow_provider_integrator.arguments import read_moment
+from airflow_provider_integrator.executions.spec import DEFERRAL_GRACE, WaitSpec
+from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
+
+
+def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | None:
+    """Describe the trigger in which a sensor's wait begins, without a worker before it.
+
+    :param sensor: The sensor.
+    :return: The trigger; None, with a warning, if the sensor has to defer from a worker.
+    """
+    if (reason := _why_not(sensor)) is not None:
+        warnings.warn(
+            f"Task {sensor.task_id}: start_from_trigger {reason}; the task defers from a worker instead.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+    created_after = sensor.created_after
+    if isinstance(created_after, datetime):
+        created_after = read_moment(created_after).isoformat()
+    if sensor.execution_id is None and created_after is None:
+        created_after = "{{ dag_run.run_after }}"
+    spec = WaitSpec(
+        integrator_conn_id=sensor.integrator_conn_id,
+        project_id=sensor.project_id,
+        flow=sensor.flow,
+        is_flow_id=False,
+        execution_id=sensor.execution_id,
+        created_after=created_after,
+        poll_interval=sensor.poll_interval,
+        end_time=None,
+        max_failed_polls=sensor.max_failed_polls,
+        adaptive=sensor.adaptive,
+    )
+    return StartTriggerArgs(
+        trigger_cls=IntegratorExecutionTrigger.path(),
+        trigger_kwargs=spec.as_arguments(),
+        next_method="execute_complete",
+        timeout=timedelta(seconds=sensor.timeout) + DEFERRAL_GRACE,
+    )
+
+
+def _why_not(sensor: IntegratorExecutionSensor) -> str | None:
+    if not hasattr(BaseTrigger, "render_template_fields"):
+        return "needs Airflow 3.3"
+    given: list[Any] = [
+        sensor.flow,
+        sensor.execution_id,
+        sensor.project_id,
+        sensor.integrator_conn_id,
+        sensor.created_after,
+    ]
+    if not all(isinstance(value, (str, datetime)) for value in given if value is not None):
+        return "takes texts and templates, no task's output"
+    if any("xcom" in value for value in given if isinstance(value, str)):
+        # The triggerer of Airflow 3.3 knows no answer to xcom_pull, and stops over it.
+        return "can't read XComs, as Airflow's triggerer can't"
+    return None
+
+
+@contextmanager
+def errors_as_of_a_poke(sensor: IntegratorExecutionSensor) -> Iterator[None]:
+    """Treat errors as BaseSensorOperator treats those of a poke.
+
+    :param sensor: The sensor.
+    """
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
+        if sensor.soft_fail or sensor.never_fail:
+            # Airflow puts a skip of its own in this one's place, which doesn't give the reason.
+            sensor.log.warning("%s", error)
+            raise AirflowSkipException(f"Skipping, as soft_fail or never_fail is set: {error}") from error
+        raise
+    except Exception as error:
+        if sensor.never_fail:
+            raise AirflowSkipException(f"Skipping, as never_fail is set: {error}") from error
+        raise
