@@ -70,6 +70,7 @@ An embedded Integrator is running. It is simulated: nothing leaves this machine.
   partner    {project.partner_id}
   project    {project.id} (slug {project.slug})
   flows      {", ".join(world.flows)}
+  forms      {", ".join(integrator.forms or [PAGES])}
 
 Every flow runs every {DEFAULT_EVERY / speed:g} s; price fails, order is empty, the others succeed.
 

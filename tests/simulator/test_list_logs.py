@@ -225,6 +225,13 @@ def test_a_flow_of_another_project_is_refused(
         ("projectId", ["projectid"], 400),
         ("projectId", ["projectId"], 200),
         ("projectId", ["projectid", "projectId"], 200),
+        ("projectid-only", ["projectid"], 200),
+        ("projectid-only", ["projectId"], 400),
+        ("projectid-only", ["projectid", "projectId"], 400),
+        ("projectid-only", [], 400),
+        ("projectId-only", ["projectid"], 400),
+        ("projectId-only", ["projectId"], 200),
+        ("projectId-only", ["projectid", "projectId"], 400),
     ],
 )
 def test_the_spelling_of_the_project_parameter(
