@@ -105,7 +105,7 @@ def test_expired_tokens_are_refused_and_new_ones_are_good(
     assert len(set(integrator.tokens)) == 2
 
 
-def test_tokens_live_as_long_as_they_are_told_to(
+def test_tokens_live_for_the_given_lifetime(
     integrator: IntegratorSimulator, caller: Caller, clock: Clock
 ) -> None:
     integrator.token_lifetime = 60

@@ -109,7 +109,7 @@ def test_a_line_log_looks_like_a_sub_log(integrator: IntegratorSimulator, flow: 
     assert {log["original_filename_uuid"] for log in logs} == {execution.id}
 
 
-def test_log_type_tells_the_three_kinds_apart(
+def test_log_type_chooses_one_of_three_kinds(
     integrator: IntegratorSimulator, flow: Flow, caller: Caller
 ) -> None:
     execution = integrator.add_execution(flow, lasts=0, steps=["Login", "Write"])
