@@ -43,12 +43,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """
-    Import a public name from its module when it is first asked for.
+    """Import a public name from its module when it is first asked for.
 
-    :param name: the name.
-    :return: what it stands for.
-    :raises AttributeError: where this package has no such name.
+    :param name: The name.
+    :return: What it stands for.
+    :raises AttributeError: If this package has no such name.
     """
     home = _HOMES.get(name)
     if home is None:

@@ -21,11 +21,10 @@ _DEFAULT_PORT = 8900
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Serve until Ctrl-C or SIGTERM.
+    """Serve until Ctrl-C or SIGTERM.
 
-    :param arguments: the command line, that of the process by default.
-    :return: the exit code: 0, or 1 where the port can't be bound.
+    :param arguments: The command line, that of the process by default.
+    :return: The exit code: 0, or 1 if the port can't be bound.
     """
     options = _parser().parse_args(arguments)
     stopping = threading.Event()
@@ -50,12 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def welcome(world: DemoWorld, speed: float = 1.0) -> str:
-    """
-    Say how to use the running simulator.
+    """Describe how to use the running simulator.
 
-    :param world: the demo's world.
-    :param speed: how many times faster than usual it goes.
-    :return: a text for people, with lines to paste into a shell.
+    :param world: The demo's world.
+    :param speed: How many times faster than usual it goes.
+    :return: A text for people, with lines to paste into a shell.
     """
     integrator, project = world.integrator, world.project
     connection = shlex.quote(json.dumps(integrator.connection(partner_id=project.partner_id)))
@@ -70,6 +68,7 @@ An embedded Integrator is running. It is simulated: nothing leaves this machine.
   partner    {project.partner_id}
   project    {project.id} (slug {project.slug})
   flows      {", ".join(world.flows)}
+  forms      {", ".join(integrator.forms or [PAGES])}
 
 Every flow runs every {DEFAULT_EVERY / speed:g} s; price fails, order is empty, the others succeed.
 

@@ -30,10 +30,9 @@ class Access:
             return list(self._issued)
 
     def issue(self) -> str:
-        """
-        Make a token.
+        """Make a token.
 
-        :return: an opaque text.
+        :return: An opaque text.
         """
         token = f"simulated-{secrets.token_urlsafe(32)}"
         with self._lock:
@@ -42,10 +41,9 @@ class Access:
         return token
 
     def accept(self, token: str) -> None:
-        """
-        Accept a token that nobody logged in for, from now on.
+        """Accept a token that nobody logged in for, from now on.
 
-        :param token: the token.
+        :param token: The token.
         """
         with self._lock:
             self._since[token] = self._clock()
@@ -56,11 +54,10 @@ class Access:
             self._since.clear()
 
     def is_good(self, token: str) -> bool:
-        """
-        Check a token.
+        """Check a token.
 
-        :param token: the token.
-        :return: whether it was issued or accepted and hasn't expired.
+        :param token: The token.
+        :return: Whether it was issued or accepted and hasn't expired.
         """
         with self._lock:
             since = self._since.get(token)

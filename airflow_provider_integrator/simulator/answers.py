@@ -17,8 +17,7 @@ JSON = "application/json; charset=utf-8"
 
 @dataclass(frozen=True)
 class Cut:
-    """
-    The connection ends before the answer does.
+    """The connection ends before the answer does.
 
     ``after`` says how much is sent: nothing at all, or the head with the full length and half of the body.
     """
@@ -29,8 +28,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Answer:
-    """
-    Status, headers and body of an answer.
+    """Status, headers and body of an answer.
 
     ``kind`` says what the service put into the body, so that a fault finds the answers that it can spoil: a
     ``json`` document, a base64 ``archive``, or any other ``text`` (the token, and everything that isn't 200).
@@ -45,23 +43,21 @@ class Answer:
 
     @classmethod
     def text(cls, status: int, body: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """
-        Answer with plain text.
+        """Answer with plain text.
 
         :param status: HTTP status.
-        :param body: the text.
-        :param headers: headers besides the content type; may replace that one too.
-        :return: the answer.
+        :param body: The text.
+        :param headers: Headers besides the content type; may replace that one too.
+        :return: The answer.
         """
         return cls(status, body.encode(), headers={"Content-Type": TEXT, **(headers or {})})
 
     @classmethod
     def json(cls, document: Any) -> Answer:
-        """
-        Answer 200 with a JSON document.
+        """Answer 200 with a JSON document.
 
-        :param document: what to show.
-        :return: the answer.
+        :param document: What to show.
+        :return: The answer.
         """
         return cls(200, json.dumps(document, ensure_ascii=False).encode(), "json", {"Content-Type": JSON})
 
@@ -71,10 +67,9 @@ class Answer:
         return len(self.body) if isinstance(self.body, bytes) else self.body.encoded_size
 
     def chunks(self) -> Iterator[bytes]:
-        """
-        Read the body as it goes over the wire.
+        """Read the body as it goes over the wire.
 
-        :return: its pieces; a packed file is never whole in memory.
+        :return: Its pieces; a packed file is never whole in memory.
         """
         if isinstance(self.body, bytes):
             yield self.body
@@ -82,9 +77,8 @@ class Answer:
             yield from self.body.encoded()
 
     def whole(self) -> bytes:
-        """
-        Read the body at once.
+        """Read the body at once.
 
-        :return: all of it.
+        :return: All of it.
         """
         return b"".join(self.chunks())

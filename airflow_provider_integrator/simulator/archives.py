@@ -26,8 +26,7 @@ _ROWS_IN_BLOCK = 5_000
 
 @dataclass(frozen=True)
 class BigLog:
-    """
-    A log of ``size`` bytes of JSON that is never whole in memory, for ``add_execution(log=…)``.
+    """A log of ``size`` bytes of JSON that is never whole in memory, for ``add_execution(log=…)``.
 
     ``contents="rows"`` is a JSON document of believable rows, which packs about fivefold; ``"zeros"`` is one
     JSON string of zeros, which packs about a thousandfold: a bomb. Both are valid JSON of exactly ``size``
@@ -38,13 +37,12 @@ class BigLog:
     contents: Literal["rows", "zeros"] = "rows"
 
     def pack(self) -> PackedFile:
-        """
-        Write the ZIP to a temporary file, once per process for equal logs.
+        """Write the ZIP to a temporary file, once per process for equal logs.
 
         A gigabyte of rows takes some ten seconds.
 
-        :return: the file, which is removed when the process ends.
-        :raises ValueError: where ``size`` is too small for a JSON document.
+        :return: The file, which is removed when the process ends.
+        :raises ValueError: If ``size`` is too small for a JSON document.
         """
         with _packing:
             if self not in _packed:
@@ -52,11 +50,10 @@ class BigLog:
             return _packed[self]
 
     def json_bytes(self) -> Iterator[bytes]:
-        """
-        Make the JSON document.
+        """Make the JSON document.
 
-        :return: its pieces, ``size`` bytes in all.
-        :raises ValueError: where ``size`` is too small for a JSON document.
+        :return: Its pieces, ``size`` bytes in all.
+        :raises ValueError: If ``size`` is too small for a JSON document.
         """
         head, tail = (b'{"errors":[],"rows":[\n', b"{}]}") if self.contents == "rows" else (b'"', b'"')
         left = self.size - len(head) - len(tail)
@@ -97,10 +94,9 @@ class PackedFile:
         return (self.size + 2) // 3 * 4
 
     def encoded(self) -> Iterator[bytes]:
-        """
-        Read the file as base64 text.
+        """Read the file as base64 text.
 
-        :return: the text's pieces.
+        :return: The text's pieces.
         """
         with self.path.open("rb") as packed:
             while piece := packed.read(_CHUNK):
@@ -119,11 +115,10 @@ def _folder() -> Path:
 
 
 def encoded_log(contents: object) -> bytes | PackedFile:
-    """
-    Make the body that Download log answers.
+    """Make the body that Download log answers.
 
-    :param contents: the log: bytes as they are, a :class:`BigLog`, or anything that JSON can hold.
-    :return: base64 text of a ZIP with one file.
+    :param contents: The log: bytes as they are, a :class:`BigLog`, or anything that JSON can hold.
+    :return: Base64 text of a ZIP with one file.
     """
     if isinstance(contents, BigLog):
         return contents.pack()
@@ -131,21 +126,19 @@ def encoded_log(contents: object) -> bytes | PackedFile:
 
 
 def json_bytes(contents: object) -> bytes:
-    """
-    Write a log's contents.
+    """Write a log's contents.
 
-    :param contents: bytes as they are, or anything that JSON can hold.
-    :return: the file's bytes.
+    :param contents: Bytes as they are, or anything that JSON can hold.
+    :return: The file's bytes.
     """
     return contents if isinstance(contents, bytes) else json.dumps(contents, ensure_ascii=False).encode()
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:
-    """
-    Make a ZIP.
+    """Make a ZIP.
 
-    :param files: names and contents, in the order in which they stand in the archive.
-    :return: the archive's bytes.
+    :param files: Names and contents, in the order in which they stand in the archive.
+    :return: The archive's bytes.
     """
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -155,11 +148,10 @@ def zip_of(files: dict[str, bytes]) -> bytes:
 
 
 def first_file(encoded: bytes) -> bytes:
-    """
-    Read back what :func:`encoded_log` made.
+    """Read back what :func:`encoded_log` made.
 
-    :param encoded: base64 text of a ZIP.
-    :return: the contents of its first file.
+    :param encoded: Base64 text of a ZIP.
+    :return: The contents of its first file.
     """
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(encoded))) as archive:
         return archive.read(archive.namelist()[0])

@@ -1,4 +1,4 @@
-"""How a test fills the world: projects, flows, executions and lines, with what it doesn't say filled in."""
+"""What a test adds to the world: projects, flows, executions and lines, with defaults for what it leaves out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 
 class WorldBuilder:
-    """
-    The half of :class:`IntegratorSimulator` that says what there is. May be called while it serves.
+    """The half of :class:`IntegratorSimulator` that fills the world. May be called while it serves.
 
-    :param clock: the time in seconds since the epoch.
-    :param seed: makes the ids of executions the same in every run.
+    :param clock: The time in seconds since the epoch.
+    :param seed: Makes the ids of executions the same in every run.
     """
 
     def __init__(self, clock: Callable[[], float], seed: int | None) -> None:
@@ -40,15 +39,14 @@ class WorldBuilder:
     def add_project(
         self, name: str, *, slug: str | None = None, partner_id: str = "partner-1", id: str | None = None
     ) -> Project:
-        """
-        Add a project.
+        """Add a project.
 
-        :param name: its name.
-        :param slug: its slug, made from the name where it isn't given.
-        :param partner_id: the partner it belongs to.
-        :param id: its id, derived from partner and name where it isn't given.
-        :return: the project.
-        :raises ValueError: where the id is taken.
+        :param name: Its name.
+        :param slug: Its slug, made from the name by default.
+        :param partner_id: The partner it belongs to.
+        :param id: Its id, derived from partner and name by default.
+        :return: The project.
+        :raises ValueError: If the id is taken.
         """
         project_id = id or stable_id(partner_id, name)
         return self._world.add_project(
@@ -70,22 +68,21 @@ class WorldBuilder:
         variables: Mapping[str, str] | None = None,
         id: str | None = None,
     ) -> Flow:
-        """
-        Add a flow.
+        """Add a flow.
 
-        :param project: its project.
-        :param name: its name, unique in the project, of at most 20 characters.
-        :param slug: its slug, made from the name where it isn't given; may be another flow's too.
-        :param inbound: whether it runs by itself.
-        :param outbound: whether rows are posted to it.
+        :param project: Its project.
+        :param name: Its name, unique in the project, of at most 20 characters.
+        :param slug: Its slug, made from the name by default; may be another flow's too.
+        :param inbound: Whether it runs by itself.
+        :param outbound: Whether rows are posted to it.
         :param state: ``RUNNING`` or ``STOPPED``.
-        :param type: its type, such as ``Product``; the name where it isn't given.
-        :param scheduling_strategy: as List flows shows it.
-        :param scheduling_period: a Quartz cron of 7 fields, seconds first.
-        :param variables: further variables for List flows.
-        :param id: its id, derived from project and name where it isn't given.
-        :return: the flow.
-        :raises ValueError: where id or name is taken, or the name too long.
+        :param type: Its type, such as ``Product``; the name by default.
+        :param scheduling_strategy: As List flows shows it.
+        :param scheduling_period: A Quartz cron of 7 fields, seconds first.
+        :param variables: Further variables for List flows.
+        :param id: Its id, derived from project and name by default.
+        :return: The flow.
+        :raises ValueError: If id or name is taken, or the name too long.
         """
         return self._world.add_flow(
             Flow(
@@ -120,30 +117,29 @@ class WorldBuilder:
         triggered_by: str = "System",
         id: str | None = None,
     ) -> Execution:
-        """
-        Add an execution.
+        """Add an execution.
 
-        :param flow: whose run it is.
-        :param status: how it goes in the end; a number that :class:`Status` doesn't know is shown as it is.
+        :param flow: Whose run it is.
+        :param status: How it goes in the end; a number that :class:`Status` doesn't know is shown as it is.
         :param lasts: None: unfinished until :meth:`finish`; 0: finished at once; otherwise seconds by the
             clock from creation to the end, at Start in the first half and In Progress in the second.
-        :param created: when it was created, with an offset; now where it isn't given. It shows up once that
+        :param created: When it was created, with an offset; now by default. It shows up once that
             moment has come.
-        :param process_count: rows processed; the counts that aren't given follow from the others and the
+        :param process_count: Rows processed; the counts that aren't given follow from the others and the
             status.
-        :param success_count: rows that went well.
-        :param fail_count: rows that failed.
-        :param log: what Download log gives: bytes as they are, a ``BigLog``, or anything that JSON can hold;
-            a believable log where it isn't given.
-        :param steps: names of its steps, or mappings with ``name``, and if wanted ``slug``, ``status``,
+        :param success_count: Rows that went well.
+        :param fail_count: Rows that failed.
+        :param log: What Download log gives: bytes as they are, a ``BigLog``, or anything that JSON can hold;
+            a believable log by default.
+        :param steps: Names of its steps, or mappings with ``name``, and if wanted ``slug``, ``status``,
             ``log``, ``process_count``, ``success_count``, ``fail_count``; login, read data and write data by
             default.
-        :param state: the state it is held at while ``lasts`` is None.
-        :param is_triggered: whether a user started it.
-        :param triggered_by: the user's e-mail address, or System.
-        :param id: the execution id (``filename_uuid``), a new UUID where it isn't given.
-        :return: the execution.
-        :raises ValueError: where the id is taken, ``created`` has no offset, or a step has an unknown key.
+        :param state: The state it is held at while ``lasts`` is None.
+        :param is_triggered: Whether a user started it.
+        :param triggered_by: The user's e-mail address, or System.
+        :param id: The execution id (``filename_uuid``), a new UUID by default.
+        :return: The execution.
+        :raises ValueError: If the id is taken, ``created`` has no offset, or a step has an unknown key.
         """
         return self._world.add_execution(
             flow,
@@ -169,18 +165,17 @@ class WorldBuilder:
         fail_count: int | None = None,
         log: object = None,
     ) -> Execution:
-        """
-        Let an execution end now.
+        """Finish an execution now.
 
-        :param execution: the execution or its id.
-        :param status: how it went; as was said when it was added where it isn't given.
-        :param process_count: rows processed; without any count those of :meth:`add_execution` stay, unless
+        :param execution: The execution or its id.
+        :param status: How it went; by default the status with which it was added.
+        :param process_count: Rows processed; without any count those of :meth:`add_execution` stay, unless
             the status changes.
-        :param success_count: rows that went well.
-        :param fail_count: rows that failed.
-        :param log: what Download log gives from now on; what it gave before where it isn't given.
-        :return: the execution.
-        :raises KeyError: where no execution has this id.
+        :param success_count: Rows that went well.
+        :param fail_count: Rows that failed.
+        :param log: What Download log gives from now on; the same as before by default.
+        :return: The execution.
+        :raises KeyError: If no execution has this id.
         """
         given = (process_count, success_count, fail_count)
         with self._world.lock:
@@ -201,16 +196,15 @@ class WorldBuilder:
         status: int = Status.SUCCESS,
         log: object = None,
     ) -> list[Line]:
-        """
-        Add line logs to an execution.
+        """Add line logs to an execution.
 
-        :param execution: the execution or its id.
-        :param rows: the rows; ``search_field.N`` finds a line by the text of a row's field.
-        :param status: how the rows went.
-        :param log: what Download log gives for each of them; a believable log with the row where it isn't
-            given.
-        :return: the lines, in the order of the rows.
-        :raises KeyError: where no execution has this id.
+        :param execution: The execution or its id.
+        :param rows: The rows; ``search_field.N`` finds a line by the text of a row's field.
+        :param status: How the rows went.
+        :param log: What Download log gives for each of them; a believable log with the row by
+            default.
+        :return: The lines, in the order of the rows.
+        :raises KeyError: If no execution has this id.
         """
         known = self._world.execution(execution)
         return [self._world.add_line(known, row, status, log) for row in rows]

@@ -1,4 +1,4 @@
-"""The logs of one flow, so arranged that any page of them costs no more than its own length."""
+"""The logs of one flow, indexed so that any page of them costs no more than its own length."""
 
 from __future__ import annotations
 
@@ -51,31 +51,28 @@ class Index(Generic[Item]):
         self._by_hash: _Sorted[Item] = _Sorted(lambda item: item.by_hash(), known)
 
     def __len__(self) -> int:
-        """
-        Count the logs.
+        """Count the logs.
 
-        :return: how many there are.
+        :return: How many there are.
         """
         return self._count
 
     def add(self, item: Item) -> None:
-        """
-        Take in one more log.
+        """Add a log.
 
-        :param item: the log.
+        :param item: The log.
         """
         self._count += 1
         self._by_time.add(item)
         self._by_hash.add(item)
 
     def page(self, order: Order, number: int, limit: int) -> Sequence[Item]:
-        """
-        Cut out one page.
+        """Cut out one page.
 
-        :param order: which logs come first.
-        :param number: the page's number, from 1.
-        :param limit: logs on a page.
-        :return: the logs of that page, none past the end.
+        :param order: Which logs come first.
+        :param number: The page's number, from 1.
+        :param limit: Logs on a page.
+        :return: The logs of that page, none past the end.
         """
         start, stop = (number - 1) * limit, number * limit
         if order == "shuffled":
@@ -101,18 +98,16 @@ class Catalogue:
         self._to_come: list[tuple[float, int, Execution]] = []
 
     def add_execution(self, execution: Execution) -> None:
-        """
-        Take in an execution with its steps; it is seen once the clock has reached its creation.
+        """Add an execution with its steps; it is shown once the clock has reached its creation.
 
-        :param execution: the execution.
+        :param execution: The execution.
         """
         heapq.heappush(self._to_come, (*execution.by_time(), execution))
 
     def reveal(self, now: float) -> None:
-        """
-        Show the executions whose creation has been reached.
+        """Show the executions whose creation has been reached.
 
-        :param now: seconds since the epoch.
+        :param now: Seconds since the epoch.
         """
         while self._to_come and self._to_come[0][0] <= now:
             execution = heapq.heappop(self._to_come)[-1]
@@ -124,10 +119,9 @@ class Catalogue:
                     self._steps.add(step)
 
     def add_line(self, line: Line) -> None:
-        """
-        Take in a line log.
+        """Add a line log.
 
-        :param line: the line.
+        :param line: The line.
         """
         self._enter(LogType.LINE, line)
         self._lines.add(line)
@@ -142,14 +136,13 @@ class Catalogue:
         original_filename_uuid: str | None = None,
         search: Sequence[tuple[str, str]] = (),
     ) -> Index[Log]:
-        """
-        Find the logs that List logs is asked for.
+        """Find the logs that List logs is asked for.
 
-        :param kind: main, sub or line logs.
-        :param filename_uuid: only the log with this id.
-        :param original_filename_uuid: only logs of the execution with this id.
-        :param search: field names and values that a line must have, all of them.
-        :return: the logs found.
+        :param kind: Main, sub or line logs.
+        :param filename_uuid: Only the log with this id.
+        :param original_filename_uuid: Only logs of the execution with this id.
+        :param search: Field names and values that a line must have, all of them.
+        :return: The logs found.
         """
         if filename_uuid is not None:
             found = self._by_id[kind].get(filename_uuid)

@@ -1,4 +1,4 @@
-"""What a downloaded log holds where a test gives nothing: errors, request and response."""
+"""What a downloaded log holds by default: errors, request and response."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from airflow_provider_integrator.simulator.records import Execution, Line, Log, 
 
 
 def contents_of(log: Log) -> object:
-    """
-    Say what a log holds.
+    """The contents of a log.
 
-    :param log: an execution, a step or a line.
-    :return: what the test gave, or else a believable log: ``errors``, ``request`` and ``response``.
+    :param log: An execution, a step or a line.
+    :return: What the test gave, or else a believable log: ``errors``, ``request`` and ``response``.
     """
     if isinstance(log, Execution):
         return _default(log, log.counts.fail) if log.contents is None else log.contents

@@ -1,5 +1,4 @@
-"""
-A small world to look at: one project whose flows succeed, fail and stay empty, always in the same way.
+"""A small world to look at: one project whose flows succeed, fail and stay empty, always in the same way.
 
 Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like
 ``demo-price``: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of
@@ -67,14 +66,13 @@ class DemoWorld:
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def run(self, slug: str, *, lasts: float | None = None, created: datetime | None = None) -> Execution:
-        """
-        Let a flow run once, in its usual way.
+        """Run a flow once, in its usual way.
 
-        :param slug: the flow's slug.
-        :param lasts: seconds until it is finished, a few by default.
-        :param created: when it was created, now by default.
-        :return: the execution.
-        :raises KeyError: where the demo has no such flow.
+        :param slug: The flow's slug.
+        :param lasts: Seconds until it is finished, a few by default.
+        :param created: When it was created, now by default.
+        :return: The execution.
+        :raises KeyError: If the demo has no such flow.
         """
         habit = _HABITS[slug]
         self._numbers[slug] += 1
@@ -107,12 +105,11 @@ class DemoWorld:
 
 
 class DemoActivity:
-    """
-    Let every flow of the demo run again and again; a context manager with a thread of its own.
+    """Run every flow of the demo in a loop; a context manager with a thread of its own.
 
-    :param world: the demo's world.
-    :param every: seconds between two rounds; the first comes at once.
-    :param speed: how many times faster everything goes.
+    :param world: The demo's world.
+    :param every: Seconds between two rounds; the first comes at once.
+    :param speed: How many times faster everything goes.
     """
 
     def __init__(self, world: DemoWorld, *, every: float = DEFAULT_EVERY, speed: float = 1.0) -> None:
@@ -125,10 +122,9 @@ class DemoActivity:
         self._thread = threading.Thread(target=self._work, name="integrator-demo", daemon=True)
 
     def __enter__(self) -> DemoActivity:
-        """
-        Start the thread.
+        """Start the thread.
 
-        :return: itself.
+        :return: Itself.
         """
         self._thread.start()
         return self
@@ -149,12 +145,11 @@ class DemoActivity:
 
 
 def demo_world(integrator: IntegratorSimulator) -> DemoWorld:
-    """
-    Fill a simulator with the demo's project, its flows, and one finished execution of each flow.
+    """Fill a simulator with the demo's project, its flows, and one finished execution of each flow.
 
-    :param integrator: the simulator.
-    :return: the world, with which more executions can be added.
-    :raises ValueError: where the simulator has it already.
+    :param integrator: The simulator.
+    :return: The world, with which more executions can be added.
+    :raises ValueError: If the simulator has it already.
     """
     project = integrator.add_project(
         "Demo Shop", slug="demo-shop", partner_id="demo-partner", id="demo-project"

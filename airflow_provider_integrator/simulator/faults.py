@@ -45,8 +45,7 @@ def _known(spoilers: Mapping[Any, Spoiler], kind: str) -> Spoiler:
 
 
 class When(TypedDict, total=False):
-    """
-    Which requests a fault strikes; every constructor of :class:`Fault` takes these.
+    """Which requests a fault strikes; every constructor of :class:`Fault` takes these.
 
     ``on``: a path (``"/logs"``) or a name (``login``, ``projects``, ``flows``, ``logs``, ``download``), None
     for all; ``where``: a predicate over the recorded request; ``times``: how often it strikes, None for
@@ -61,8 +60,7 @@ class When(TypedDict, total=False):
 
 @dataclass(eq=False)
 class Fault:
-    """
-    One thing that goes wrong. Made by the class methods, put to work by ``IntegratorSimulator.inject``.
+    """One thing that goes wrong. Made by the class methods, injected by ``IntegratorSimulator.inject``.
 
     Of the faults that match a request the one injected first strikes, so that ``inject(Fault.status(503,
     times=1), Fault.status(429, times=1))`` gives first the one, then the other. Delays strike besides any
@@ -87,12 +85,11 @@ class Fault:
                 raise ValueError(f"on={self.on!r} is neither a path nor one of {', '.join(ENDPOINTS)}")
 
     def strikes(self, request: RecordedRequest, answer: Answer) -> bool:
-        """
-        Decide whether this request is struck, and count it.
+        """Check whether the fault is due for this request, and count the request.
 
-        :param request: the request.
-        :param answer: what the service would answer.
-        :return: whether the fault is due.
+        :param request: The request.
+        :param answer: What the service would answer.
+        :return: Whether the fault is due.
         """
         if self.times is not None and self.hits >= self.times:
             return False
@@ -107,82 +104,75 @@ class Fault:
     def status(
         cls, status: int, *, headers: Mapping[str, str] | None = None, body: str = "", **when: Unpack[When]
     ) -> Fault:
-        """
-        Answer with another status.
+        """Answer with another status.
 
-        :param status: the HTTP status.
-        :param headers: headers of the answer, such as Retry-After.
-        :param body: its text.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param status: The HTTP status.
+        :param headers: Headers of the answer, such as Retry-After.
+        :param body: Its text.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls(f"status {status}", lambda _: Answer.text(status, body, headers), **when)
 
     @classmethod
     def delay(cls, seconds: float, **when: Unpack[When]) -> Fault:
-        """
-        Answer late.
+        """Answer late.
 
-        :param seconds: how late, by the wall clock.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param seconds: How late, by the wall clock.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls("delay", lambda answer: replace(answer, delay=answer.delay + seconds), **when)
 
     @classmethod
     def reset(cls, *, midway: bool = False, **when: Unpack[When]) -> Fault:
-        """
-        Reset the TCP connection (RST).
+        """Reset the TCP connection (RST).
 
-        :param midway: after the head and half of the body, instead of before any byte.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param midway: After the head and half of the body, instead of before any byte.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         cut = Cut("half" if midway else "nothing", "reset")
         return cls("reset", lambda answer: replace(answer, cut=cut), **when)
 
     @classmethod
     def truncated(cls, **when: Unpack[When]) -> Fault:
-        """
-        Promise the whole body in Content-Length, send half of it and close.
+        """Promise the whole body in Content-Length, send half of it and close.
 
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls("truncated", lambda answer: replace(answer, cut=Cut("half", "close")), **when)
 
     @classmethod
     def body(cls, body: str | bytes, *, content_type: str = TEXT, **when: Unpack[When]) -> Fault:
-        """
-        Answer 200 with a given body.
+        """Answer 200 with a given body.
 
-        :param body: the body.
-        :param content_type: its Content-Type.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param body: The body.
+        :param content_type: Its Content-Type.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         data = body.encode() if isinstance(body, str) else body
         return cls("body", lambda _: Answer(200, data, headers={"Content-Type": content_type}), **when)
 
     @classmethod
     def not_json(cls, **when: Unpack[When]) -> Fault:
-        """
-        Answer 200 with a page of HTML where JSON is due, as a proxy does.
+        """Answer 200 with a page of HTML instead of JSON, as a proxy does.
 
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         page = Answer(200, b"<html><body>Please wait</body></html>", headers={"Content-Type": "text/html"})
         return cls("not json", lambda _: page, needs="json", **when)
 
     @classmethod
     def mutate(cls, change: Callable[[Any], Any], **when: Unpack[When]) -> Fault:
-        """
-        Edit the JSON document of an answer; answers without JSON are left alone.
+        """Edit the JSON document of an answer; answers without JSON are left alone.
 
-        :param change: takes the document; edits it in place and returns None, or returns another document.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param change: Takes the document; edits it in place and returns None, or returns another document.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
 
         def edit(answer: Answer) -> Answer:
@@ -194,12 +184,11 @@ class Fault:
 
     @classmethod
     def next_elsewhere(cls, base_url: str = "http://elsewhere.invalid", **when: Unpack[When]) -> Fault:
-        """
-        Let ``next`` of List logs point to another host, on every page.
+        """Make ``next`` of List logs point to another host, on every page.
 
-        :param base_url: scheme and host to point to; the path and query stay.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param base_url: Scheme and host to point to; the path and query stay.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
 
         def point_elsewhere(page: Any) -> None:
@@ -211,47 +200,43 @@ class Fault:
 
     @classmethod
     def redirect(cls, to: str, *, status: Literal[301, 302, 307, 308] = 302, **when: Unpack[When]) -> Fault:
-        """
-        Answer with a redirect.
+        """Answer with a redirect.
 
-        :param to: the URL in Location.
-        :param status: the HTTP status.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param to: The URL in Location.
+        :param status: The HTTP status.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls("redirect", lambda _: Answer.text(status, "", {"Location": to}), **when)
 
     @classmethod
     def base64(cls, kind: Base64Kind, **when: Unpack[When]) -> Fault:
-        """
-        Change the base64 text of a downloaded log.
+        """Change the base64 text of a downloaded log.
 
         :param kind: ``line breaks`` (legal, it must still work), ``bad padding`` or ``junk``.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls._of_archive(f"base64: {kind}", _known(BASE64, kind), when)
 
     @classmethod
     def archive(cls, kind: ArchiveKind, **when: Unpack[When]) -> Fault:
-        """
-        Change the ZIP of a downloaded log.
+        """Change the ZIP of a downloaded log.
 
         :param kind: ``not a zip``, ``empty``, ``several files`` (legal, the first is the log), ``encrypted``,
             ``wrong crc`` or ``truncated``.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         return cls._of_archive(f"archive: {kind}", spoil_archive(_known(ARCHIVES, kind)), when)
 
     @classmethod
     def contents(cls, kind: ContentsKind | bytes, **when: Unpack[When]) -> Fault:
-        """
-        Change what the ZIP of a downloaded log holds.
+        """Change what the ZIP of a downloaded log holds.
 
         :param kind: ``not json``, ``not utf-8``, or the bytes that the file shall have.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         spoiler = (lambda _: kind) if isinstance(kind, bytes) else _known(CONTENTS, kind)
         return cls._of_archive("contents", spoil_contents(spoiler), when)
@@ -260,13 +245,12 @@ class Fault:
     def oversized(
         cls, size: int, *, contents: Literal["rows", "zeros"] = "zeros", **when: Unpack[When]
     ) -> Fault:
-        """
-        Send a log of so many bytes of JSON. The ZIP is made here and now, once per process and size, on disk.
+        """Send a log of so many bytes of JSON. The ZIP is made here and now, once per process and size, on disk.
 
-        :param size: bytes of JSON.
+        :param size: Bytes of JSON.
         :param contents: ``zeros``, a bomb that packs a thousandfold, or ``rows``, which pack as real rows do.
-        :param when: which requests, see :class:`When`.
-        :return: the fault.
+        :param when: Which requests, see :class:`When`.
+        :return: The fault.
         """
         packed = BigLog(size, contents).pack()
         return cls("oversized", lambda answer: replace(answer, body=packed), needs="archive", **when)
@@ -287,10 +271,9 @@ class FaultQueue:
         self._lock = threading.Lock()
 
     def add(self, *faults: Fault) -> None:
-        """
-        Put faults to work.
+        """Inject faults.
 
-        :param faults: the faults, the first takes precedence.
+        :param faults: The faults, the first takes precedence.
         """
         with self._lock:
             self._faults.extend(faults)
@@ -301,12 +284,11 @@ class FaultQueue:
             self._faults.clear()
 
     def apply(self, request: RecordedRequest, answer: Answer) -> Answer:
-        """
-        Spoil an answer where a fault is due.
+        """Apply the faults that are due to an answer.
 
-        :param request: the request.
-        :param answer: the right answer.
-        :return: the answer to send.
+        :param request: The request.
+        :param answer: The right answer.
+        :return: The answer to send.
         """
         for fault in self._due(request, answer):
             answer = fault.change(answer)

@@ -47,7 +47,7 @@ class Form(NamedTuple):
 
 
 class Forms:
-    """The forms that a simulator speaks at the same time.
+    """The forms that are chosen together, in the order in which they are applied.
 
     :param names: One name or several; ``pages`` changes nothing.
     :param garbage_share: The share of unreadable logs on a page of List logs, if ``garbage`` is chosen.
@@ -70,7 +70,7 @@ class Forms:
         self.end = by_kind.get("ends", "end-404")
 
     def readable_logs(self, limit: int) -> int:
-        """Say how many logs of a page are good ones.
+        """The number of good logs on a page of List logs.
 
         :param limit: Logs on a page.
         :return: All of them, or at least one if the others are garbage.
@@ -81,7 +81,7 @@ class Forms:
         """Bring a document into the chosen forms.
 
         :param document: The JSON document as the vendor's pages show it.
-        :param asked: What was asked.
+        :param asked: What was requested.
         :return: The document to send.
         """
         for name in self.names:

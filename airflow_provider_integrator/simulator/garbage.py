@@ -1,4 +1,4 @@
-"""What nobody can read: unreadable logs beside good ones, and process groups that are no flow and no project."""
+"""Unreadable logs beside good ones, and process groups that are neither flows nor projects."""
 
 from __future__ import annotations
 

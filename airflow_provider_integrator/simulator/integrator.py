@@ -1,4 +1,4 @@
-"""The embedded Integrator: what tests, demos and DAG authors hold in their hands."""
+"""The embedded Integrator: the class that tests, demos and DAG authors use."""
 
 from __future__ import annotations
 
@@ -27,26 +27,25 @@ _CONNECTION_FIELDS = ("conn_type", "description", "host", "port", "schema", "log
 
 
 class IntegratorSimulator(WorldBuilder):
-    """
-    An Integrator on this machine, over real HTTP.
+    """An Integrator on this machine, over real HTTP.
 
     A context manager; every method may be called while it serves.
 
-    :param host: the address to bind to.
-    :param port: the port; 0 for any free one.
-    :param username: the e-mail address that may log in.
-    :param password: its password.
-    :param ssl_context: serves https where given.
-    :param clock: the time in seconds since the epoch; a test may give one that it moves by itself.
-    :param seed: makes the ids of executions the same in every run.
-    :param order: the order of List logs, which the documents leave open: ``newest`` or ``oldest`` first, or
+    :param host: The address to bind to.
+    :param port: The port; 0 for any free one.
+    :param username: The e-mail address that may log in.
+    :param password: Its password.
+    :param ssl_context: Serves https if given.
+    :param clock: The time in seconds since the epoch; a test may give one that it moves by itself.
+    :param seed: Makes the ids of executions the same in every run.
+    :param order: The order of List logs, which the documents leave open: ``newest`` or ``oldest`` first, or
         ``shuffled``, an order that looks random and never changes.
-    :param project_parameter: the spelling that List logs and Download log insist on: ``either``,
+    :param project_parameter: The spelling that List logs and Download log insist on: ``either``,
         ``projectid``, ``projectId``; with ``projectid-only`` or ``projectId-only`` a request that carries
         the other spelling is refused, also beside the right one.
-    :param auth_header: the header that the token must come in: ``Authorization``, ``Authentication``, or
+    :param auth_header: The header that the token must come in: ``Authorization``, ``Authentication``, or
         ``either``.
-    :param default_log_type: what List logs shows without ``log_type``, which the documents leave open.
+    :param default_log_type: What List logs shows without ``log_type``, which the documents leave open.
     :param forms: One name of a form of the answers, or several names; those of
         :data:`~airflow_provider_integrator.simulator.forms.FORMS`, and ``pages``, the default.
     :param garbage_share: The share of unreadable logs on a page of List logs in the form ``garbage``; a page
@@ -90,10 +89,9 @@ class IntegratorSimulator(WorldBuilder):
         self.late_log_status = late_log_status
 
     def __enter__(self) -> IntegratorSimulator:
-        """
-        Start the server.
+        """Start the server.
 
-        :return: itself.
+        :return: Itself.
         """
         self.start()
         return self
@@ -105,11 +103,10 @@ class IntegratorSimulator(WorldBuilder):
         self.stop()
 
     def start(self) -> None:
-        """
-        Serve in a thread of its own; a second start after a stop keeps port and world.
+        """Serve in a thread of its own; a second start after a stop keeps port and world.
 
-        :raises OSError: where the port can't be bound.
-        :raises RuntimeError: where it serves already.
+        :raises OSError: If the port can't be bound.
+        :raises RuntimeError: If it serves already.
         """
         self._server.start()
         self._service.base_url = self.url
@@ -173,7 +170,7 @@ class IntegratorSimulator(WorldBuilder):
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """The names of the forms of the answers; none are the vendor's pages'."""
+        """The names of the chosen forms; empty for the form of the vendor's pages."""
         return self._service.forms.names
 
     @forms.setter
@@ -211,7 +208,7 @@ class IntegratorSimulator(WorldBuilder):
 
     @property
     def default_log_type(self) -> LogType:
-        """What List logs shows where ``log_type`` is absent."""
+        """What List logs shows without ``log_type``."""
         return self._service.default_log_type
 
     @default_log_type.setter
@@ -229,7 +226,7 @@ class IntegratorSimulator(WorldBuilder):
 
     @property
     def tokens(self) -> list[str]:
-        """All tokens that were ever issued, so that a test can look for them where they mustn't be."""
+        """All tokens that were ever issued, so that a test can check that they don't leak."""
         return self._access.issued
 
     @property
@@ -248,12 +245,11 @@ class IntegratorSimulator(WorldBuilder):
         return self._recorder.all()
 
     def count(self, on: str | None = None, *, method: str | None = None) -> int:
-        """
-        Count the requests since the start or since :meth:`clear_requests`.
+        """Count the requests since the start or since :meth:`clear_requests`.
 
-        :param on: only those for this path (``"/logs"``) or endpoint (``"logs"``).
-        :param method: only those with this HTTP method.
-        :return: how many there were.
+        :param on: Only those for this path (``"/logs"``) or endpoint (``"logs"``).
+        :param method: Only those with this HTTP method.
+        :return: How many there were.
         """
         return self._recorder.count(None if on is None else ENDPOINTS.get(on, on), method)
 
@@ -266,18 +262,16 @@ class IntegratorSimulator(WorldBuilder):
         self._access.expire()
 
     def accept_token(self, token: str) -> None:
-        """
-        Accept a token that is given by hand instead of fetched by a login.
+        """Accept a token that is given by hand instead of fetched by a login.
 
-        :param token: the token.
+        :param token: The token.
         """
         self._access.accept(token)
 
     def inject(self, *faults: Fault) -> None:
-        """
-        Put faults to work.
+        """Inject faults.
 
-        :param faults: the faults; of those that match a request the first one strikes.
+        :param faults: The faults; of those that match a request the first one strikes.
         """
         self._faults.add(*faults)
 
@@ -286,15 +280,14 @@ class IntegratorSimulator(WorldBuilder):
         self._faults.clear()
 
     def connection(self, **overrides: Any) -> dict[str, Any]:
-        """
-        Describe the Airflow connection to this Integrator.
+        """Describe the Airflow connection to this Integrator.
 
         ``json.dumps`` of it is what the environment variable ``AIRFLOW_CONN_…`` takes.
 
-        :param overrides: fields of the connection (``host``, ``login``, ``password``, …); anything else goes
+        :param overrides: Fields of the connection (``host``, ``login``, ``password``, …); anything else goes
             into the extra, such as ``project_id`` or ``token``, and so do the entries of ``extra``. None
             leaves a field out.
-        :return: the connection with the first project's id and slug, where there is one.
+        :return: The connection with the first project's id and slug, if there is one.
         """
         fields: dict[str, Any] = {
             "conn_type": "integrator",

@@ -16,12 +16,11 @@ _KEPT = 200_000
 
 @dataclass(eq=False)
 class RecordedRequest:
-    """
-    One request that reached the simulator.
+    """One request that reached the simulator.
 
     Headers and form hold the token and the password, so ``repr`` leaves them out. ``time`` is the simulator's
     clock in seconds since the epoch, ``connection`` the number of the TCP connection (from 1), ``status``
-    what was answered (None until then, and where the connection was cut instead of an answer).
+    what was answered (None until then, and if the connection was cut instead of an answer).
     """
 
     method: str
@@ -34,11 +33,10 @@ class RecordedRequest:
     status: int | None = None
 
     def param(self, name: str) -> str | None:
-        """
-        Look up a query parameter.
+        """Look up a query parameter.
 
-        :param name: its name, as it is spelled in the URL.
-        :return: its first value, None where it is absent.
+        :param name: Its name, as it is spelled in the URL.
+        :return: Its first value, None if it is absent.
         """
         return next((value for key, value in self.query if key == name), None)
 
@@ -52,31 +50,28 @@ class Recorder:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, request: RecordedRequest) -> None:
-        """
-        Take in a request.
+        """Record a request.
 
-        :param request: the request.
+        :param request: The request.
         """
         with self._lock:
             self._requests.append(request)
             self._counts[request.method, request.path] += 1
 
     def all(self) -> list[RecordedRequest]:
-        """
-        Give the latest requests (at most 200,000).
+        """The latest requests (at most 200,000).
 
-        :return: a list of its own, in order of arrival.
+        :return: A list of its own, in order of arrival.
         """
         with self._lock:
             return list(self._requests)
 
     def count(self, path: str | None, method: str | None) -> int:
-        """
-        Count requests, also those that are too long ago to be kept.
+        """Count requests, also those that are too long ago to be kept.
 
-        :param path: only requests for this path.
-        :param method: only requests with this method.
-        :return: how many there were.
+        :param path: Only requests for this path.
+        :param method: Only requests with this method.
+        :return: How many there were.
         """
         with self._lock:
             return sum(

@@ -1,4 +1,4 @@
-"""Projects, flows, executions, their steps and lines, and how they go with time."""
+"""Projects, flows, executions, their steps and lines, and their state at a moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_integrator.simulator.log_ids import LogIds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Rows that went well and rows that failed, where an execution was given no counts.
+# Rows that went well and rows that failed, for an execution without given counts.
 _USUAL_COUNTS: dict[int, tuple[int, int]] = {
     Status.SUCCESS: (10, 0),
     Status.FAILED: (7, 3),
@@ -63,14 +63,13 @@ class Counts:
     def filled(
         cls, status: int, process: int | None = None, success: int | None = None, fail: int | None = None
     ) -> Counts:
-        """
-        Complete what was given into three counts that agree with each other and with the status.
+        """Complete what was given into three counts that agree with each other and with the status.
 
-        :param status: the final status; without any count it decides alone.
-        :param process: rows processed.
-        :param success: rows that went well.
-        :param fail: rows that failed.
-        :return: the counts; those that were given are kept as they are.
+        :param status: The final status; without any count it decides alone.
+        :param process: Rows processed.
+        :param success: Rows that went well.
+        :param fail: Rows that failed.
+        :return: The counts; those that were given are kept as they are.
         """
         usual_success, usual_fail = _USUAL_COUNTS.get(status, (0, 0))
         if fail is None:
@@ -111,7 +110,7 @@ class Log(ABC):
 
     @abstractmethod
     def ended_at(self, now: float) -> float | None:
-        """Say when the log ended.
+        """When the log ended.
 
         :param now: Seconds since the epoch.
         :return: That moment, None before it.
@@ -128,29 +127,26 @@ class Log(ABC):
         return ended is not None and now >= ended + delay
 
     def by_time(self) -> tuple[float, int]:
-        """
-        Say where the log stands among others, the oldest first.
+        """The log's place among others, the oldest first.
 
-        :return: a sort key.
+        :return: A sort key.
         """
         return (self.begun, self.number)
 
     def by_hash(self) -> tuple[int, int]:
-        """
-        Say where the log stands in the shuffled order, which never changes.
+        """The log's place in the shuffled order, which never changes.
 
-        :return: a sort key.
+        :return: A sort key.
         """
         return (zlib.crc32(str(self.number).encode()), self.number)
 
 
 @dataclass(eq=False)
 class Execution(Log):
-    """
-    One run of a flow. Its id is the ``filename_uuid`` of the API.
+    """One run of a flow. Its id is the ``filename_uuid`` of the API.
 
     ``status`` and ``counts`` are the final ones: they show once the clock has reached ``ends`` (seconds since
-    the epoch, None as long as nobody has finished the execution); until then ``held`` is the state where
+    the epoch, None as long as nobody has finished the execution); until then ``held`` is the state if
     ``ends`` is None.
     """
 
@@ -164,10 +160,9 @@ class Execution(Log):
     steps: list[Step] = field(default_factory=list)
 
     def state_at(self, now: float) -> State:
-        """
-        Say how far the execution is.
+        """The state of the execution.
 
-        :param now: seconds since the epoch.
+        :param now: Seconds since the epoch.
         :return: Start in the first half of its time, then In Progress, then Finished.
         """
         if self.ends is None:
@@ -177,7 +172,7 @@ class Execution(Log):
         return State.IN_PROGRESS if now >= (self.begun + self.ends) / 2 else State.START
 
     def ended_at(self, now: float) -> float | None:
-        """Say when the execution ended, as :meth:`Log.ended_at`."""
+        """When the execution ended, as :meth:`Log.ended_at`."""
         return self.ends if self.state_at(now) is State.FINISHED else None
 
 
@@ -194,13 +189,12 @@ class Step(Log):
     contents: object = None
 
     def times_at(self, now: float) -> tuple[State, float, float | None]:
-        """
-        Say how far the step is; steps share their execution's time evenly.
+        """State and times of the step; steps share their execution's time evenly.
 
         The first step is done while its execution is still at Start, as on the real Integrator.
 
-        :param now: seconds since the epoch.
-        :return: its state, when it began, and when it ended (None until it has).
+        :param now: Seconds since the epoch.
+        :return: Its state, when it began, and when it ended (None until it has).
         """
         execution = self.execution
         several = len(execution.steps) > 1
@@ -218,14 +212,13 @@ class Step(Log):
         return (State.IN_PROGRESS if now >= begun else State.START, begun, None)
 
     def ended_at(self, now: float) -> float | None:
-        """Say when the step ended, as :meth:`Log.ended_at`."""
+        """When the step ended, as :meth:`Log.ended_at`."""
         return self.times_at(now)[2]
 
     def outcome(self) -> tuple[int, Counts]:
-        """
-        Say how the step goes in the end: as was asked for, or else the last step fails with its execution.
+        """Status and counts of the step in the end: as given, or else the last step fails with its execution.
 
-        :return: status and counts.
+        :return: Status and counts.
         """
         is_last = self.position == len(self.execution.steps) - 1
         status = self.status
@@ -248,5 +241,5 @@ class Line(Log):
     contents: object = None
 
     def ended_at(self, now: float) -> float | None:
-        """Say when the line ended: at once, as a row is logged after it was written."""
+        """When the line ended: at once, since a row is logged after it was written."""
         return self.begun

@@ -63,11 +63,10 @@ class Service:
         }
 
     def answer(self, request: RecordedRequest) -> Answer:
-        """
-        Answer a request as the Integrator would.
+        """Answer a request as the Integrator would.
 
-        :param request: the request.
-        :return: the answer: 404 and 405 for what isn't a call, 401 without a good token, 400 for bad
+        :param request: The request.
+        :return: The answer: 404 and 405 for what isn't a call, 401 without a good token, 400 for bad
             parameters.
         """
         if request.path not in self._calls:
@@ -92,7 +91,7 @@ class Service:
 
     def _login(self, request: RecordedRequest) -> Answer:
         self.access.logins += 1
-        # The form is empty where the content type is another one than the documents require.
+        # The form is empty if the content type is another one than the documents require.
         username, password = request.form.get("username"), request.form.get("password")
         if not username or not password:
             raise _BadRequestError(NO_CREDENTIALS)

@@ -86,20 +86,18 @@ CONTENTS: dict[ContentsKind, Spoiler] = {
 
 
 def spoil_archive(spoiler: Spoiler) -> Spoiler:
-    """
-    Make a change of the ZIP.
+    """Make a change of the ZIP.
 
-    :param spoiler: what is done to the file in it, one of :data:`ARCHIVES`.
-    :return: a function from the right base64 text to the spoiled one.
+    :param spoiler: What is done to the file in it, one of :data:`ARCHIVES`.
+    :return: A function from the right base64 text to the spoiled one.
     """
     return lambda text: base64.b64encode(spoiler(first_file(text)))
 
 
 def spoil_contents(spoiler: Spoiler) -> Spoiler:
-    """
-    Make a change of the file in the ZIP.
+    """Make a change of the file in the ZIP.
 
-    :param spoiler: a function from the right contents to the spoiled ones.
-    :return: a function from the right base64 text to the spoiled one.
+    :param spoiler: A function from the right contents to the spoiled ones.
+    :return: A function from the right base64 text to the spoiled one.
     """
     return lambda text: base64.b64encode(zip_of({FILE_NAME: spoiler(first_file(text))}))

@@ -1,4 +1,4 @@
-"""HTTP over TCP: a server in a thread of its own, which counts connections and can break off an answer."""
+"""HTTP over TCP: a server in a thread of its own, which counts connections and can cut an answer."""
 
 from __future__ import annotations
 
@@ -30,14 +30,13 @@ _START_TIMEOUT = 30.0
 
 
 class HttpServer:
-    """
-    Serves one function over HTTP.
+    """Serves one function over HTTP.
 
-    :param answer: makes the answer to a request; called in a worker thread, so it may take its time.
-    :param clock: gives the requests their ``time``.
-    :param host: the address to bind to.
-    :param port: the port; 0 for any free one, which a later start keeps.
-    :param ssl_context: serves https where given.
+    :param answer: Makes the answer to a request; called in a worker thread, so it may take its time.
+    :param clock: Gives the requests their ``time``.
+    :param host: The address to bind to.
+    :param port: The port; 0 for any free one, which a later start keeps.
+    :param ssl_context: Serves https if given.
     """
 
     def __init__(
@@ -69,11 +68,10 @@ class HttpServer:
         return f"{scheme}://{host}:{self.port}"
 
     def start(self) -> None:
-        """
-        Serve until :meth:`stop`.
+        """Serve until :meth:`stop`.
 
-        :raises RuntimeError: where the server runs already or doesn't come up.
-        :raises OSError: where the port can't be bound.
+        :raises RuntimeError: If the server runs already or doesn't come up.
+        :raises OSError: If the port can't be bound.
         """
         if self._thread is not None:
             raise RuntimeError("the server runs already")
@@ -89,12 +87,12 @@ class HttpServer:
             raise failure
 
     def stop(self) -> None:
-        """Close every socket and end the thread; does nothing where the server doesn't run."""
+        """Close every socket and end the thread; does nothing if the server doesn't run."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
         if self._loop is not None and self._stopping is not None:
-            # The loop is closed already where the server failed to start.
+            # The loop is closed already if the server failed to start.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join()
@@ -157,7 +155,7 @@ class HttpServer:
         )
 
     def _number_of(self, transport: asyncio.BaseTransport | None) -> int:
-        # None where the client has gone already.
+        # None if the client has gone already.
         if transport is None:
             return 0
         if transport not in self._numbers:

@@ -22,12 +22,11 @@ _LINE_STEP = ("write_data_to_omnitron", "Write data to Omnitron")
 
 
 def project_json(project: Project, flow_count: int) -> dict[str, Any]:
-    """
-    Show a project as List projects does.
+    """Show a project as List projects does.
 
-    :param project: the project.
-    :param flow_count: how many flows it has.
-    :return: the JSON object.
+    :param project: The project.
+    :param flow_count: How many flows it has.
+    :return: The JSON object.
     """
     return {
         "id": project.id,
@@ -49,11 +48,10 @@ def project_json(project: Project, flow_count: int) -> dict[str, Any]:
 
 
 def flow_json(flow: Flow) -> dict[str, Any]:
-    """
-    Show a flow as List flows does.
+    """Show a flow as List flows does.
 
-    :param flow: the flow.
-    :return: the JSON object; ``!inbound`` and ``!outbound`` are strings.
+    :param flow: The flow.
+    :return: The JSON object; ``!inbound`` and ``!outbound`` are strings.
     """
     return {
         "id": flow.id,
@@ -95,21 +93,19 @@ def log_json(log: Log, now: float, log_delay: float = 0.0) -> dict[str, Any]:
 
 
 def epoch_milliseconds(moment: float) -> str:
-    """
-    Write a moment as main logs and projects do.
+    """Write a moment as main logs and projects do.
 
-    :param moment: seconds since the epoch.
-    :return: milliseconds since the epoch, in a string.
+    :param moment: Seconds since the epoch.
+    :return: Milliseconds since the epoch, in a string.
     """
     return str(round(moment * 1000))
 
 
 def iso(moment: float, digits: int) -> str:
-    """
-    Write a moment as sub logs do.
+    """Write a moment as sub logs do.
 
-    :param moment: seconds since the epoch.
-    :param digits: fractional digits, 2 to 6.
+    :param moment: Seconds since the epoch.
+    :param digits: Fractional digits, 2 to 6.
     :return: ISO 8601 in UTC with that many digits of the second's fraction.
     """
     when = datetime.fromtimestamp(moment, timezone.utc)

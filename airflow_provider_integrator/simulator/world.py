@@ -50,12 +50,11 @@ class World:
         self._number = _FIRST_LOG_ID
 
     def add_project(self, project: Project) -> Project:
-        """
-        Add a project.
+        """Add a project.
 
-        :param project: the project.
-        :return: the same project.
-        :raises ValueError: where its id is taken.
+        :param project: The project.
+        :return: The same project.
+        :raises ValueError: If its id is taken.
         """
         with self.lock:
             if project.id in self.projects:
@@ -64,12 +63,11 @@ class World:
             return project
 
     def add_flow(self, flow: Flow) -> Flow:
-        """
-        Add a flow.
+        """Add a flow.
 
-        :param flow: the flow.
-        :return: the same flow.
-        :raises ValueError: where id or name is taken, or the name too long, as on the real Integrator.
+        :param flow: The flow.
+        :return: The same flow.
+        :raises ValueError: If id or name is taken, or the name too long, as on the real Integrator.
         """
         with self.lock:
             if flow.id in self.flows:
@@ -83,11 +81,10 @@ class World:
             return flow
 
     def flows_of(self, project_id: str) -> list[Flow]:
-        """
-        List a project's flows.
+        """List a project's flows.
 
-        :param project_id: the project's id.
-        :return: its flows in the order in which they were added.
+        :param project_id: The project's id.
+        :return: Its flows in the order in which they were added.
         """
         with self.lock:
             return [flow for flow in self.flows.values() if flow.project.id == project_id]
@@ -107,11 +104,10 @@ class World:
         triggered_by: str,
         id: str | None,
     ) -> Execution:
-        """
-        Add an execution; :meth:`IntegratorSimulator.add_execution` explains what goes in.
+        """Add an execution; :meth:`IntegratorSimulator.add_execution` explains what goes in.
 
-        :return: the execution.
-        :raises ValueError: where the id is taken, ``created`` has no offset, or a step has an unknown key.
+        :return: The execution.
+        :raises ValueError: If the id is taken, ``created`` has no offset, or a step has an unknown key.
         """
         if created is not None and created.tzinfo is None:
             raise ValueError(f"created needs an offset from UTC: {created!r}")
@@ -138,14 +134,13 @@ class World:
             return execution
 
     def add_line(self, execution: Execution, fields: Mapping[str, object], status: int, log: object) -> Line:
-        """
-        Add a line log.
+        """Add a line log.
 
-        :param execution: whose row it is.
-        :param fields: the row.
-        :param status: how it went.
-        :param log: what its log holds, None for a believable one.
-        :return: the line.
+        :param execution: Whose row it is.
+        :param fields: The row.
+        :param status: How it went.
+        :param log: What its log holds, None for a believable one.
+        :return: The line.
         """
         with self.lock:
             catalogue = self._catalogues[execution.flow.id]
@@ -161,26 +156,24 @@ class World:
             return line
 
     def execution(self, execution: Execution | str) -> Execution:
-        """
-        Look up an execution.
+        """Look up an execution.
 
-        :param execution: the execution or its id.
-        :return: the execution.
-        :raises KeyError: where there is none with this id.
+        :param execution: The execution or its id.
+        :return: The execution.
+        :raises KeyError: If there is none with this id.
         """
         with self.lock:
             return self._executions[execution if isinstance(execution, str) else execution.id]
 
     def page(self, flow: Flow, order: Order, number: int, limit: int, **filters: Any) -> Page:
-        """
-        Show one page of a flow's logs, at a cost that doesn't grow with the number of logs.
+        """Show one page of a flow's logs, at a cost that doesn't grow with the number of logs.
 
-        :param flow: the flow.
-        :param order: which logs come first.
-        :param number: the page's number, from 1.
-        :param limit: logs on a page.
-        :param filters: as :meth:`Catalogue.find` takes them.
-        :return: the page.
+        :param flow: The flow.
+        :param order: Which logs come first.
+        :param number: The page's number, from 1.
+        :param limit: Logs on a page.
+        :param filters: As :meth:`Catalogue.find` takes them.
+        :return: The page.
         """
         with self.lock:
             now = self.clock()
@@ -244,10 +237,9 @@ class World:
 
 
 def stable_id(*names: str) -> str:
-    """
-    Derive an id from names.
+    """Derive an id from names.
 
-    :param names: what is named, from the outside in.
-    :return: a UUID that is the same in every run.
+    :param names: What is named, from the outside in.
+    :return: A UUID that is the same in every run.
     """
     return str(uuid.uuid5(_NAMES, "/".join(names)))

@@ -74,6 +74,25 @@ def test_the_token_goes_into_authorization_as_bearer(caller: Caller) -> None:
     assert caller.get("/logs").status_code == 400
 
 
+@pytest.mark.parametrize("wanted", ["Authorization", "Authentication", "either"])
+@pytest.mark.parametrize("sent", ["Authorization", "Authentication"])
+def test_the_header_of_the_token_can_be_chosen(
+    integrator: IntegratorSimulator, caller: Caller, wanted: Any, sent: str
+) -> None:
+    integrator.auth_header = wanted
+    caller.session.headers[sent] = caller.session.headers.pop("Authorization")
+    # 400: the request is authorised, and lacks its parameters.
+    assert caller.get("/logs").status_code == (400 if wanted in (sent, "either") else 401)
+    caller.session.headers[sent] = "Bearer wrong"
+    assert caller.get("/logs").status_code == 401
+
+
+def test_an_unknown_header_is_refused() -> None:
+    assert IntegratorSimulator(auth_header="Authentication").auth_header == "Authentication"
+    with pytest.raises(ValueError, match="Authorization, Authentication, either, not 'X-Token'"):
+        IntegratorSimulator(auth_header="X-Token")  # type: ignore[arg-type]
+
+
 def test_expired_tokens_are_refused_and_new_ones_are_good(
     integrator: IntegratorSimulator, caller: Caller
 ) -> None:
@@ -86,7 +105,7 @@ def test_expired_tokens_are_refused_and_new_ones_are_good(
     assert len(set(integrator.tokens)) == 2
 
 
-def test_tokens_live_as_long_as_they_are_told_to(
+def test_tokens_live_for_the_given_lifetime(
     integrator: IntegratorSimulator, caller: Caller, clock: Clock
 ) -> None:
     integrator.token_lifetime = 60

@@ -134,6 +134,19 @@ def test_the_command_serves_what_it_says_and_stops(how: signal.Signals) -> None:
         assert out.strip() == "The Integrator has stopped."
 
 
+def test_the_command_answers_in_the_forms_that_it_is_given() -> None:
+    with running("--forms", "texts,sparse") as process:
+        lines = welcome(process)
+        (url,) = (line.split()[1] for line in lines if line.startswith("URL"))
+        assert any(line.split(maxsplit=1) == ["forms", "texts, sparse"] for line in lines)
+        credentials = {"username": "integrator@example.com", "password": "let-me-in"}
+        token = requests.post(url + "/api/nifi/login", credentials, timeout=20).text
+        curl = shlex.split(lines[-1].replace("$TOKEN", token))
+        answer = requests.get(curl[-1], headers=dict([curl[2].split(": ")]), timeout=20)
+        log = answer.json()["results"][-1]
+        assert (log["status"], log["id"].isdigit(), "process_count" in log) == ("3", True, False)
+
+
 def test_the_command_lets_tokens_expire() -> None:
     with running("--token-lifetime", "0.000001") as process:
         lines = welcome(process)
@@ -151,7 +164,16 @@ def test_the_command_says_why_it_cannot_listen(integrator: IntegratorSimulator) 
         assert "can't listen on 127.0.0.1" in err
 
 
-@pytest.mark.parametrize("options", [["--speed", "0"], ["--speed", "fast"], ["--token-lifetime", "-1"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--speed", "0"],
+        ["--speed", "fast"],
+        ["--token-lifetime", "-1"],
+        ["--forms", "odd"],
+        ["--forms", "texts,floats"],
+    ],
+)
 def test_the_command_refuses_wrong_options(options: list[str]) -> None:
     with running(*options) as process:
         _, err = process.communicate(timeout=30)

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_provider_integrator.api.enums import LogType, Status
+from airflow_provider_integrator.simulator import IntegratorSimulator
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.simulator import Flow, IntegratorSimulator, Project
+    from airflow_provider_integrator.simulator import Flow, Project
     from tests.simulator.conftest import Caller, Clock
 
 
@@ -109,7 +110,7 @@ def test_a_line_log_looks_like_a_sub_log(integrator: IntegratorSimulator, flow: 
     assert {log["original_filename_uuid"] for log in logs} == {execution.id}
 
 
-def test_log_type_tells_the_three_kinds_apart(
+def test_log_type_chooses_one_of_three_kinds(
     integrator: IntegratorSimulator, flow: Flow, caller: Caller
 ) -> None:
     execution = integrator.add_execution(flow, lasts=0, steps=["Login", "Write"])
@@ -225,6 +226,13 @@ def test_a_flow_of_another_project_is_refused(
         ("projectId", ["projectid"], 400),
         ("projectId", ["projectId"], 200),
         ("projectId", ["projectid", "projectId"], 200),
+        ("projectid-only", ["projectid"], 200),
+        ("projectid-only", ["projectId"], 400),
+        ("projectid-only", ["projectid", "projectId"], 400),
+        ("projectid-only", [], 400),
+        ("projectId-only", ["projectid"], 400),
+        ("projectId-only", ["projectId"], 200),
+        ("projectId-only", ["projectid", "projectId"], 400),
     ],
 )
 def test_the_spelling_of_the_project_parameter(
@@ -298,3 +306,17 @@ def test_a_created_without_an_offset_and_a_taken_id_are_refused(
     integrator.add_execution(flow, id="one")
     with pytest.raises(ValueError, match="one"):
         integrator.add_execution(flow, id="one")
+
+
+def test_log_ids_are_unique_and_the_same_for_the_same_seed() -> None:
+    def log_ids(seed: int) -> list[str]:
+        simulator = IntegratorSimulator(seed=seed)
+        flow = simulator.add_flow(simulator.add_project("Acme"), "Price")
+        executions = [simulator.add_execution(flow) for _ in range(50)]
+        lines = simulator.add_lines(executions[0], [{"sku": "A"}] * 50)
+        steps = [step for execution in executions for step in execution.steps]
+        return [log.log_id for log in [*executions, *lines, *steps]]
+
+    assert log_ids(1) == log_ids(1) != log_ids(2)
+    assert len(set(log_ids(1))) == 250
+    assert all(re.fullmatch("[1-9][0-9]{6}", log_id) for log_id in log_ids(1))

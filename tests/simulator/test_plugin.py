@@ -49,6 +49,41 @@ def test_the_fixture_gives_a_fresh_running_simulator(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
+A_USERS_TEST_OF_FORMS = """
+import pytest
+
+@pytest.mark.integrator_forms("texts", "epoch")
+def test_it(integrator_simulator):
+    assert set(integrator_simulator.forms) == {"texts", "epoch"}
+    integrator_simulator.forms = "garbage"
+    assert integrator_simulator.forms == ("garbage",)
+
+def test_without(integrator_simulator):
+    assert integrator_simulator.forms == ()
+
+@pytest.mark.parametrize(
+    "form", [pytest.param(one, marks=pytest.mark.integrator_forms(one)) for one in ("pages", "sparse")]
+)
+def test_several(integrator_simulator, form):
+    assert integrator_simulator.forms == (() if form == "pages" else (form,))
+
+@pytest.mark.integrator_forms("unknown")
+def test_unknown(integrator_simulator):
+    pass
+"""
+
+
+def test_the_marker_chooses_the_forms(tmp_path: Path) -> None:
+    (tmp_path / "test_users.py").write_text(A_USERS_TEST_OF_FORMS)
+    options = ["-q", "--strict-markers", "-p", PLUGIN, "-p", "no:cacheprovider"]
+    done = run("-m", "pytest", *options, folder=tmp_path)
+    assert "4 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "there is no form unknown: pages, " in done.stdout
+    assert (
+        "integrator_forms(*names)" in run("-m", "pytest", "--markers", "-p", PLUGIN, folder=tmp_path).stdout
+    )
+
+
 def test_the_fixture_explains_itself(tmp_path: Path) -> None:
     done = run("-m", "pytest", "--fixtures", "-v", "-p", PLUGIN, folder=tmp_path)
     assert "integrator_simulator" in done.stdout
