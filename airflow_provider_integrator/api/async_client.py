@@ -14,7 +14,14 @@ import aiohttp
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access
-from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Receiver, list_logs
+from airflow_provider_integrator.api.endpoints import (
+    BrokenBodyError,
+    Call,
+    LogQuery,
+    Receiver,
+    Script,
+    list_logs,
+)
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
     Answer,
@@ -30,7 +37,6 @@ from airflow_provider_integrator.api.exchange import (
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Paging
-from airflow_provider_integrator.api.queries import Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 

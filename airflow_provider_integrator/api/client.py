@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import requests
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access
-from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, list_logs
+from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Script, list_logs
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
     Answer,
@@ -30,7 +30,6 @@ from airflow_provider_integrator.api.exchange import (
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
-from airflow_provider_integrator.api.queries import Script
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.exceptions import IntegratorError
 

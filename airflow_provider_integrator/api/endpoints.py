@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -74,6 +74,19 @@ class Call(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path}>"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Asks for a pause; nothing comes back.
+
+    :param seconds: How long.
+    """
+
+    seconds: float
+
+
+Script = Generator[Call[Any] | Pause, Any, T]
 
 
 class BodyReceiver(Generic[T]):

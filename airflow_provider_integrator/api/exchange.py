@@ -10,8 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_integrator.api.access import Access
-from airflow_provider_integrator.api.endpoints import PROJECT, Call, log_in
-from airflow_provider_integrator.api.queries import Pause, Script
+from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script, log_in
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,

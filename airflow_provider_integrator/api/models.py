@@ -79,8 +79,8 @@ class Flow:
     :param type: Product, Price, Stock, …
     :param inbound: Whether it runs by itself and reads the ERP.
     :param outbound: Whether rows are posted to it.
-    :param scheduling_strategy: CRON_DRIVEN, …
-    :param scheduling_period: A Quartz cron of 7 fields, seconds first; its time zone is unknown.
+    :param scheduling_strategy: CRON_DRIVEN, … with ``scheduling_period``, a Quartz cron of 7 fields, seconds first, whose
+        time zone is unknown.
     :param variables: All of the flow's variables as they came.
     """
 
@@ -126,6 +126,19 @@ class Flow:
         return self.slug or self.id
 
 
+def _common(fields: Fields) -> dict[str, Any]:
+    """Read what main, sub and line logs have in common and no decision needs."""
+    return {
+        "created": fields.optional_time("created"),
+        "finished": fields.optional_time("finished"),
+        "process_count": fields.optional_count("process_count"),
+        "success_count": fields.optional_count("success_count"),
+        "fail_count": fields.optional_count("fail_count"),
+        "is_send_s3": fields.values.get("is_send_S3"),
+        "row_num": fields.values.get("row_num"),
+    }
+
+
 @dataclass(frozen=True)
 class Step:
     """A sub log: one step of an execution. A line log has the same fields, as far as is known.
@@ -140,9 +153,7 @@ class Step:
     :param status: How it went; means something only once the state is Finished.
     :param created: When it began, in UTC.
     :param finished: When it ended, in UTC; None until then.
-    :param process_count: Rows processed.
-    :param success_count: Rows that went well.
-    :param fail_count: Rows that failed.
+    :param process_count: Rows processed; ``success_count`` and ``fail_count`` of them went well and failed.
     :param is_send_s3: Whether its log has been stored, by all signs; as it came.
     :param row_num: As it came; its meaning isn't documented.
     """
@@ -180,18 +191,12 @@ class Step:
             flow_id=fields.optional_identifier("parent_process_group_id"),
             state=fields.optional_member("state", State),
             status=fields.optional_member("status", Status),
-            created=fields.optional_time("created"),
-            finished=fields.optional_time("finished"),
-            process_count=fields.optional_count("process_count"),
-            success_count=fields.optional_count("success_count"),
-            fail_count=fields.optional_count("fail_count"),
-            is_send_s3=fields.values.get("is_send_S3"),
-            row_num=fields.values.get("row_num"),
+            **_common(fields),
         )
 
     @property
     def label(self) -> str:
-        """The shortest text that names the step for a person: its name, its slug, or its log id."""
+        """A text that names the step for a person."""
         return self.name or self.slug or f"log {self.log_id}"
 
 
@@ -212,18 +217,12 @@ class Execution:
     :param status: How it went; means something only once the state is Finished.
     :param created: When it began, in UTC.
     :param finished: When it ended, in UTC; None until then, or if it can't be read.
-    :param process_count: Rows processed.
-    :param success_count: Rows that went well.
-    :param fail_count: Rows that failed.
-    :param is_triggered: Whether a user started it.
-    :param triggered_by: Who did: an e-mail address or ``System``.
+    :param process_count: Rows processed; ``success_count`` and ``fail_count`` of them went well and failed.
+    :param is_triggered: Whether a user started it; ``triggered_by`` is an e-mail address or ``System``.
     :param steps: Its sub logs, as far as they can be read.
     :param is_send_s3: Whether its log has been stored, by all signs; as it came.
     :param in_bound: Not a flow's direction, which List flows says; as it came.
-    :param row_num: As it came, like the next three; their meaning isn't documented.
-    :param flow_order: As it came.
-    :param fragment_count: As it came.
-    :param schedule: As it came.
+    :param row_num: As it came, like ``flow_order``, ``fragment_count`` and ``schedule``, which aren't described.
     """
 
     execution_id: str
@@ -262,8 +261,8 @@ class Execution:
             raise fields.fault("status", "other than In Progress once the state is Finished")
         if fields.optional_identifier("original_filename_uuid") != execution_id:
             fields.note("original_filename_uuid", "isn't the filename_uuid of its main log")
-        finished = fields.optional_time("finished")
-        if state is State.FINISHED and finished is None:
+        common = _common(fields)
+        if state is State.FINISHED and common["finished"] is None:
             fields.note("finished", "is missing though the state is Finished")
         return cls(
             execution_id=execution_id,
@@ -272,17 +271,11 @@ class Execution:
             flow_slug=fields.optional_identifier("process_group_name"),
             state=state,
             status=status,
-            created=fields.optional_time("created"),
-            finished=finished,
-            process_count=fields.optional_count("process_count"),
-            success_count=fields.optional_count("success_count"),
-            fail_count=fields.optional_count("fail_count"),
+            **common,
             is_triggered=fields.optional_flag("is_triggered"),
             triggered_by=fields.optional_text("triggered_by"),
             steps=tuple(read_all(Step, fields.optional_objects("sub_flows"))),
-            is_send_s3=fields.values.get("is_send_S3"),
             in_bound=fields.values.get("in_bound"),
-            row_num=fields.values.get("row_num"),
             flow_order=fields.values.get("flow_order"),
             fragment_count=fields.values.get("fragment_count"),
             schedule=fields.values.get("schedule"),
@@ -290,7 +283,7 @@ class Execution:
 
     @property
     def flow_label(self) -> str:
-        """The shortest text that names the flow: its slug, or its id."""
+        """A text that names the flow."""
         return self.flow_slug or self.flow_id or "(without a name)"
 
     @property
@@ -311,10 +304,7 @@ class Execution:
         return timedelta(seconds=(self.finished - self.created).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
-        """Make the JSON object that goes to XCom.
-
-        :return: Names for numbers, times as ISO 8601 in UTC, the duration in seconds; None for what is unknown.
-        """
+        """Make the JSON object for XCom: names for numbers, ISO 8601 in UTC, seconds; None for what is unknown."""
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,

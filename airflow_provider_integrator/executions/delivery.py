@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.queries import LogPatience
+from airflow_provider_integrator.api.downloads import LogPatience
 from airflow_provider_integrator.exceptions import LogTooLargeError, RequestError
 from airflow_provider_integrator.hooks import scripts
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api import queries
+from airflow_provider_integrator.api.history import first_execution_since
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
@@ -82,7 +83,7 @@ class ExecutionWait:
             found = client.run(queries.get_execution(self.project_id, flow_id, spec.execution_id))
         elif spec.created_after is not None:
             since = datetime.fromisoformat(spec.created_after)
-            found = client.run(queries.first_execution_since(self.project_id, flow_id, since))
+            found = client.run(first_execution_since(self.project_id, flow_id, since))
         else:
             raise ConfigurationError("Neither execution_id nor created_after is set.")
         if found is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.hooks import scripts
 from airflow_provider_integrator.hooks.base import IntegratorBaseHook
@@ -102,7 +103,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.executions_since`` does."""
         client, settings = await self._ready()
         project = settings.project(project_id)
-        return await client.run(queries.executions_since(project, flow_id, read_moment(moment, "moment")))
+        return await client.run(executions_since(project, flow_id, read_moment(moment, "moment")))
 
     async def adownload_log(
         self,

@@ -11,6 +11,7 @@ from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
+from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks import scripts
@@ -189,7 +190,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The executions, oldest first.
         """
         project = self.settings.project(project_id)
-        return self.get_conn().run(queries.executions_since(project, flow_id, read_moment(moment, "moment")))
+        return self.get_conn().run(executions_since(project, flow_id, read_moment(moment, "moment")))
 
     def download_log(
         self,

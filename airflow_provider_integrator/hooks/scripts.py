@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api.downloads import LogPatience, download_when_stored
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.queries import LogPatience
 from airflow_provider_integrator.exceptions import ConfigurationError, ResponseError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.archive import LogArchive
+    from airflow_provider_integrator.api.endpoints import Script
     from airflow_provider_integrator.api.models import Execution, Step
-    from airflow_provider_integrator.api.queries import Script
 
 #: Bytes of JSON that a log may unpack to where nothing else is said.
 DEFAULT_MAX_LOG_BYTES = 2 * 1024**3
@@ -130,4 +130,4 @@ def download(
     if patience is None:
         archive: LogArchive = yield call
         return archive
-    return (yield from queries.download_when_stored(call, patience))
+    return (yield from download_when_stored(call, patience))

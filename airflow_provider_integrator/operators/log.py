@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_integrator.api.downloads import LogPatience
     from airflow_provider_integrator.api.models import Execution
-    from airflow_provider_integrator.api.queries import LogPatience
     from airflow_provider_integrator.executions.wait import ExecutionWait
 
 #: Bytes of JSON that go to XCom by default.

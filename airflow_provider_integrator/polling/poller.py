@@ -19,9 +19,9 @@ from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.history import History, read_since
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page
-from airflow_provider_integrator.api.queries import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
 from airflow_provider_integrator.polling.deadlines import Deadlines
 from airflow_provider_integrator.polling.schedule import adaptive_interval
@@ -314,7 +314,7 @@ class FlowPoller:
         project, flow = self._query.project_id, self._query.flow_id
         users: list[Wait | Watch] = [*waits, *watches]
         try:
-            history = await self._client.run(queries.read_since(project, flow, since, first))
+            history = await self._client.run(read_since(project, flow, since, first))
         except IntegratorError as error:
             for user in users:
                 user.fail(error)

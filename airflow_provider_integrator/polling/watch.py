@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.queries import History
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
 from airflow_provider_integrator.polling.poller import FlowPoller, Wait
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
@@ -13,10 +14,13 @@ from airflow_provider_integrator.arguments import read_created_after, read_momen
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
     IntegratorError,
+    RequestError,
     ResponseError,
     UnavailableError,
+    WaitTimeoutError,
 )
-from airflow_provider_integrator.executions.wait import AwaitedExecution, FailedPolls, read_event
+from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import ExecutionWait, read_event
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import after_looks
@@ -25,87 +29,164 @@ NOW = datetime.now(timezone.utc)
 
 
 @pytest.fixture
-def target(simulator, flow):
-    return AwaitedExecution(
-        hook=IntegratorHook(),
-        project_id=simulator.projects[0].id,
-        flow="price",
-        execution_id=None,
-        created_after=NOW - timedelta(hours=1),
-    )
+def seen():
+    """The executions that a wait has reported."""
+    return []
+
+
+@pytest.fixture
+def wait(simulator, flow, seen):
+    return make_wait(seen)
+
+
+def make_wait(seen, **changes):
+    spec = {
+        "integrator_conn_id": "integrator_default",
+        "project_id": None,
+        "flow": "price",
+        "is_flow_id": False,
+        "execution_id": None,
+        "created_after": (NOW - timedelta(hours=1)).isoformat(),
+        "poll_interval": 0.01,
+        "end_time": time.time() + 60,
+        "max_failed_polls": 2,
+    }
+    return ExecutionWait(IntegratorHook(), WaitSpec(**{**spec, **changes}), "price", 60.0, seen.append)
 
 
 class TestLook:
-    def test_nothing_there(self, target):
-        assert target.look() is None
-        assert target.execution_id is None
-        assert "has no execution that was created at or after" in target.not_finished(None)
+    def test_nothing_there(self, wait):
+        assert wait.look() is None
+        assert wait.spec.execution_id is None
+        assert "has no execution that was created at or after" in wait.not_finished(None)
 
-    def test_keeps_the_one_it_found(self, target, simulator, flow):
+    def test_keeps_the_one_it_found(self, wait, simulator, flow):
         first = simulator.add_execution(flow, created=NOW - timedelta(minutes=5))
-        assert target.look().execution_id == first.id
+        assert wait.look().execution_id == first.id
         simulator.add_execution(flow, created=NOW - timedelta(minutes=50))
-        assert target.look().execution_id == first.id
+        assert wait.look().execution_id == first.id
 
-    def test_asks_for_the_flow_once(self, target, simulator):
+    def test_asks_for_the_flow_once(self, wait, simulator, flow):
         for _ in range(3):
-            target.look()
+            wait.look()
         assert simulator.count("flows") == 1
+        assert (wait.spec.flow, wait.spec.is_flow_id) == (flow.id, True)
 
-    def test_by_id(self, target, simulator, flow):
-        target.execution_id = "the-one"
-        assert target.look() is None
-        assert "doesn't know an execution the-one" in target.not_finished(None)
+    def test_by_id(self, seen, simulator, flow):
+        wait = make_wait(seen, execution_id="the-one")
+        assert wait.look() is None
+        assert "doesn't know an execution the-one" in wait.not_finished(None)
         simulator.add_execution(flow, id="the-one")
-        assert "has not finished (state in_progress)" in target.not_finished(target.look())
+        assert "has not finished (state in_progress)" in wait.not_finished(wait.look())
 
-    def test_without_either(self, target):
-        target.created_after = None
+    def test_without_either(self, seen, simulator, flow):
         with pytest.raises(ConfigurationError, match="Neither"):
-            target.look()
+            make_wait(seen, created_after=None).look()
 
-    def test_another_execution_than_asked_for_is_an_error(self, target, simulator, flow):
+    def test_another_execution_than_asked_for_is_an_error(self, seen, simulator, flow):
         simulator.add_execution(flow, lasts=0, id="mine")
-        target.execution_id = "mine"
 
         def another(page):
             page["results"][0].update(filename_uuid="another", original_filename_uuid="another")
 
         simulator.inject(Fault.mutate(another, on="logs"))
         with pytest.raises(ResponseError, match="filter was not applied"):
-            target.look()
+            make_wait(seen, execution_id="mine").look()
+
+    def test_reports_what_differs_from_the_last_look(self, wait, seen, simulator, flow):
+        execution = simulator.add_execution(flow)
+        wait.look(), wait.look()
+        simulator.finish(execution)
+        wait.look(), wait.look()
+        assert [each.is_finished for each in seen] == [False, True]
 
 
-class TestLookAtFinished:
-    def test_repeats(self, target, simulator, flow):
+class TestPoll:
+    def test_finished_or_not(self, wait, simulator, flow, logged):
+        execution = simulator.add_execution(flow)
+        assert wait.poll() is None
+        assert wait.poll() is None
+        assert logged.text.count(f"Waiting for execution {execution.id} of flow price") == 1
+        simulator.finish(execution)
+        assert wait.poll().execution_id == execution.id
+
+    def test_tolerates_failures_in_a_row(self, wait, simulator, flow):
+        simulator.inject(*(Fault.status(503, on="logs", times=10, after=after) for after in (0, 11)))
+        for _ in range(2):
+            assert [wait.poll(), wait.failed_polls] == [None, 1]
+            assert [wait.poll(), wait.failed_polls] == [None, 2]
+            assert [wait.poll(), wait.failed_polls] == [None, 0]
+
+    def test_raises_the_one_too_many(self, wait, simulator, flow):
+        simulator.inject(Fault.status(503, on="logs"))
+        assert [wait.poll(), wait.poll()] == [None, None]
+        with pytest.raises(UnavailableError):
+            wait.poll()
+
+    def test_none_is_tolerated(self, seen, simulator, flow):
+        simulator.inject(Fault.status(503, on="logs"))
+        with pytest.raises(UnavailableError):
+            make_wait(seen, max_failed_polls=0).poll()
+
+    def test_what_is_for_good_is_raised_at_once(self, wait, simulator, flow):
+        simulator.inject(Fault.status(400, on="logs"))
+        with pytest.raises(RequestError):
+            wait.poll()
+
+
+class TestUntilFinished:
+    def test_waits(self, wait, simulator, flow):
         execution = simulator.add_execution(flow)
         after_looks(simulator, 3, lambda: simulator.finish(execution))
-        assert target.look_at_finished(FailedPolls(5), 0.01).is_finished
+        assert wait.until_finished().is_finished
 
-    def test_within_bounds(self, target, simulator, flow):
+    def test_gives_up_in_time(self, seen, simulator, flow):
         simulator.add_execution(flow)
-        with pytest.raises(ResponseError, match="though the triggerer saw it finished"):
-            target.look_at_finished(FailedPolls(2), 0.01)
-        assert simulator.count("logs") == 3
+        with pytest.raises(WaitTimeoutError, match=r"has not finished \(state in_progress\) within 60 s"):
+            make_wait(seen, end_time=time.time() + 0.05).until_finished()
+
+    def test_defers_instead(self, wait, simulator, flow):
+        class DeferredError(Exception):
+            pass
+
+        def defer():
+            raise DeferredError
+
+        with pytest.raises(DeferredError):
+            wait.until_finished(defer)
+        assert simulator.count("logs") <= 2
 
 
-class TestFailedPolls:
-    def test_counts_those_in_a_row(self):
-        polls = FailedPolls(2)
-        for _ in range(3):
-            polls.failed(UnavailableError("no"))
-            polls.failed(UnavailableError("no"))
-            polls.succeeded()
+class TestConfirm:
+    def test_repeats(self, wait, simulator, flow):
+        execution = simulator.add_execution(flow)
+        after_looks(simulator, 3, lambda: simulator.finish(execution))
+        assert wait.confirm().is_finished
 
-    def test_raises_the_one_too_many(self):
-        polls = FailedPolls(1)
-        polls.failed(UnavailableError("first"))
-        with pytest.raises(UnavailableError, match="second"):
-            polls.failed(UnavailableError("second"))
+    def test_within_bounds(self, wait, simulator, flow):
+        simulator.add_execution(flow)
+        with pytest.raises(ResponseError, match="though it has been seen finished"):
+            wait.confirm()
 
-    def test_none_is_put_up_with(self):
-        with pytest.raises(UnavailableError):
-            FailedPolls(0).failed(UnavailableError("first"))
+
+class TestResume:
+    def test_finished(self, wait, simulator, flow):
+        execution = simulator.add_execution(flow, lasts=0)
+        event = {"status": "finished", "execution_id": execution.id}
+        assert wait.resume(event).execution_id == execution.id
+
+    def test_finished_just_in_time(self, wait, simulator, flow):
+        simulator.add_execution(flow, lasts=0)
+        assert wait.resume({"status": "timeout"}).is_finished
+
+    def test_timeout(self, wait, simulator, flow):
+        with pytest.raises(WaitTimeoutError, match="has no execution that was created at or after"):
+            wait.resume({"status": "timeout"})
+
+    def test_a_last_look_that_fails(self, wait, simulator, flow):
+        simulator.inject(Fault.status(503, on="logs"))
+        with pytest.raises(WaitTimeoutError, match="its last look failed, too"):
+            wait.resume({"status": "timeout"})
 
 
 class TestEvent:
@@ -153,7 +234,7 @@ class TestArguments:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
         in_utc = aware.astimezone(timezone.utc)  # a moment that clocks show twice equals none of another zone
         assert read_moment(moment) == in_utc
-        assert read_moment(moment).tzinfo is timezone.utc
+        assert read_moment(moment).utcoffset() == timedelta(0)
         if aware.utcoffset() % timedelta(minutes=1) == timedelta(0):  # a year long ago may have seconds, too
             assert read_moment(moment.isoformat()) == in_utc
 

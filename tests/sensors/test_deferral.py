@@ -16,6 +16,12 @@ from airflow_provider_integrator.simulator import Fault
 from tests.tasks import MODES, a_context, a_sensor, after_looks, again, run_sensor
 
 
+def carried(seconds=60.0):
+    """What a deferral carries for a wait that ends in so many seconds."""
+    spec = deferred(timeout=seconds).kwargs["carried"]["spec"]
+    return {"spec": {**spec, "end_time": time.time() + seconds}}
+
+
 def deferred(**arguments):
     with pytest.raises(TaskDeferred) as caught:
         a_sensor("deferrable", **arguments).execute(a_context())
@@ -42,7 +48,13 @@ class TestBeforeTheWait:
         outcome = run_sensor("deferrable")
         assert outcome.state == "success"
         assert len(outcome.deferrals) == 1
-        assert "The first look failed; the triggerer goes on" in logged.text
+        assert "Failed poll 1 of 10" in logged.text
+
+    def test_none_where_no_failed_look_is_tolerated(self, simulator, flow):
+        simulator.add_execution(flow, lasts=0)
+        simulator.inject(Fault.status(503, on="logs", times=5))
+        outcome = run_sensor("deferrable", max_failed_polls=0)
+        assert (outcome.state, outcome.deferrals) == ("failed", [])
 
 
 class TestTrigger:
@@ -71,7 +83,7 @@ class TestTrigger:
 
     def test_deadline_comes_back_to_the_worker(self, simulator, flow):
         wait = deferred(timeout=100)
-        assert wait.kwargs == {"end_time": wait.trigger.serialize()[1]["end_time"]}
+        assert wait.kwargs == {"carried": {"spec": wait.trigger.serialize()[1]}}
 
     def test_created_after_is_handed_on_with_its_offset(self, simulator, flow):
         arguments = deferred(created_after="2030-01-01T06:00:00").trigger.serialize()[1]
@@ -92,9 +104,9 @@ class TestTrigger:
     ],
 )
 def test_unknown_event_fails(event, simulator, flow):
-    simulator.add_execution(flow, lasts=0)
+    simulator.add_execution(flow)
     with pytest.raises(IntegratorError, match="isn't known"):
-        a_sensor("deferrable").execute_complete(a_context(), event=event, end_time=time.time() + 60)
+        a_sensor("deferrable").execute_complete(a_context(), event=event, carried=carried())
 
 
 class TestAfterTheWait:
@@ -126,8 +138,9 @@ class TestAfterTheWait:
     def test_an_answer_that_takes_the_finish_back_is_no_timeout(self, simulator, flow):
         execution = simulator.add_execution(flow)
         event = {"status": "finished", "execution_id": execution.id}
+        resumed = carried()
         after_looks(simulator, 2, lambda: simulator.finish(execution))
-        value = a_sensor("deferrable").execute_complete(a_context(), event=event, end_time=time.time() + 60)
+        value = a_sensor("deferrable").execute_complete(a_context(), event=event, carried=resumed)
         assert value["state"] == "finished"
 
     def test_finished_between_the_timeout_and_the_look(self, simulator, flow):
@@ -152,33 +165,33 @@ class TestAfterTheWait:
         assert isinstance(outcome.error, AirflowSensorTimeout)
 
     def test_timeout_event_without_an_id(self, simulator, flow):
+        resumed = carried()
         with pytest.raises(AirflowSensorTimeout):
-            a_sensor("deferrable").execute_complete(
-                a_context(), event={"status": "timeout"}, end_time=time.time() - 1
-            )
+            a_sensor("deferrable").execute_complete(a_context(), event={"status": "timeout"}, carried=resumed)
 
     def test_silent_fail_pauses_before_it_goes_on(self, simulator, flow, monkeypatch):
         simulator.add_execution(flow)
-        pauses = []
+        pauses, resumed = [], carried()
         monkeypatch.setattr("airflow_provider_integrator.sensors.execution.time.sleep", pauses.append)
         sensor = a_sensor("deferrable", silent_fail=True, poke_interval=30)
         event = {"status": "error", "execution_id": None, "message": "List logs: 400"}
         with pytest.raises(TaskDeferred):
-            sensor.execute_complete(a_context(), event=event, end_time=time.time() + 60)
+            sensor.execute_complete(a_context(), event=event, carried=resumed)
         assert 30 in pauses
 
     def test_error_event_with_soft_fail_fails(self, simulator, flow):
         sensor = a_sensor("deferrable", soft_fail=True)
         event = {"status": "error", "execution_id": None, "message": "List logs: 400"}
         with pytest.raises(IntegratorError, match="List logs: 400"):
-            sensor.resume_execution("execute_complete", {"event": event, "end_time": 0.0}, a_context())
+            sensor.resume_execution("execute_complete", {"event": event, "carried": carried()}, a_context())
 
     @pytest.mark.parametrize("kind", ["soft_fail", "never_fail"])
     def test_timeout_is_skipped_with(self, kind, simulator, flow):
-        sensor = a_sensor("deferrable", **{kind: True})
+        simulator.add_execution(flow)
+        sensor, resumed = a_sensor("deferrable", **{kind: True}), carried()
         with pytest.raises(AirflowSkipException):
             sensor.resume_execution(
-                "execute_complete", {"event": {"status": "timeout"}, "end_time": 0.0}, a_context()
+                "execute_complete", {"event": {"status": "timeout"}, "carried": resumed}, a_context()
             )
 
 

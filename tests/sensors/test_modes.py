@@ -273,12 +273,12 @@ CASES = [
         "status should be one of",
     ),
     Case(
-        "another type of id",
-        unfinished(edited(lambda log: log.update(id=5))),
+        "an id that can't be read",
+        unfinished(edited(lambda log: log.update(filename_uuid=[5]))),
         "failed",
         FEW,
         IntegratorError,
-        "id should be",
+        "filename_uuid should be",
     ),
     Case(
         "another form of created",
