@@ -8,9 +8,8 @@ from typing import Any
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.logs import MAX_ERRORS
 
-#: Entries of a log's ``errors`` that a message shows at the most.
-MAX_ERRORS = 10
 #: Characters of an entry that a message shows at the most.
 MAX_ERROR_CHARACTERS = 300
 

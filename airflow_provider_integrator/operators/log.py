@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_integrator.api.archive import LogArchive
     from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.logs.archive import LogArchive
+    from airflow_provider_integrator.logs.storage import Destination
 
 #: Seconds between two polls at the least.
 MIN_POLL_INTERVAL = 0.01
@@ -238,6 +239,15 @@ class IntegratorLogOperator(BaseOperator):
             self._found_slug = self.hook.find_project_slug(project_id=target.project_id, project_slug=named)
         return self._found_slug
 
+    @cached_property
+    def _destination(self) -> Destination | None:
+        output_path = rendered("output_path", self.output_path)
+        if output_path is None:
+            return None
+        from airflow_provider_integrator.logs.storage import Destination
+
+        return Destination(output_path)
+
     def _check_choices(self) -> None:
         if self.on_failed not in ("fail", "continue"):
             raise ConfigurationError(f"on_failed is {self.on_failed!r}; set it to fail or continue.")
@@ -260,11 +270,8 @@ class IntegratorLogOperator(BaseOperator):
         """Find out before the wait what would make the delivery after it impossible."""
         rendered("log_id", self.log_id)
         self._slug(target)
-        output_path = rendered("output_path", self.output_path)
-        if output_path is not None:
-            from airflow_provider_integrator.hooks import storage
-
-            storage.check_writable(output_path)
+        if self._destination is not None:
+            self._destination.check_writable()
 
     def _look(self, target: AwaitedExecution, failed_polls: FailedPolls) -> Execution | None:
         if not self.wait:
@@ -328,24 +335,15 @@ class IntegratorLogOperator(BaseOperator):
             max_log_bytes=self.max_log_bytes,
         ) as archive:
             value, where = self._store(context, archive, execution, log_id)
-            errors = self._pick_errors(archive) if pick_errors else None
+            errors = archive.errors if pick_errors else None
         if where:
             self.log.info(where)
         return _Delivered(value, errors, where)
 
-    def _pick_errors(self, archive: LogArchive) -> list[Any] | None:
-        try:
-            return archive.pick_entries("errors", outcome.MAX_ERRORS)
-        except LogArchiveError as error:
-            # The log has been checked and delivered: how the execution is judged isn't to depend on this.
-            self.log.warning("The log's errors can't be shown: %s", error)
-            return None
-
     def _store(
         self, context: Context, archive: LogArchive, execution: Execution, log_id: str
     ) -> tuple[Any, str | None]:
-        output_path = rendered("output_path", self.output_path)
-        if output_path is None:
+        if self._destination is None:
             where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
             try:
                 return archive.load(self.max_xcom_bytes), where
@@ -354,9 +352,9 @@ class IntegratorLogOperator(BaseOperator):
                     f"{error} It can't go to XCom: set output_path, or raise max_xcom_bytes "
                     f"({self.max_xcom_bytes}) where an object storage XCom backend is in use."
                 ) from error
-        from airflow_provider_integrator.hooks import storage
+        from airflow_provider_integrator.logs import storage
 
-        path = storage.log_path(output_path, execution.flow_slug, execution.execution_id, log_id)
+        path = self._destination.log_path(execution.flow_slug, execution.execution_id, log_id)
         uri, written = storage.save(archive, path)
         self._stored = {
             "uri": storage.without_connection(uri),

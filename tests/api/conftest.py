@@ -12,10 +12,10 @@ import pytest
 
 from airflow_provider_integrator.api import calls
 from airflow_provider_integrator.api.aio import AsyncClient
-from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
 from airflow_provider_integrator.api.calls import LogQuery
 from airflow_provider_integrator.api.client import Client
 from airflow_provider_integrator.api.protocol import Access, Retry
+from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 #: Repeats like the real one, without the pauses.
