@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow_provider_integrator import __version__
 from benchmarks.subjects import OURS, PEERS
 
-_LIBRARIES = ("apache-airflow", "aiohttp", "requests", "ijson", "msgspec")
+_LIBRARIES = ("apache-airflow", "aiohttp", "requests", "msgspec")
 
 
 def describe() -> dict[str, str]:

@@ -43,7 +43,7 @@ lock 2.11 2.11.2 "$newest" test
 # answers before it commits, so that tasks are killed as "running elsewhere" now and then. It also holds the floors of
 # the provider's own requirements, so that they are tested.
 lock 3.0 3.0.6 2026-01-31 test \
-    'universal-pathlib<0.3' 'fastapi<0.118' apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0 ijson==3.4.0 msgspec==0.19.0
+    'universal-pathlib<0.3' 'fastapi<0.118' apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0 msgspec==0.19.0
 lock 3.1 3.1.8 "$newest" test
 # 3.2 fails with later FastAPIs.
 lock 3.2 3.2.2 2026-06-01 test

@@ -33,7 +33,7 @@ import airflow_provider_integrator.operators.log
 took = time.perf_counter() - began
 print(json.dumps({"took": took, "added": sorted(set(sys.modules) - before), "all": sorted(sys.modules)}))
 """
-HEAVY = ("requests", "aiohttp", "pendulum", "zipfile", "ijson", "msgspec")
+HEAVY = ("requests", "aiohttp", "pendulum", "zipfile", "msgspec")
 
 
 def run(script, **environment):

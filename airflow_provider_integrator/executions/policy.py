@@ -11,9 +11,8 @@ from typing import Any, Literal
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.logs import MAX_ERRORS
 
-#: Entries of a log's ``errors`` that a message shows at most.
-MAX_ERRORS = 10
 #: Characters of an entry that a message shows at most.
 MAX_ERROR_CHARACTERS = 300
 

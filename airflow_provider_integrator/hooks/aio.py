@@ -20,8 +20,8 @@ from airflow_provider_integrator.hooks.base import IntegratorBaseHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_integrator.api.archive import LogArchive, Written
     from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+    from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Do what ``IntegratorHook.download_log`` does. Reading the archive blocks: do that in a thread."""
         client, settings = await self._ready()
         # The first import takes a tenth of a second: not on the loop.
-        await asyncio.to_thread(import_module, "airflow_provider_integrator.api.archive")
+        await asyncio.to_thread(import_module, "airflow_provider_integrator.logs.archive")
         return await client.run(
             scripts.download(
                 settings,
@@ -137,7 +137,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     ) -> Any:
         """Do what ``IntegratorHook.load_log`` does."""
         archive = await self.adownload_log(flow_id, log_id, **download)
-        return await asyncio.to_thread(_use, archive, lambda: archive.load(max_bytes))
+        return await _read_in_thread(archive, lambda: archive.load(max_bytes))
 
     async def asave_log(
         self,
@@ -150,14 +150,24 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         archive = await self.adownload_log(flow_id, log_id, **download)
 
         def save() -> tuple[str, Written]:
-            from airflow_provider_integrator.hooks import storage
+            from airflow_provider_integrator.logs import storage
 
-            return storage.save(archive, path)
+            return storage.save(archive, path, beside_loop=True)
 
-        return await asyncio.to_thread(_use, archive, save)
+        return await _read_in_thread(archive, save)
 
 
-def _use(archive: LogArchive, read: Callable[[], T]) -> T:
-    # Closed in the thread, too: to delete a large file takes the disk a while.
-    with archive:
-        return read()
+async def _read_in_thread(archive: LogArchive, read: Callable[[], T]) -> T:
+    """Read an archive in a thread, and close it there; a caller who is cancelled waits for the end of both."""
+
+    def use() -> T:
+        with archive:  # to delete a large file takes the disk a while
+            return read()
+
+    work = asyncio.ensure_future(asyncio.to_thread(use))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        archive.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise

@@ -20,8 +20,8 @@ from airflow_provider_integrator.hooks.aio import AsyncIntegratorHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_integrator.api.archive import LogArchive, Written
     from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+    from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 
 class IntegratorHook(AsyncIntegratorHook):
@@ -259,7 +259,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param download: As :meth:`download_log` takes it.
         :return: The URI of what was written; its size and hash.
         """
-        from airflow_provider_integrator.hooks import storage
+        from airflow_provider_integrator.logs import storage
 
         with self.download_log(flow_id, log_id, **download) as archive:
             return storage.save(archive, path)

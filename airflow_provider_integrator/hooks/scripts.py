@@ -13,9 +13,9 @@ from airflow_provider_integrator.exceptions import ConfigurationError, ResponseE
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.archive import LogArchive
     from airflow_provider_integrator.api.endpoints import Script
     from airflow_provider_integrator.api.models import Execution, Step
+    from airflow_provider_integrator.logs.archive import LogArchive
 
 #: Bytes of JSON that a log may unpack to where nothing else is said.
 DEFAULT_MAX_LOG_BYTES = 2 * 1024**3
@@ -116,7 +116,7 @@ def download(
     :param patience: When a refused log is asked for again; None: never.
     :return: The log's ZIP, opened; the caller closes it.
     """
-    from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
+    from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
 
     project = settings.project(project_id)
     slug = yield from find_slug(settings, project_id, project_slug)

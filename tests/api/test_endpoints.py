@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.archive import ArchiveReceiver, Limits
 from airflow_provider_integrator.api.endpoints import BodyReceiver, BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.models import EMPTY_PAGE
@@ -21,8 +20,9 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
+from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
 from tests.api.samples import FLOW, PAGE, PROJECT
-from tests.api.test_jsontext import ANY_JSON
+from tests.logs.test_document import ANY_JSON
 
 
 def answered(call, *pieces):

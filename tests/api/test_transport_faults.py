@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-
 import pytest
 
 from airflow_provider_integrator.api import endpoints, queries
-from airflow_provider_integrator.api.archive import Limits
 from airflow_provider_integrator.api.models import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
@@ -18,6 +14,7 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
+from airflow_provider_integrator.logs.archive import Limits
 from airflow_provider_integrator.simulator import Fault
 from tests.api.conftest import (
     ALL,
@@ -211,6 +208,4 @@ def test_a_log_is_whole_after_a_broken_beginning(transport, integrator, executio
         Fault.truncated(on="download", times=1), Fault.reset(midway=True, on="download", times=1)
     )
     with transport(access_to(integrator)).call(download(execution)) as log:
-        target = io.BytesIO()
-        log.write(target)
-    assert json.loads(target.getvalue()) == CONTENTS
+        assert log.load() == CONTENTS

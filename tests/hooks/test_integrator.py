@@ -124,10 +124,12 @@ class TestCalls:
         found = call("executions_since", flow.id, NOW - timedelta(minutes=3, seconds=1))
         assert [each.execution_id for each in found] == ["m3", "m2", "m1", "m0"]
 
-    def test_download_log(self, call, simulator, flow):
+    def test_download_log(self, call, simulator, flow, tmp_path):
         execution = simulator.add_execution(flow, lasts=0, log=RAW)
-        with call("download_log", flow.id, execution.log_id) as archive:
-            assert b"".join(archive.chunks()) == RAW
+        path = tmp_path / "log.json"
+        with call("download_log", flow.id, execution.log_id) as archive, path.open("w+b") as file:
+            assert archive.write(file).bytes == len(RAW)
+        assert path.read_bytes() == RAW
 
     def test_load_log(self, call, simulator, flow):
         execution = simulator.add_execution(flow, lasts=0, log=RAW)

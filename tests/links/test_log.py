@@ -9,7 +9,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.hooks.storage import open_store
+from airflow_provider_integrator.logs.storage import open_store
 from tests.tasks import run_operator
 
 try:

@@ -197,11 +197,9 @@ class TestOutputPath:
         assert "raise max_log_bytes" in outcome.message
         assert files(tmp_path) == []
 
-    def test_disk_refuses(self, simulator, execution, tmp_path, monkeypatch):
-        def full(*_):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("airflow_provider_integrator.api.archive.LogArchive.write", full)
+    def test_disk_refuses(self, simulator, execution, tmp_path, mocker):
+        full = OSError(28, "No space left on device")
+        mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=full)
         outcome = run_operator(output_path=f"{tmp_path}/x.json")
         assert isinstance(outcome.error, ConfigurationError)
         assert "No space left" in outcome.message

@@ -9,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_integrator.hooks import storage
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import run_operator
 
@@ -153,15 +152,3 @@ def test_store_that_can_not_be_used_is_said_before_the_wait(simulator, flow):
     outcome = run_operator(output_path="nothing-of-the-kind://bucket/x.json")
     assert "Install the provider of its scheme" in outcome.message
     assert simulator.count("logs") == 0
-
-
-class TestLogPath:
-    def test_names_are_quoted(self):
-        path = storage.log_path("s3://bucket/logs/", "../a", "..", "b/c")
-        assert path == "s3://bucket/logs/%2E%2E%2Fa/%2E%2E/b%2Fc.json"
-
-    def test_a_dot_is_no_folder(self):
-        assert "/./" not in storage.log_path("/logs/", ".", ".", ".")
-
-    def test_whole_path_is_kept(self):
-        assert storage.log_path("s3://bucket/x.json", "flow", "execution", "log") == "s3://bucket/x.json"

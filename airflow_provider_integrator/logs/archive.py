@@ -1,23 +1,24 @@
-"""A downloaded log as a bounded stream: base64 text → ZIP → JSON bytes. Never whole in memory."""
+"""A downloaded log: base64 text → ZIP → a file of checked JSON. Never whole in memory."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import errno
 import hashlib
 import struct
 import tempfile
+import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
-from airflow_provider_integrator.api.jsonload import load
-from airflow_provider_integrator.api.jsontext import JsonText, pick_entries
 from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
+from airflow_provider_integrator.logs.document import check, check_in_child, load
 
 MEBIBYTE = 1024 * 1024
 
@@ -25,6 +26,8 @@ _CHUNK = 256 * 1024
 _WHITE_SPACE = b" \t\r\n"
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED_FLAG = 0x1
+#: Bytes of JSON that are checked in some 20 ms, for which an event loop may stand still.
+_CHILD_FROM = 16 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -165,13 +168,17 @@ class LogArchive:
 
     :param file: The ZIP, readable and seekable; closed with the archive.
     :param limits: What the log may take.
+    :ivar errors: The first entries of the log's top-level ``errors``; None until :meth:`write` or :meth:`load` has
+        read them.
     :raises LogArchiveError: It isn't a ZIP, is empty, or its first file is encrypted or of a foreign compression.
     :raises LogTooLargeError: It says itself that it passes a limit.
     """
 
     def __init__(self, file: IO[bytes], limits: Limits) -> None:
+        self.errors: list[Any] | None = None
         self._file = file
         self._limits = limits
+        self._cancelled = threading.Event()
         try:
             self._zip = _read(lambda: zipfile.ZipFile(file))
             self._zip_bytes = file.seek(0, 2) or file.tell()
@@ -193,6 +200,42 @@ class LogArchive:
         self._zip.close()
         self._file.close()
 
+    def cancel(self) -> None:
+        """End a :meth:`write` or :meth:`load` in another thread, at the next piece of the log, by an exception."""
+        self._cancelled.set()
+
+    def write(self, file: IO[bytes], *, beside_loop: bool = False) -> Written:
+        """Unpack the log into a file, and check its JSON there.
+
+        :param file: A new file on disk, open for reading and writing. After an error it holds a part that is of no
+            use.
+        :param beside_loop: Whether an event loop runs in this process: a large log is then checked in a child
+            process.
+        :return: How much was written, and its hash.
+        :raises LogArchiveError: The ZIP is damaged, or what is in it isn't JSON in UTF-8.
+        :raises LogTooLargeError: A limit is passed; counted as the bytes come, whatever the ZIP says.
+        """
+        written = self._unpack(file)
+        if beside_loop and written.bytes > _CHILD_FROM:
+            self.errors = check_in_child(file, self._check_cancelled)
+        else:
+            self.errors = check(file)
+        self._check_cancelled()
+        return written
+
+    def load(self, max_bytes: int | None = None) -> Any:
+        """Unpack the log into memory.
+
+        :param max_bytes: Bytes of JSON at most, None for no limit but the archive's.
+        :return: The decoded JSON; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
+        :raises LogTooLargeError: The log is larger; read no further.
+        :raises LogArchiveError: As :meth:`write` does.
+        """
+        with tempfile.TemporaryFile() as file:
+            self._unpack(file, max_bytes)
+            value, self.errors = load(file)
+        return value
+
     def _first_file(self) -> zipfile.ZipInfo:
         files: list[zipfile.ZipInfo] = self._zip.infolist()
         log = next((info for info in files if not info.filename.endswith("/")), None)
@@ -207,72 +250,41 @@ class LogArchive:
         self._limits.check(log.file_size, self._zip_bytes)
         return log
 
-    def chunks(self) -> Iterator[bytes]:
-        """Unpack the log.
-
-        :return: Its bytes in pieces, checked: once the last has come, the whole is known to be sound.
-        :raises LogArchiveError: The ZIP is damaged, or what is in it isn't JSON in UTF-8.
-        :raises LogTooLargeError: A limit is passed; counted as the bytes come, whatever the ZIP says.
-        """
-        text, count = JsonText(), 0
-        with _read(lambda: self._zip.open(self._log)) as member:
-            while chunk := _read(lambda: member.read(_CHUNK)):
-                count += len(chunk)
-                self._limits.check(count, self._zip_bytes)
-                text.feed(chunk)
-                yield chunk
-        text.finish()
-
-    def write(self, file: IO[bytes]) -> Written:
-        """Unpack the log into a file.
-
-        :param file: Open for writing. After an error it holds a part that is of no use.
-        :return: How much was written, and its hash.
-        :raises LogArchiveError: As :meth:`chunks` does.
-        """
-        digest, count = hashlib.sha256(), 0
-        for chunk in self.chunks():
-            file.write(chunk)
-            digest.update(chunk)
-            count += len(chunk)
+    def _unpack(self, file: IO[bytes], max_bytes: int | None = None) -> Written:
+        digest, decoder, count = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
+        try:
+            with _read(lambda: self._zip.open(self._log)) as member:
+                while chunk := _read(lambda: member.read(_CHUNK)):
+                    self._check_cancelled()
+                    self._check_size(count + len(chunk), max_bytes)
+                    decoder.decode(chunk)
+                    digest.update(chunk)
+                    file.write(chunk)
+                    count += len(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise LogArchiveError(
+                "Download log: the first file in the ZIP is not UTF-8: "
+                f"{error.reason} near byte {count + error.start}."
+            ) from None  # the error holds a piece of the log
+        file.flush()
         return Written(count, digest.hexdigest())
 
-    def load(self, max_bytes: int | None = None) -> Any:
-        """Unpack the log into memory.
+    def _check_size(self, count: int, max_bytes: int | None) -> None:
+        self._limits.check(count, self._zip_bytes)
+        if max_bytes is not None and count > max_bytes:
+            raise LogTooLargeError(
+                f"Download log: the log is larger than {max_bytes} bytes of JSON "
+                f"(the ZIP says {self._log.file_size})."
+            )
 
-        :param max_bytes: Bytes of JSON at the most, None for no limit but the archive's.
-        :return: The decoded JSON; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
-        :raises LogTooLargeError: The log is larger; read no further.
-        :raises LogArchiveError: As :meth:`chunks` does.
-        """
-        try:
-            return load(self._chunks_within(max_bytes))
-        except (ValueError, RecursionError) as error:
-            raise LogArchiveError(
-                f"Download log: the log isn't JSON that can be decoded ({error})."
-            ) from error
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise _CancelledError
 
-    def _chunks_within(self, max_bytes: int | None) -> Iterator[bytes]:
-        count = 0
-        for chunk in self.chunks():
-            count += len(chunk)
-            if max_bytes is not None and count > max_bytes:
-                raise LogTooLargeError(
-                    f"Download log: the log is larger than {max_bytes} bytes of JSON "
-                    f"(the ZIP says {self._log.file_size})."
-                )
-            yield chunk
 
-    def pick_entries(self, name: str, most: int) -> list[Any]:
-        """Pick the first entries of a list at the top of the log, whatever its size.
-
-        :param name: The list's name.
-        :param most: How many entries at the most.
-        :return: The entries; where the name stands for something other than a list, that alone.
-        :raises LogArchiveError: The log can't be read as far as it has to be.
-        """
-        with _read(lambda: self._zip.open(self._log)) as member:
-            return _read(lambda: pick_entries(member, name, most))  # type: ignore[no-any-return]
+class _CancelledError(Exception):
+    """The reading was cancelled; whoever did that waits for its end and needs no error."""
 
 
 def _read(read: Callable[[], Any]) -> Any:

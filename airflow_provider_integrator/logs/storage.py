@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.archive import LogArchive, Written
+    from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _GOOGLE = "https://storage.googleapis.com"
@@ -24,18 +24,48 @@ _GOOGLE = "https://storage.googleapis.com"
 _ATOMIC_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"))
 
 
-def log_path(output_path: str, flow: str, execution_id: str, log_id: str) -> str:
-    """Complete a path that ends in ``/``.
+class Destination:
+    """Where a task's logs go: an ``output_path``, its store opened once.
 
-    :param output_path: An object storage URI or a local path.
-    :param flow: The flow's slug or id.
-    :param execution_id: The execution.
-    :param log_id: The log.
-    :return: The path; where it ended in ``/``, with ``<flow>/<execution id>/<log id>.json`` behind it.
+    :param path: An object storage URI or a local path; a folder if it ends in ``/``.
+    :raises ConfigurationError: No such file system is installed, or its connection can't be used.
     """
-    if not output_path.endswith("/"):
-        return output_path
-    return f"{output_path}{_segment(flow)}/{_segment(execution_id)}/{_segment(log_id)}.json"
+
+    def __init__(self, path: str | os.PathLike[str] | ObjectStoragePath) -> None:
+        self._path, self._named = open_store(path), str(path)
+        self._is_folder = self._named.endswith("/")
+
+    def check_writable(self) -> None:
+        """Check what can be known before a log is written; a store in the cloud only says so when it is.
+
+        :raises ConfigurationError: The local folder can't be written to.
+        """
+        if not _is_local(self._path):
+            return
+        local = Path(self._path.path)
+        if local.is_dir() and not self._is_folder:
+            raise ConfigurationError(
+                f"The path {self._named} is a folder; end it in / to get a file of its own in it."
+            )
+        folder = local if self._is_folder else local.parent
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"The path {self._named} can't be written: {folder} is no folder that is writable."
+            )
+
+    def log_path(self, flow: str, execution_id: str, log_id: str) -> ObjectStoragePath:
+        """Find the path of a log.
+
+        :param flow: The flow's slug or id.
+        :param execution_id: The execution.
+        :param log_id: The log.
+        :return: The path; in a folder ``<flow>/<execution id>/<log id>.json``.
+        """
+        if not self._is_folder:
+            return self._path
+        return self._path / _segment(flow) / _segment(execution_id) / f"{_segment(log_id)}.json"
 
 
 def _segment(name: str) -> str:
@@ -61,30 +91,14 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
     return target
 
 
-def check_writable(path: str | os.PathLike[str] | ObjectStoragePath) -> None:
-    """Check early what can be known early; a store in the cloud only tells when it is written to.
-
-    :param path: An object storage URI or a local path; a folder where it ends in ``/``.
-    :raises ConfigurationError: Its store isn't installed, or the local folder can't be written to.
-    """
-    target = open_store(path)
-    if not _is_local(target):
-        return
-    local, is_folder = Path(target.path), str(path).endswith("/")
-    if local.is_dir() and not is_folder:
-        raise ConfigurationError(f"The path {path} is a folder; end it in / to get a file of its own in it.")
-    folder = local if is_folder else local.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"The path {path} can't be written: {folder} is no folder that is writable.")
-
-
-def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) -> tuple[str, Written]:
+def save(
+    archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath, *, beside_loop: bool = False
+) -> tuple[str, Written]:
     """Write a log to a path, replacing what is there.
 
     :param archive: The log.
     :param path: An object storage URI or a local path, folders made as needed.
+    :param beside_loop: As :meth:`LogArchive.write` takes it.
     :return: The URI of what was written; its size and hash.
     :raises ConfigurationError: The path can't be written to.
     :raises LogArchiveError: The log can't be read; nothing is left at the path.
@@ -95,11 +109,10 @@ def save(archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath) 
     if _is_local(target):
         local = Path(target.path)
         with _appearing(local) as file:
-            return local.absolute().as_uri(), archive.write(file)
-    with tempfile.NamedTemporaryFile(prefix="integrator-log-") as file:
-        written = archive.write(file)
-        file.flush()
-        _upload(file.name, target)
+            return local.absolute().as_uri(), archive.write(file, beside_loop=beside_loop)
+    with tempfile.TemporaryFile() as file:
+        written = archive.write(file, beside_loop=beside_loop)
+        _upload(file, target)
     return str(target), written
 
 
@@ -149,7 +162,7 @@ def _appearing(path: Path) -> Iterator[IO[bytes]]:
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
+        with part.open("x+b") as file:
             yield file
         part.replace(path)
     except OSError as error:
@@ -158,8 +171,10 @@ def _appearing(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def _upload(local: str, target: ObjectStoragePath) -> None:
+def _upload(file: IO[bytes], target: ObjectStoragePath) -> None:
     store: Any = target.fs
+    file.seek(0)  # where on some systems a second opening begins
+    local = f"/dev/fd/{file.fileno()}"  # the only name of a file that no kill can leave behind
     if target.protocol in _ATOMIC_STORES:
         store.put_file(local, target.path)
         return

@@ -1,0 +1,1 @@
+"""Tests of downloaded logs: hostile archives and texts against the libraries they are read by."""
