@@ -74,7 +74,7 @@ def parse_time(value: object) -> DateTime:
 
 
 # The same logs come with every poll.
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=8192, typed=True)  # True equals 1, and is no time
 def _parse_time(value: str | float) -> DateTime:
     import pendulum
 
