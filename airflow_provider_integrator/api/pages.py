@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.fields import Fields, shown
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Paging:
 
     def __init__(self) -> None:
         self.ended = False
-        self._last: frozenset[str | int] = frozenset()
+        self._last: frozenset[str | tuple[int, str]] = frozenset()
 
     def take(self, page: Page) -> list[Fields]:
         """Choose what is new on the next page.
@@ -71,9 +71,11 @@ class Paging:
         :param page: The page.
         :return: Its logs, without those of the page before.
         """
-        # A log without any id stands for its place: it is never taken for another one's repetition.
+        # A log without any id is known by its place and content: it is never taken for another one's repetition.
         keys = [
-            log.optional_identifier("id") or log.optional_identifier("filename_uuid") or place
+            log.optional_identifier("id")
+            or log.optional_identifier("filename_uuid")
+            or (place, shown(log.values))
             for place, log in enumerate(page.logs)
         ]
         if not keys or frozenset(keys) == self._last:
@@ -82,5 +84,7 @@ class Paging:
         before, self._last = self._last, frozenset(keys)
         self.ended = not page.has_next
         return [
-            log for key, log in zip(keys, page.logs, strict=True) if isinstance(key, int) or key not in before
+            log
+            for key, log in zip(keys, page.logs, strict=True)
+            if isinstance(key, tuple) or key not in before
         ]
