@@ -39,7 +39,7 @@ class Sync:
         """Read all pages; ``between`` is told how many logs have come, after each."""
         read = []
         for fields in self.client.logs(query):
-            read.append(fields.values["id"])
+            read.append(fields.identifier("id"))
             if between is not None:
                 between(len(read))
         return read
@@ -80,7 +80,7 @@ class Async:
         async def read_all():
             read = []
             async for fields in self.client.logs(query):
-                read.append(fields.values["id"])
+                read.append(fields.identifier("id"))
                 if between is not None:
                     # Off the loop, as the page ahead is fetched meanwhile.
                     await asyncio.to_thread(between, len(read))

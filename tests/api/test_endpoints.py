@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import BodyReceiver, BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.models import EMPTY_PAGE
+from airflow_provider_integrator.api.pages import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -83,8 +83,7 @@ SEARCH = LogQuery(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("projectid", "project-1"), ("projectId", "project-1"), ("flowId", "flow-1"), ("limit", "7"), ("page", "3"),
-        ("log_type", "3"), ("filename_uuid", "execution-1"), ("original_filename_uuid", "execution-2"),
+        (endpoints.PROJECT, "project-1"), ("flowId", "flow-1"), ("limit", "7"), ("page", "3"), ("log_type", "3"), ("filename_uuid", "execution-1"), ("original_filename_uuid", "execution-2"),
         ("search_field.1", "sku"), ("search_value.1", "ABC"), ("search_field.2", "price"), ("search_value.2", "9.90"),
     ],
     ids=lambda value: value,
@@ -92,13 +91,12 @@ SEARCH = LogQuery(
 def test_list_logs_sends(name, value):
     query = endpoints.list_logs(SEARCH, page=3).query
     assert [given for sent, given in query if sent == name] == [value]
-    assert len(query) == 12
+    assert len(query) == 11
 
 
 def test_list_logs_sends_no_more_than_it_was_given():
     assert endpoints.list_logs(LogQuery("project-1", "flow-1")).query == (
-        ("projectid", "project-1"),
-        ("projectId", "project-1"),
+        (endpoints.PROJECT, "project-1"),
         ("flowId", "flow-1"),
         ("limit", "100"),
         ("page", "1"),
@@ -114,15 +112,14 @@ def test_list_logs_sends_log_type(kind, number):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("id", "log-1"), ("projectid", "project-1"), ("projectId", "project-1"), ("flowId", "flow-1"),
-        ("projectslug", "acme"),
+        ("id", "log-1"), (endpoints.PROJECT, "project-1"), ("flowId", "flow-1"), ("projectslug", "acme"),
     ],
     ids=lambda value: value,
 )  # fmt: skip
 def test_download_log_sends(name, value):
     query = download().query
     assert dict(query)[name] == value
-    assert len(query) == 5
+    assert len(query) == 4
 
 
 @pytest.mark.parametrize("limit", [1, 100])

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta, timezone
+import logging
 
 import pytest
 
 from airflow_provider_integrator.api import queries
+from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import EMPTY_PAGE, Execution, Flow, Page, Project
-from airflow_provider_integrator.api.queries import FreshLogs, NewestFirst, choose_flow
+from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+from airflow_provider_integrator.api.pages import EMPTY_PAGE
+from airflow_provider_integrator.api.queries import LogReader, choose_flow
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -16,9 +17,8 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
-from tests.api.samples import EXECUTION
-
-START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+from tests.api.samples import EXECUTION, STEP
+from tests.api.scripts import main_log, page, pages_of, play
 
 
 def flow(flow_id, slug, name):
@@ -27,52 +27,6 @@ def flow(flow_id, slug, name):
 
 def project(project_id, slug):
     return Project(project_id, slug, "Name", "partner-1", None, None, None, None)
-
-
-def main_log(number, minutes, **changes):
-    milliseconds = int((START + timedelta(minutes=minutes)).timestamp() * 1000)
-    name = f"execution-{number}"
-    return {
-        **EXECUTION,
-        "id": f"log-{number}",
-        "filename_uuid": name,
-        "original_filename_uuid": name,
-        "created": str(milliseconds),
-        "finished": str(milliseconds + 1000),
-        **changes,
-    }
-
-
-def page(logs, has_next=False):
-    read = tuple(Fields("List logs", log, f"results[{index}].") for index, log in enumerate(logs))
-    return Page(len(logs), 100, None, False, has_next, read)
-
-
-def play(script, answer):
-    """Drive a script; ``answer`` makes a call's value, or an error to be thrown in."""
-    sent = []
-    try:
-        call = next(script)
-        while True:
-            sent.append(call)
-            value = answer(call)
-            call = script.throw(value) if isinstance(value, Exception) else script.send(value)
-    except StopIteration as stop:
-        return stop.value, sent
-
-
-def pages_of(logs, size):
-    """Answer List logs from a list, page by page."""
-
-    def answer(call):
-        query = dict(call.query)
-        wanted = [log for log in logs if query.get("filename_uuid") in (None, log["filename_uuid"])]
-        first = (int(query["page"]) - 1) * size
-        if not wanted[first:]:
-            return EMPTY_PAGE
-        return page(wanted[first : first + size], has_next=first + size < len(wanted))
-
-    return answer
 
 
 KNOWN = [flow("id-1", "price", "Price"), flow("id-2", "stock", "Stock"), flow("id-3", None, "Order Status")]
@@ -193,112 +147,79 @@ def test_get_execution_where_the_filter_is_not_applied():
 
 def test_get_execution_among_others():
     answer = page([main_log(1, 1, state=9), main_log(2, 2)])
-    assert (
-        play(queries.get_execution("p", "f", "execution-2"), lambda call: answer)[0].execution_id
-        == "execution-2"
+    found, _ = play(queries.get_execution("p", "f", "execution-2"), lambda call: answer)
+    assert found.execution_id == "execution-2"
+
+
+GARBAGE = [None, "text", 7, [], {}, {"id": {}}, {"filename_uuid": None}, {"state": 3, "status": 2}]
+
+
+def test_get_execution_among_99_others_that_cannot_be_read():
+    logs = [*GARBAGE * 12, main_log(2, 2), *GARBAGE[:3], {**main_log(3, 3), "state": 99}]
+    assert len(logs) == 101
+    found, _ = play(queries.get_execution("p", "f", "execution-2"), lambda call: page(logs))
+    assert (found.execution_id, found.log_id) == ("execution-2", "2")
+
+
+@pytest.mark.parametrize(("wanted", "sent"), [("17", 17), ("17", 17.0), ("17", "17"), ("17", " 17 ")])
+def test_get_execution_whose_id_is_a_number(wanted, sent):
+    found, _ = play(
+        queries.get_execution("p", "f", wanted), lambda call: page([main_log(1, 1, filename_uuid=sent)])
     )
+    assert found.execution_id == wanted
 
 
-@pytest.mark.parametrize("shuffled", range(5))
-@pytest.mark.parametrize("since", [-1, 0, 37, 40, 99, 100])
-@pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
-def test_read_since_finds_all_in_any_order(order, since, shuffled):
-    # Four logs of each moment.
-    logs = [main_log(number, number // 4 * 4) for number in range(100)]
-    random.Random(shuffled).shuffle(logs)
-    if order != "shuffled":
-        logs.sort(key=lambda log: log["created"], reverse=order == "newest")
-    moment = START + timedelta(minutes=since)
-    history, sent = play(queries.read_since("project-1", "flow-1", moment), pages_of(logs, 7))
-    wanted = {f"execution-{number}" for number in range(100) if number // 4 * 4 >= since}
-    assert {execution.execution_id for execution in history.executions} == wanted
-    assert len(history.executions) == len(wanted)
-    assert [one.created for one in history.executions] == sorted(one.created for one in history.executions)
-    assert history.pages == len(sent)
-    assert [dict(call.query)["page"] for call in sent] == [str(number + 1) for number in range(len(sent))]
-    if order == "newest" and since > 60:
-        assert len(sent) < 8
-    if order == "oldest":
-        assert len(sent) == 15
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state": 7}, r"field results\[1\]\.state should be one of .* but is 7\."),
+        ({"state": None}, r"field results\[1\]\.state should be one of .* but is None\."),
+        ({"status": "ok"}, r"field results\[1\]\.status should be one of .* but is 'ok'\."),
+        ({"status": 1}, r"field results\[1\]\.status should be other than In Progress .* but is 1\."),
+    ],
+)
+def test_get_execution_that_cannot_be_judged_is_an_error(changes, message):
+    with pytest.raises(ResponseError, match=message):
+        play(
+            queries.get_execution("p", "f", "execution-1"),
+            lambda call: page([main_log(2, 2), main_log(1, 1, **changes)]),
+        )
 
 
-def test_read_since_takes_ties_for_no_order():
-    # All of one moment, older than what is asked for: a newer one may still come.
-    logs = [main_log(number, 0) for number in range(10)] + [main_log(10, 50)]
-    history, sent = play(queries.read_since("p", "f", START + timedelta(minutes=10)), pages_of(logs, 5))
-    assert [one.execution_id for one in history.executions] == ["execution-10"]
-    assert len(sent) == 3
-
-
-def test_read_since_starts_with_a_page_at_hand():
-    logs = [main_log(number, -number) for number in range(10)]
-    answer = pages_of(logs, 5)
-    script = queries.read_since("p", "f", START - timedelta(minutes=20), page(logs[:5], has_next=True))
-    history, sent = play(script, answer)
-    assert len(history.executions) == 10
-    assert [dict(call.query)["page"] for call in sent] == ["2"]
-    assert history.pages == 2
-
-
-def test_read_since_reads_nothing_of_older_logs_but_their_time():
-    logs = [main_log(1, 10), main_log(2, 0, state=9)]
-    history, _ = play(queries.read_since("p", "f", START + timedelta(minutes=5)), pages_of(logs, 100))
-    assert [one.execution_id for one in history.executions] == ["execution-1"]
-
-
-def test_read_since_takes_a_log_that_slid_to_the_next_page_once():
-    first, second = [main_log(3, 3), main_log(2, 2)], [main_log(2, 2), main_log(1, 1)]
-    answers = iter([page(first, has_next=True), page(second)])
-    history, _ = play(queries.read_since("p", "f", START), lambda call: next(answers))
-    assert [one.execution_id for one in history.executions] == ["execution-1", "execution-2", "execution-3"]
-
-
-def test_a_server_that_ignores_the_page_does_not_hold_us_for_ever():
-    same = page([main_log(1, 1), main_log(2, 2)], has_next=True)
-    with pytest.raises(ResponseError, match="List logs: a page holds the same logs as the one before"):
-        play(queries.read_since("p", "f", START), lambda call: same)
-
-
-def test_first_execution_since():
-    logs = [main_log(number, number) for number in (5, 3, 9, 1)]
-    script = queries.first_execution_since("p", "f", START + timedelta(minutes=2))
-    assert play(script, pages_of(logs, 2))[0].execution_id == "execution-3"
-
-
-def test_first_execution_since_of_none_yet():
-    assert play(queries.first_execution_since("p", "f", START), lambda call: EMPTY_PAGE)[0] is None
-
-
-def test_newest_first_is_shown_by_a_descent_only():
-    order = NewestFirst()
-    assert not order.all_before(START)
-    order.see(START - timedelta(1))
-    assert not order.all_before(START)
-    order.see(START - timedelta(1))
-    assert not order.all_before(START)
-    order.see(START - timedelta(2))
-    assert order.all_before(START)
-    assert not order.all_before(START - timedelta(2))
-    order.see(START - timedelta(1))
-    order.see(START - timedelta(3))
-    assert not order.all_before(START)
-
-
-def ids(fresh, *numbers):
-    return [fields.values["id"] for fields in fresh.of(page([main_log(number, 0) for number in numbers]))]
-
-
-def test_fresh_logs_drop_what_the_page_before_held():
-    fresh = FreshLogs()
-    assert ids(fresh, 1, 2, 3) == ["log-1", "log-2", "log-3"]
-    assert ids(fresh, 3, 4) == ["log-4"]
-    assert ids(fresh, 5) == ["log-5"]
-    assert ids(fresh) == []
-    assert ids(fresh, 5) == ["log-5"]
-
-
-def test_fresh_logs_refuse_an_id_of_another_type():
+@pytest.mark.parametrize("value", [None, "", [], {}])
+def test_get_execution_without_its_id_is_an_error(value):
     with pytest.raises(
-        ResponseError, match=r"field results\[0\]\.id should be a non-empty text but is \[1\]"
+        ResponseError, match=r"filename_uuid should be the id of the execution that was asked for"
     ):
-        FreshLogs().of(page([main_log(1, 0, id=[1])]))
+        play(
+            queries.get_execution("p", "f", "execution-1"),
+            lambda call: page([main_log(1, 1, filename_uuid=value)]),
+        )
+
+
+def test_get_execution_of_which_one_of_two_answers_can_be_read():
+    logs = [main_log(1, 1, state=9), main_log(1, 1)]
+    found, _ = play(queries.get_execution("p", "f", "execution-1"), lambda call: page(logs))
+    assert found.is_finished
+
+
+@pytest.mark.parametrize(
+    ("log_type", "sample", "model"),
+    [(LogType.MAIN, EXECUTION, Execution), (LogType.SUB, STEP, Step), (LogType.LINE, STEP, Line)],
+)
+def test_each_log_type_has_its_model(log_type, sample, model):
+    assert type(LogReader(log_type).read(Fields("List logs", sample))) is model
+
+
+@pytest.mark.parametrize("log_type", list(LogType))
+def test_of_logs_that_cannot_be_read_the_first_is_warned_of(log_type, caplog):
+    reader = LogReader(log_type)
+    sample = EXECUTION if log_type is LogType.MAIN else STEP
+    with caplog.at_level(logging.DEBUG):
+        read = [reader.read(log) for log in page([{}, sample, *[{}] * 98]).logs]
+    assert sum(one is not None for one in read) == 1
+    warning, *rest = [record for record in caplog.records if "is left out" in record.getMessage()]
+    assert warning.levelno == logging.WARNING
+    assert "List logs: field results[0]." in warning.getMessage()
+    assert {record.levelno for record in rest} == {logging.DEBUG}
+    assert len(rest) == 98

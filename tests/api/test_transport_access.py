@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api.access import AUTH_HEADERS
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,
@@ -112,6 +113,38 @@ def test_many_calls_share_one_renewal(transport, integrator, flow):
     outcomes = client.at_once([endpoints.list_flows(flow.project.id)] * 20)
     assert all(type(outcome) is list for outcome in outcomes)
     assert integrator.logins == 2
+
+
+@pytest.mark.parametrize("kind", AUTHORISED)
+def test_a_server_that_minds_the_header(transport, integrator, call_of, kind):
+    integrator.auth_header = "Authentication"
+    carry(transport(access_to(integrator, auth_header="Authentication")), call_of, kind)
+    assert "Authorization" not in integrator.requests[-1].headers
+    with pytest.raises(
+        AuthenticationError, match="set auth_header to Authentication in the connection's Extra"
+    ):
+        carry(transport(access_to(integrator)), call_of, kind)
+    given = access_to(integrator, username=None, password=None, token=integrator.tokens[0])
+    with pytest.raises(AuthenticationError, match="set auth_header to Authentication in Extra"):
+        carry(transport(given), call_of, kind)
+
+
+@pytest.mark.parametrize("header", AUTH_HEADERS)
+def test_a_login_carries_neither_header(transport, integrator, header):
+    transport(access_to(integrator, auth_header=header)).log_in()
+    assert not {"Authorization", "Authentication"} & set(integrator.requests[0].headers)
+
+
+@pytest.mark.parametrize("spelling", ["projectid", "projectId"])
+@pytest.mark.parametrize("kind", ["logs", "download"])
+def test_a_server_that_minds_the_projects_spelling(transport, integrator, call_of, kind, spelling):
+    integrator.project_parameter = f"{spelling}-only"
+    carry(transport(access_to(integrator, project_parameters=(spelling,))), call_of, kind)
+    with pytest.raises(
+        RequestError,
+        match=f"^{named(kind)}: .*400: .*set project_parameter to projectid or projectId in the connection",
+    ):
+        carry(transport(access_to(integrator)), call_of, kind)
 
 
 def test_a_failing_login_is_not_held_against_later_calls(transport, integrator, call_of):

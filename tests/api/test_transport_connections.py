@@ -12,7 +12,7 @@ from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.api.models import EMPTY_PAGE
+from airflow_provider_integrator.api.pages import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
     RequestError,
     UnavailableError,

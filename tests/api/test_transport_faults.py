@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_integrator.api import endpoints, queries
-from airflow_provider_integrator.api.models import EMPTY_PAGE
+from airflow_provider_integrator.api.pages import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     LogArchiveError,
@@ -122,8 +122,8 @@ def test_nobody_listens(transport, integrator, call_of):
     [
         (lambda page: page.pop("results"), "field results should be a list but is missing"),
         (
-            lambda page: page["results"][0].update(id=5),
-            r"field results\[0\]\.id should be a non-empty text but is 5",
+            lambda page: page["results"][0].update(filename_uuid=[5]),
+            r"field results\[0\]\.filename_uuid should be the id of the execution .* but is \[5\]",
         ),
         (
             lambda page: page["results"][0].update(state=9),
@@ -134,8 +134,8 @@ def test_nobody_listens(transport, integrator, call_of):
             r"results\[0\]\.status should be one of .* but is 0",
         ),
         (
-            lambda page: page["results"][0].update(created=5),
-            r"results\[0\]\.created should be epoch .* but is 5",
+            lambda page: page["results"][0].update(status="ok"),
+            r"results\[0\]\.status should be one of .* but is 'ok'",
         ),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.enums import LogType, Status
 from airflow_provider_integrator.api.exchange import Retry
+from airflow_provider_integrator.api.history import first_execution_since
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.queries import read_log
+from airflow_provider_integrator.api.queries import LogReader
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,
@@ -73,7 +74,7 @@ def test_each_log_type_over_the_wire(transport, integrator, flow, execution):
     client = transport(access_to(integrator))
     for log_type, number in ((LogType.MAIN, 1), (LogType.SUB, 3), (LogType.LINE, 2)):
         page = client.call(endpoints.list_logs(query(flow, log_type=log_type)))
-        logs = [read_log(fields, log_type) for fields in page.logs]
+        logs = [LogReader(log_type).read(fields) for fields in page.logs]
         assert len(logs) == number
         assert {log.execution_id for log in logs} == {execution.id}
 
@@ -109,7 +110,7 @@ def test_operations_run(transport, integrator, flow, execution):
         client.run(queries.get_execution(flow.project.id, flow.id, execution.id)).log_id == execution.log_id
     )
     assert client.run(queries.get_execution(flow.project.id, flow.id, "unknown")) is None
-    found = client.run(queries.first_execution_since(flow.project.id, flow.id, execution.created))
+    found = client.run(first_execution_since(flow.project.id, flow.id, execution.created))
     assert found.execution_id == execution.id
 
 
