@@ -124,7 +124,7 @@ class WorldBuilder:
         Add an execution.
 
         :param flow: whose run it is.
-        :param status: how it goes in the end; a number that :class:`Status` doesn't know is shown as it is.
+        :param status: how it goes in the end; a number that ``Status`` doesn't know is shown as it is.
         :param lasts: None: unfinished until :meth:`finish`; 0: finished at once; otherwise seconds by the
             clock from creation to the end, at Start in the first half and In Progress in the second.
         :param created: when it was created, with an offset; now where it isn't given. It shows up once that
