@@ -19,7 +19,7 @@ export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test demo airflow bench lint format types build lock clean
+.PHONY: help test demo airflow bench lint format types docs screenshots build lock clean
 .PRECIOUS: .venv/airflow-%/.locked .venv/airflow-%/.ready
 
 help:
@@ -28,8 +28,9 @@ help:
 	@echo 'make test                every test; AIRFLOW=2.11 picks the Airflow, ARGS="-k name" goes to pytest'
 	@echo 'make bench               the benchmarks; FULL=1 for the long ones'
 	@echo 'make lint types          what CI checks besides the tests; make format repairs what can be'
+	@echo 'make docs                the documentation site, in docs/_build/html/; screenshots takes its pictures'
 	@echo 'make build               wheel and sdist, in dist/'
-	@echo 'make lock                write requirements/ anew'
+	@echo 'make lock                write requirements/ again, with the packages of the dates in scripts/lock.sh'
 	@echo 'make clean               remove what all of these made'
 	@echo 'Each makes its environment in .venv/ first. PYTHON=python3.12 picks the interpreter of a new one.'
 
@@ -56,6 +57,15 @@ format: $(NEWEST_ENV)/.ready
 types: $(NEWEST_ENV)/.ready
 	$(NEWEST_PY) -m mypy
 
+# Always from nothing: a page that isn't read again gives no warnings.
+docs: $(NEWEST_ENV)/.ready
+	rm -rf docs/_build docs/reference
+	$(NEWEST_PY) -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+	@echo 'The site: docs/_build/html/index.html'
+
+screenshots: .venv/screenshots/.locked $(NEWEST_ENV)/.ready
+	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY)
+
 build: $(NEWEST_ENV)/.ready
 	rm -rf dist
 	$(NEWEST_PY) -m hatchling build
@@ -64,7 +74,7 @@ lock: .venv/uv/bin/uv
 	UV=$< scripts/lock.sh
 
 clean:
-	rm -rf .venv .bench .demo .airflow dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench .demo .airflow dist docs/_build docs/reference .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/airflow-%/.locked: requirements/airflow-%.txt
@@ -76,8 +86,8 @@ clean:
 	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The newest Airflow, the peers that the benchmarks measure, and what draws their plots.
-.venv/bench/.locked: requirements/bench.txt
+# The newest Airflow, the peers that the benchmarks measure, and what draws their plots; or what takes screenshots.
+.venv/bench/.locked .venv/screenshots/.locked: .venv/%/.locked: requirements/%.txt
 	@echo 'Making $(@D): once, about a minute'
 	@$(or $(PYTHON),python3) -m venv --clear $(@D)
 	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<

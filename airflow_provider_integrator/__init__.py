@@ -8,11 +8,10 @@ __version__ = "0.1.0"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """
-    Tell Airflow what this provider has; Airflow finds it by the entry point ``apache_airflow_provider``.
+    """Describe this provider to Airflow, which finds it by the entry point ``apache_airflow_provider``.
 
-    :return: what ``airflow/provider_info.schema.json`` describes.
+    :return: The description, by ``airflow/provider_info.schema.json``.
     """
     from airflow_provider_integrator.provider_info import PROVIDER_INFO
 
-    return PROVIDER_INFO
+    return {**PROVIDER_INFO, "versions": [__version__]}

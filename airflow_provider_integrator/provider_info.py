@@ -1,10 +1,8 @@
-"""What Airflow is told of this provider: its modules, its connection type and the form for it."""
+"""The description of this provider for Airflow: its modules, its connection type and the form for it."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from airflow_provider_integrator import __version__
 
 INTEGRATION = "Akinon Integrator"
 
@@ -79,7 +77,6 @@ PROVIDER_INFO: dict[str, Any] = {
     "name": INTEGRATION,
     "description": "Waits for executions of the `Akinon Integrator <https://apidocs.akinon.com/integrator>`__, "
     "keeps their logs, and fails a DAG when they failed.",
-    "versions": [__version__],
     "integrations": [
         {
             "integration-name": INTEGRATION,

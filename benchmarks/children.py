@@ -55,6 +55,11 @@ class Child:
             self._process.communicate()
         self._errors.close()
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send a request and wait for the answer.
 

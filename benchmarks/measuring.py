@@ -7,6 +7,7 @@ import gc
 import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,8 @@ MEBIBYTE = 1024 * 1024
 
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
-_STATUS = Path("/proc/self/status")
 _BEAT = 0.01
+_LOOK_AT_OTHER = 0.003
 _BEATS_PER_LOOK_AT_MEMORY = 25
 
 
@@ -37,13 +38,56 @@ def resident_bytes() -> int:
 
 def peak_resident_bytes() -> int:
     """The most memory that this process has held."""
-    if _STATUS.exists():
-        # ru_maxrss would begin with what the parent held when it started this process.
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+    # Where the system says it, as ru_maxrss would begin with what the parent held when it started this process.
+    known = _status_bytes(os.getpid(), "VmHWM:")
+    if known is not None:
+        return known
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def own_bytes(pid: int) -> int:
+    """Memory that a process holds now and that is its own, not a mapped file's, which the system may take back.
+
+    :param pid: The process. If the system doesn't tell the two apart, both count.
+    """
+    own = _status_bytes(pid, "RssAnon:")
+    if own is not None:
+        return own
+    import psutil  # not on Linux
+
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+def _status_bytes(pid: int, name: str) -> int | None:
+    path = Path(f"/proc/{pid}/status")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
+
+
+class OwnPeak:
+    """Notes the most memory of its own that another process holds, from this one. A context manager.
+
+    :param pid: The process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.bytes = 0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> OwnPeak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(_LOOK_AT_OTHER):
+            self.bytes = max(self.bytes, own_bytes(self._pid))
 
 
 def available_bytes() -> int:

@@ -158,7 +158,7 @@ def against_size(
     _, grid = plt.subplots(1, 2, figsize=(9, 3.9), layout="constrained")
     for axes, values, title in (
         (grid[0], seconds, "Time, s (the recipe's without json)"),
-        (grid[1], mebibytes, "Peak memory above idle, MiB (1 or less: 1)"),
+        (grid[1], mebibytes, "Peak of own memory above idle, MiB (1 or less: 1)"),
     ):
         for colour, marker, (way, points) in zip(colours, "osDv", values.items(), strict=False):
             megabytes = [size / 1e6 for size in sizes]

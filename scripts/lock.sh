@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements/airflow-*.txt, one lock for each Airflow minor, and bench.txt:  UV=path/to/uv scripts/lock.sh
+# Writes requirements/: airflow-*.txt, one lock for each Airflow minor, bench.txt, and screenshots.txt, which has no
+# Airflow:  UV=path/to/uv scripts/lock.sh
 #
 # A lock holds names, versions and environment markers only, so that it works with anybody's index. It holds for every
 # Python from 3.10 on that its Airflow runs on; providers that left 3.10 behind stand in it twice.
@@ -14,21 +15,21 @@ lock() {
     local name=airflow-$1 version=$2 date=$3 groups=() group
     for group in $4; do groups+=(--group "$group"); done
     shift 4
-    write "$name" "$version" "$date" "$*" "${groups[@]}"
+    write "$name" "Airflow $version" "$date" "apache-airflow==$version $*" "${groups[@]}" pyproject.toml
 }
 
-# write NAME VERSION DATE "CONSTRAINTS" ARGUMENT…: requirements/NAME.txt, by uv with ARGUMENTs
+# write NAME WHAT DATE "CONSTRAINTS" ARGUMENT…: requirements/NAME.txt, by uv with ARGUMENTs
 write() {
-    local target=requirements/$1.txt version=$2 date=$3
-    echo "$target: Airflow $version with the packages of $date"
+    local target=requirements/$1.txt what=$2 date=$3
+    echo "$target: $what with the packages of $date"
     # shellcheck disable=SC2086 # a constraint is a word
-    printf '%s\n' "apache-airflow==$version" $4 >"$constraints"
+    printf '%s\n' $4 >"$constraints"
     shift 4
     {
-        echo "# Airflow $version with the packages of $date, written by: make lock"
+        echo "# $what with the packages of $date, written by: make lock"
         "$UV" pip compile --quiet --universal --python-version 3.10 --exclude-newer "$date" \
             --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-            "$@" --constraints "$constraints" pyproject.toml
+            --constraints "$constraints" "$@"
     } >"$target.new"
     mv "$target.new" "$target"
 }
@@ -49,4 +50,6 @@ lock 3.1 3.1.8 "$newest" test
 lock 3.2 3.2.2 2026-06-01 test
 lock 3.3 3.3.2 "$newest" "test lint lineage docs"
 # The peers beside which the benchmarks measure the provider.
-write bench 3.3.2 "$newest" '' benchmarks/requirements.in
+write bench 'Airflow 3.3.2' "$newest" apache-airflow==3.3.2 benchmarks/requirements.in pyproject.toml
+# What takes the documentation's screenshots.
+write screenshots Playwright "$newest" '' - <<<'playwright>=1.50'

@@ -153,8 +153,8 @@ def run_operator(
 
 
 def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
-    given = {"task_id": "log", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", **arguments}
-    return IntegratorLogOperator(deferrable=mode == "deferrable", **given)
+    given = {"task_id": "log", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", "log_timeout": 0}
+    return IntegratorLogOperator(deferrable=mode == "deferrable", **{**given, **arguments})
 
 
 def after_looks(simulator: Any, looks: int, act: Callable[[], Any]) -> None:

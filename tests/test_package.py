@@ -96,6 +96,8 @@ class TestConnectionType:
             "partner_id",
             "verify",
             "timeout",
+            "project_parameter",
+            "auth_header",
             "ui_url",
         }
 

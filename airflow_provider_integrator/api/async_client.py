@@ -31,13 +31,13 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
-    TokenStore,
     carry_out,
     exchange,
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Paging
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class AsyncClient:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        self._token = TokenStore(access)
+        self._token = token_store(access)
         self._login_lock = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._max_connections = max_connections

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 import requests
 
@@ -24,30 +22,18 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
-    TokenStore,
     carry_out,
     exchange,
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
 
 _CHUNK = 256 * 1024
-
-
-class _SharedToken:
-    """A token store and the lock that lets one thread log in while the others wait."""
-
-    def __init__(self, access: Access) -> None:
-        self.store = TokenStore(access)
-        self.lock = threading.Lock()
-
-
-_shared_tokens: WeakValueDictionary[Access, _SharedToken] = WeakValueDictionary()
-_shared_tokens_lock = threading.Lock()
 
 
 def _keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -56,7 +42,7 @@ def _keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 
 class Client:
-    """Carries calls through, one after the other. Clients with equal access share one login.
+    """Carries calls through, one after the other. All clients of a process with equal access share one login.
 
     :param access: Where the Integrator is and who asks.
     :param retry: When a call that failed in passing is sent again.
@@ -68,14 +54,11 @@ class Client:
         self, access: Access, retry: Retry | None = None, on_token: Callable[[str], None] | None = None
     ) -> None:
         if isinstance(access.verify, str):
-            trusting(
-                access.verify
-            )  # requests would report a bundle that can't be read as a fault of the call
+            trusting(access.verify)  # requests would report an unreadable bundle as a fault of the call
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        with _shared_tokens_lock:
-            self._token = _shared_tokens.setdefault(access, _SharedToken(access))
+        self._token = token_store(access)
         self._session = requests.Session()
         self._session.auth = _keep_request
         self._session.headers["User-Agent"] = USER_AGENT
@@ -161,9 +144,9 @@ class Client:
 
     def _token_other_than(self, stale: str | None) -> str:
         with self._token.lock:
-            token = self._token.store.usable(stale)
+            token = self._token.usable(stale)
             if token is None:
-                token = self._drive(self._token.store.login(self._retry))
+                token = self._drive(self._token.login(self._retry))
                 if self._on_token is not None:
                     self._on_token(token)
             return token

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
-from airflow_provider_integrator.api.access import Access
-from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script, log_in
+from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,
@@ -20,8 +19,6 @@ from airflow_provider_integrator.exceptions import (
 
 T = TypeVar("T")
 
-#: Seconds for which a refused login isn't tried again by the same process: an account may get locked.
-REFUSAL_SECONDS = 300.0
 #: Characters of a server's text that stand in a message.
 MAX_TEXT = 500
 #: Bytes of an unsuccessful answer that are read.
@@ -225,52 +222,3 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
         return None  # neither form that HTTP allows: as good as not said
-
-
-class TokenStore:
-    """The token that all users of the same credentials in a process share; locking is the transports'.
-
-    :param access: Whose token.
-    """
-
-    def __init__(self, access: Access) -> None:
-        self._given = access.token
-        self._credentials = (access.username or "", access.password or "")
-        self._token: str | None = access.token
-        self._refusal: tuple[float, str] | None = None
-
-    def usable(self, stale: str | None) -> str | None:
-        """Return the token at hand.
-
-        :param stale: A token that was refused; None where none was.
-        :return: The token, None where a login is due.
-        :raises AuthenticationError: A login is of no use: the token was given by hand, or the
-            credentials were refused a short while ago.
-        """
-        if self._token is not None and self._token != stale:
-            return self._token
-        if self._given is not None:
-            raise AuthenticationError(
-                "The Integrator refuses the connection's token (401); it may have expired. Set a new token "
-                "in Extra, or Login (e-mail) and Password, which get new tokens by themselves. If the token is "
-                "good, set auth_header to Authentication in Extra."
-            )
-        if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_SECONDS:
-            raise AuthenticationError(self._refusal[1])
-        return None
-
-    def login(self, retry: Retry) -> Exchange[str]:
-        """Log in.
-
-        :param retry: When to ask again.
-        :return: A generator like :func:`exchange`'s; it returns the new token and keeps it.
-        :raises AuthenticationError: The credentials were refused; they aren't tried again for a while.
-        """
-        self._token = None
-        try:
-            self._token = yield from exchange(log_in(*self._credentials), retry)
-        except AuthenticationError as error:
-            self._refusal = (time.monotonic(), str(error))
-            raise
-        self._refusal = None
-        return self._token

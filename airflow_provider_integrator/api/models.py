@@ -312,8 +312,8 @@ class Execution:
             "flow_slug": self.flow_slug,
             "state": self.state.name.lower(),
             "status": self.status.name.lower(),
-            "created": _iso(self.created),
-            "finished": _iso(self.finished),
+            "created": self.created and self.created.isoformat(),
+            "finished": self.finished and self.finished.isoformat(),
             "duration": None if self.duration is None else self.duration.total_seconds(),
             "process_count": self.process_count,
             "success_count": self.success_count,
@@ -331,10 +331,6 @@ class Execution:
                 for step in self.steps
             ],
         }
-
-
-def _iso(moment: DateTime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def read_all(model: type[ReadableT], members: Iterable[Fields]) -> Iterator[ReadableT]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.downloads import LogPatience
 from airflow_provider_integrator.exceptions import LogTooLargeError, RequestError
-from airflow_provider_integrator.hooks import scripts
+from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
@@ -104,7 +104,7 @@ class LogDelivery:
         """
         hook, log = wait.hook, self.log_id or execution
         while True:
-            script = scripts.download(
+            script = queries.download(
                 hook.settings, wait.find_flow(), log, wait.project_id, project_slug, self.max_log_bytes
             )
             try:

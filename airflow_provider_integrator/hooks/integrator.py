@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api import endpoints, queries
+from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
+from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
 from airflow_provider_integrator.arguments import read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
-from airflow_provider_integrator.hooks import scripts
-from airflow_provider_integrator.hooks.aio import AsyncIntegratorHook
+from airflow_provider_integrator.hooks import queries
+from airflow_provider_integrator.hooks.async_hook import AsyncIntegratorHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -94,7 +95,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param partner_id: The partner; the connection's where none is given.
         :return: The projects.
         """
-        return self.get_conn().call(endpoints.list_projects(scripts.partner(self.settings, partner_id)))
+        return self.get_conn().call(endpoints.list_projects(queries.partner(self.settings, partner_id)))
 
     def list_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
@@ -112,7 +113,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The flow. Where List flows is refused, ``flow`` is taken as an id, with a warning.
         :raises ConfigurationError: No flow is meant, or more than one; the message lists the known ones.
         """
-        return self.get_conn().run(queries.find_flow(self.settings.project(project_id), flow))
+        return self.get_conn().run(find_flow(self.settings.project(project_id), flow))
 
     def find_project_slug(self, *, project_id: str | None = None, project_slug: str | None = None) -> str:
         """Find the slug that Download log needs.
@@ -122,7 +123,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The caller's slug, the connection's, or the one in List projects.
         :raises ConfigurationError: None of them is there.
         """
-        return self.get_conn().run(scripts.find_slug(self.settings, project_id, project_slug))
+        return self.get_conn().run(queries.find_slug(self.settings, project_id, project_slug))
 
     def list_logs(
         self,
@@ -149,7 +150,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The logs, one by one; those that can't be read are left out, with a warning. At most two pages are
             held in memory.
         """
-        query = scripts.log_query(
+        query = queries.log_query(
             self.settings,
             flow_id,
             project_id=project_id,
@@ -163,7 +164,7 @@ class IntegratorHook(AsyncIntegratorHook):
         logs = (
             client.logs(query) if page is None else iter(client.call(endpoints.list_logs(query, page)).logs)
         )
-        read = queries.LogReader(log_type).read
+        read = LogReader(log_type).read
         return (found for found in map(read, logs) if found is not None)
 
     def get_execution(
@@ -177,7 +178,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The execution, None while List logs answers 404.
         """
         project = self.settings.project(project_id)
-        return self.get_conn().run(queries.get_execution(project, flow_id, execution_id))
+        return self.get_conn().run(get_execution(project, flow_id, execution_id))
 
     def executions_since(
         self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
@@ -199,9 +200,9 @@ class IntegratorHook(AsyncIntegratorHook):
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
-        max_log_bytes: int = scripts.DEFAULT_MAX_LOG_BYTES,
-        log_timeout: float = scripts.DEFAULT_LOG_TIMEOUT,
-        poll_interval: float = scripts.DEFAULT_LOG_INTERVAL,
+        max_log_bytes: int = queries.DEFAULT_MAX_LOG_BYTES,
+        log_timeout: float = queries.DEFAULT_LOG_TIMEOUT,
+        poll_interval: float = queries.DEFAULT_LOG_INTERVAL,
     ) -> LogArchive:
         """Download a log into a temporary file.
 
@@ -219,14 +220,14 @@ class IntegratorHook(AsyncIntegratorHook):
         :raises LogTooLargeError: It passes the limit.
         """
         return self.get_conn().run(
-            scripts.download(
+            queries.download(
                 self.settings,
                 flow_id,
                 log_id,
                 project_id,
                 project_slug,
                 max_log_bytes,
-                scripts.patience(log_id, log_timeout, poll_interval),
+                queries.patience(log_id, log_timeout, poll_interval),
             )
         )
 

@@ -81,27 +81,49 @@ class Base64Decoder:
         :return: The bytes that are complete with it.
         :raises LogArchiveError: The text isn't base64.
         """
-        block = self._rest + text.translate(None, _WHITE_SPACE)
-        whole = len(block) - len(block) % 4
-        self._rest, block = block[whole:], block[:whole]
-        if not block:
-            return b""
-        if self._ended:
-            raise LogArchiveError("Download log: the base64 text goes on after its padding.")
-        try:
-            decoded = base64.b64decode(block, validate=True)
-        except binascii.Error as error:
-            raise LogArchiveError(f"Download log: the body isn't base64 text ({error}).") from error
-        self._ended = block.endswith(b"=")
+        block = self._whole_groups(self._rest + text)
+        decoded = _decode_plain(block)
+        if decoded is None:
+            block = self._whole_groups((block + self._rest).translate(None, _WHITE_SPACE))
+            decoded = _decode_strictly(block)
+        if block:
+            if self._ended:
+                raise LogArchiveError("Download log: the base64 text goes on after its padding.")
+            self._ended = block.endswith(b"=")
         return decoded
+
+    def _whole_groups(self, text: bytes) -> bytes:
+        whole = len(text) - len(text) % 4
+        self._rest = text[whole:]
+        return text[:whole]
 
     def finish(self) -> None:
         """Check that nothing is missing.
 
         :raises LogArchiveError: The text's end is.
         """
-        if self._rest:
+        if self._rest.translate(None, _WHITE_SPACE):
             raise LogArchiveError("Download log: the base64 text ends within a group of four characters.")
+
+
+def _decode_plain(block: bytes) -> bytes | None:
+    """Decode text that holds nothing but base64, in half the time of a strict decoder.
+
+    :return: The bytes; None if there is anything else in the text, which the decoder leaves out.
+    """
+    padding = len(block) - len(block.rstrip(b"="))
+    try:
+        decoded = binascii.a2b_base64(block)
+    except binascii.Error:
+        return None
+    return decoded if len(decoded) == len(block) // 4 * 3 - padding else None
+
+
+def _decode_strictly(block: bytes) -> bytes:
+    try:
+        return base64.b64decode(block, validate=True)
+    except binascii.Error as error:
+        raise LogArchiveError(f"Download log: the body isn't base64 text ({error}).") from error
 
 
 class _Spool(tempfile.SpooledTemporaryFile[bytes]):

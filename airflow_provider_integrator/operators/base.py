@@ -207,7 +207,7 @@ class WaitingOperator(ExecutionTask):
 
     @abstractmethod
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
-        """Do what is to be done with the finished execution.
+        """Handle the finished execution.
 
         :param context: The task's context.
         :param wait: The wait, with what it resolved.

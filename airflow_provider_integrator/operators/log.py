@@ -15,7 +15,7 @@ from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.executions.policy import Policy, Verdict
-from airflow_provider_integrator.hooks.scripts import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
+from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
 

@@ -120,7 +120,7 @@ class WorldBuilder:
         """Add an execution.
 
         :param flow: Whose run it is.
-        :param status: How it goes in the end; a number that :class:`Status` doesn't know is shown as it is.
+        :param status: How it goes in the end; a number that ``Status`` doesn't know is shown as it is.
         :param lasts: None: unfinished until :meth:`finish`; 0: finished at once; otherwise seconds by the
             clock from creation to the end, at Start in the first half and In Progress in the second.
         :param created: When it was created, with an offset; now by default. It shows up once that

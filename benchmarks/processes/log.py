@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.measuring import Heartbeat, available_bytes, peak_resident_bytes, quantile
+from benchmarks.measuring import Heartbeat, available_bytes, own_bytes, peak_resident_bytes, quantile
 from benchmarks.processes.talking import answer_requests
 
 _STORE = "store"
@@ -43,7 +43,7 @@ def save_log(
     """
     save = _WAYS[way](connection, flow, log, path)
     if idle:
-        return {"peak": peak_resident_bytes()}
+        return {"peak": peak_resident_bytes(), "own": own_bytes(os.getpid())}
     if not collector:
         gc.disable()
     began = time.perf_counter()
@@ -54,9 +54,9 @@ def save_log(
 
 def _prepared_hook(connection: dict[str, Any], path: str) -> Any:
     os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"] = json.dumps(connection)
-    from airflow_provider_integrator.api import aio, archive, client
+    from airflow_provider_integrator.api import aio, client
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
-    from airflow_provider_integrator.logs import storage
+    from airflow_provider_integrator.logs import archive, storage
 
     # Imported and made before the clock starts.
     assert all((aio, archive, client, storage.open_store(path)))  # noqa: S101
@@ -131,7 +131,7 @@ async def _beside_a_loop(work: Coroutine[None, None, Any]) -> Measured:
         began = time.perf_counter()
         outcome = await work
         seconds = time.perf_counter() - began
-    del outcome  # not earlier: to let go of it stops the loop as well
+    del outcome  # not earlier: to release it stops the loop as well
     lags = heartbeat.lags or [0.0]
     return {"seconds": seconds, "lag_max": max(lags), "lag_p99": quantile(lags, 0.99)}
 

@@ -12,18 +12,17 @@ from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.exchange import (
-    REFUSAL_SECONDS,
     Answer,
     Fault,
     NeedToken,
     Pause,
     Retry,
     Send,
-    TokenStore,
     carry_out,
     exchange,
 )
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
+from airflow_provider_integrator.api.tokens import REFUSAL_SECONDS, TokenStore
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_integrator.simulator import BigLog
-from benchmarks.measuring import peak_resident_bytes, quantile, resident_bytes
+from benchmarks.measuring import OwnPeak, own_bytes, peak_resident_bytes, quantile, resident_bytes
 from benchmarks.processes.log import save_log
 from benchmarks.processes.paging import read_history
 from benchmarks.report import write
@@ -59,6 +61,7 @@ def test_every_way_saves_the_same_log(environment, simulator, tmp_path, way):
         "size": 1_000_000,
         "encoded": 1,
         "idle": 0,
+        "own": 0,
         "lag_max": 0.0,
         "lag_p99": 0.0,
         "json_seconds": 0.0,
@@ -132,4 +135,10 @@ def test_numbers():
     ]
     assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert quantile([1.0], 0.99) == 1.0
-    assert 0 < resident_bytes() <= peak_resident_bytes() * 1.1
+    assert 0 < own_bytes(os.getpid()) <= resident_bytes() * 1.1
+    assert resident_bytes() <= peak_resident_bytes() * 1.1
+    with OwnPeak(os.getpid()) as own:
+        before, held = own_bytes(os.getpid()), b"x" * 30_000_000
+        time.sleep(0.05)
+    assert own.bytes - before > 20_000_000
+    assert len(held) == 30_000_000

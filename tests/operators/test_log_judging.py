@@ -86,15 +86,15 @@ class TestFailed:
         assert isinstance(outcome.error, AirflowFailException)
         assert "Errors in its log" not in outcome.message
 
-    @pytest.mark.parametrize(("number", "shown"), [(b"1" * 5000, True), (b"1e" + b"9" * 400, False)])
-    def test_errors_behind_a_number_that_python_cannot_read(self, number, shown, simulator, flow, tmp_path):
+    @pytest.mark.parametrize("number", [b"1" * 5000, b"1e" + b"9" * 400], ids=["whole", "exponent"])
+    def test_errors_behind_a_number_that_python_cannot_read(self, number, simulator, flow, tmp_path):
         log = b'{"rows": ' + number + b', "errors": ["behind"]}'
         simulator.add_execution(flow, status=Status.FAILED, lasts=0, log=log)
         outcome = run_operator(output_path=f"{tmp_path}/x.json")
         assert isinstance(outcome.error, AirflowFailException)
         assert (tmp_path / "x.json").read_bytes() == log
         assert "7 ok, 3 failed" in outcome.message
-        assert ("- behind" in outcome.message) == shown
+        assert "- behind" in outcome.message
 
     def test_a_text_that_was_cut_within_a_character(self, simulator, flow, tmp_path):
         log = b'{"errors": ["cut \\ud83d"]}'
