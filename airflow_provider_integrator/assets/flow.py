@@ -136,7 +136,7 @@ def _told_before(asset: Any, told: Sequence[tuple[Any, dict[str, Any]]]) -> set[
         first[each] = min(event.timestamp, first.get(each, event.timestamp))
     # No event is older than what it tells of; the Integrator's clock may be an hour ahead.
     times = [execution["finished"] or execution["created"] for _, execution in told]
-    since = min(map(datetime.fromisoformat, times)) if all(times) else None
+    since = min(map(datetime.fromisoformat, times)) if times and all(times) else None
     known = set()
     for event in _events_since(asset, since) if told else ():
         each = (_execution(event) or {}).get("execution_id")
