@@ -161,10 +161,12 @@ class FlowFollower:
 
     async def _read(self, watch: Any) -> list[Seen]:
         history, earlier = await watch.news()
-        for error in history.errors:
-            if str(error) not in self._complained:
-                self._complained = {*list(self._complained)[-100:], str(error)}
-                log.warning("An execution of flow %s can't be read yet: %s", self._flow.flow, error)
+        # By the execution, as an error names a place on a page, which changes from poll to poll.
+        errors = {f"Execution {seen.execution_id}": seen.error for seen in history.sightings if seen.error}
+        for what, error in [*errors.items(), *(("An execution", fault) for fault in history.faults)]:
+            if what not in self._complained:
+                self._complained = {*list(self._complained)[-100:], what}
+                log.warning("%s of flow %s can't be read yet: %s", what, self._flow.flow, error)
         return [
             *map(Seen.of, history.executions),
             *map(Seen.of, earlier),

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api.enums import State, Status
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling import cursor as module
@@ -29,30 +30,8 @@ def _small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def execution(number: int, created: int) -> Execution:
-    moment = from_epoch(created)
-    return Execution(
-        log_id=f"log-{number}",
-        filename_uuid=f"e{number}",
-        execution_id=f"e{number}",
-        state=State.IN_PROGRESS,
-        status=Status.IN_PROGRESS,
-        created=moment,
-        finished=None,
-        process_count=None,
-        success_count=None,
-        fail_count=None,
-        row_num=None,
-        flow_id="flow",
-        flow_slug="price",
-        is_triggered=None,
-        triggered_by=None,
-        steps=(),
-        in_bound=None,
-        flow_order=None,
-        fragment_count=None,
-        schedule=None,
-        is_send_s3=None,
-    )
+    log = {"id": number, "filename_uuid": f"e{number}", "state": 2, "status": 1, "created": created}
+    return Execution.read(Fields("List logs", log))
 
 
 def finished(each: Execution) -> Execution:
@@ -205,6 +184,12 @@ def test_what_never_finishes_is_given_up_and_named(
         cursor.choose([])
     assert cursor.open == {}
     assert "Execution old, created 1970-01-01" in caplog.text
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_execution_without_created_is_placed_by_its_end(number: int) -> None:
+    log = {"filename_uuid": "e1", "state": 3, "status": 2, "finished": [NOW, None][number]}
+    assert Seen.of(Execution.read(Fields("List logs", log))).created == [NOW, 0][number]
 
 
 def test_a_cursor_of_another_kind_is_refused() -> None:
