@@ -25,12 +25,14 @@ from airflow_provider_integrator.simulator.demo import demo_world
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PLUGIN = "airflow_provider_integrator.simulator.pytest_plugin"
+# Where the site shows one of the repository's own pages, see docs/conf.py.
+COPIES = {DOCS / f"{name}.md" for name in ("changelog", "contributing", "security")}
 # The benchmarks' pages are written by their own run.
 PAGES = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *(page for page in sorted(DOCS.glob("*.md")) if not page.name.startswith("benchmarks")),
 ]
+PAGES = [page for page in PAGES if page not in COPIES]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
