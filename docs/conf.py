@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What users import: modules, and of some modules only these names. All else may change without notice.
 PUBLIC: dict[str, tuple[str, ...]] = {
-    "airflow_provider_integrator.logs.archive": ("LogArchive", "Written"),
+    "airflow_provider_integrator.logs.archive": ("Limits", "LogArchive", "Written"),
     "airflow_provider_integrator.api.enums": (),
     "airflow_provider_integrator.api.models": (),
     "airflow_provider_integrator.api.exchange": ("Retry",),

@@ -133,12 +133,11 @@ class ExecutionTask(BaseOperator):
         IntegratorExecutionLink().push_for(context, self, wait, execution)
 
     def defer_wait(self, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete") -> None:
-        """Defer, carrying what has been resolved.
+        """Defer (always: by an exception of Airflow's), carrying what has been resolved.
 
         :param wait: The wait.
         :param trigger: The trigger; None: the one that follows the wait.
         :param method: The method that goes on.
-        :raises TaskDeferred: Always.
         """
         left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
         self.defer(
