@@ -1,4 +1,4 @@
-"""An execution that failed fails the DAG, and says why; its log is kept all the same."""
+"""Fail the DAG if an execution failed, with the reason in the task's message, and keep its log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with DAG(
     catchup=False,
     tags=["integrator", "example"],
 ):
-    # Succeeds once the execution has finished, however it went …
+    # Succeeds once the execution has finished, with any status.
     wait = IntegratorExecutionSensor(
         task_id="wait_for_price",
         flow="price",
@@ -25,7 +25,7 @@ with DAG(
         poke_interval=5,
         timeout=15 * 60,
     )
-    # … for this is the task that judges it: the log is delivered first, then the task fails without retries.
+    # Judges the execution: the log is delivered first, then the task fails without retries.
     judge = IntegratorLogOperator(
         task_id="judge_price",
         flow="price",
