@@ -130,8 +130,6 @@ class IntegratorLogOperator(WaitingOperator):
         :param wait: The wait.
         :param execution: The finished execution.
         :return: The log's JSON, or the URI, size and hash of the stored log and the execution.
-        :raises AirflowFailException: The execution is judged as failed.
-        :raises AirflowSkipException: The execution is Empty, and ``on_empty`` is ``skip``.
         """
         verdict = self._policy.judge(execution)
         verdict.log_to(self.log)
