@@ -8,9 +8,9 @@ __version__ = "0.1.0"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe this provider to Airflow, which finds it by the entry point ``apache_airflow_provider``.
+    """Describe this provider; Airflow calls this through the entry point ``apache_airflow_provider``.
 
-    :return: The description, by ``airflow/provider_info.schema.json``.
+    :return: The description, in the form of ``airflow/provider_info.schema.json``.
     """
     from airflow_provider_integrator.provider_info import PROVIDER_INFO
 

@@ -1,4 +1,4 @@
-"""Reads what a DAG author passed, after its templates were rendered."""
+"""Validation of task arguments, after their templates were rendered."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def rendered(name: str, value: str | None) -> str | None:
-    """Check an argument that a template made.
+    """Check a rendered argument.
 
-    :param name: The argument.
-    :param value: What the template made of it.
+    :param name: The argument's name, for messages.
+    :param value: The rendered value.
     :return: The value, None if none was given.
-    :raises ConfigurationError: The template made nothing, as one does whose XCom isn't there.
+    :raises ConfigurationError: The template rendered to nothing, for example because its XCom is missing.
     """
     if value is None:
         return None
@@ -33,40 +33,40 @@ def rendered(name: str, value: str | None) -> str | None:
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
     """Read a duration.
 
-    :param name: The argument.
+    :param name: The argument's name, for messages.
     :param value: Seconds, or a timedelta.
-    :param least: The shortest that makes sense.
+    :param least: The minimum in seconds.
     :return: Seconds.
-    :raises ConfigurationError: It is no duration, or a shorter one.
+    :raises ConfigurationError: The value is no duration, or is below the minimum.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= least:
         raise ConfigurationError(
-            f"{name} is {value!r}; set it to a timedelta, or to seconds from {least:g} on."
+            f"{name} is {value!r}; set it to a timedelta, or to seconds: at least {least:g}."
         )
     return float(seconds)
 
 
 def read_count(name: str, value: int) -> int:
-    """Read a whole number from 0.
+    """Read a non-negative integer.
 
-    :param name: The argument.
+    :param name: The argument's name, for messages.
     :param value: The number.
     :return: The number.
-    :raises ConfigurationError: It is none.
+    :raises ConfigurationError: The value isn't one.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ConfigurationError(f"{name} is {value!r}; set it to a whole number from 0 on.")
+        raise ConfigurationError(f"{name} is {value!r}; set it to a whole number, 0 or more.")
     return value
 
 
 def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
-    """Read a moment that a DAG author passed.
+    """Read a point in time.
 
-    :param value: A moment, or ISO 8601; UTC if it has no offset.
-    :param name: The argument, for messages.
-    :return: The moment, in UTC.
-    :raises ConfigurationError: It can't be read.
+    :param value: A datetime, or ISO 8601; UTC if it has no offset.
+    :param name: The argument's name, for messages.
+    :return: The time, in UTC.
+    :raises ConfigurationError: The value can't be read.
     """
     import pendulum
 
@@ -77,18 +77,18 @@ def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
         )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    # By way of its timestamp, as the moment's class and time zone may be anybody's.
+    # Via the timestamp, as the value may be of any datetime class, with any time zone class.
     return pendulum.instance(datetime.fromtimestamp(moment.timestamp(), timezone.utc))
 
 
 def read_created_after(value: datetime | str | None, context: Context) -> DateTime:
-    """Choose the moment from which on a flow's executions count.
+    """Choose the earliest creation time of the executions to wait for.
 
-    :param value: A moment, or ISO 8601; UTC if it has no offset. None: the DAG run's ``run_after``, or its logical
-        date if it has none.
+    :param value: A datetime, or ISO 8601; UTC if it has no offset. None: the DAG run's ``run_after``, or its
+        logical date if it has none.
     :param context: The task's context.
-    :return: The moment, in UTC.
-    :raises ConfigurationError: It can't be read, or the DAG run has neither date.
+    :return: The time, in UTC.
+    :raises ConfigurationError: The value can't be read, or the DAG run has neither date.
     """
     moment = value
     if moment is None:
@@ -101,7 +101,7 @@ def read_created_after(value: datetime | str | None, context: Context) -> DateTi
 def _parsed(text: str) -> object:
     import pendulum
 
-    # pendulum also reads years, times of today and numbers, at which isn't guessed here.
+    # pendulum also accepts bare years, times of day and numbers, which are ambiguous.
     if text[4:5] != "-" or len(text) < len("2026-01-31"):
         return None
     try:

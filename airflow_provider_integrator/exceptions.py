@@ -1,10 +1,10 @@
-"""Every error of this provider that a user can meet."""
+"""The errors that this provider raises."""
 
 from __future__ import annotations
 
 
 class IntegratorError(Exception):
-    """The base of them all."""
+    """Base class of all errors of this provider."""
 
 
 class ConfigurationError(IntegratorError):
@@ -18,7 +18,7 @@ class AuthenticationError(IntegratorError):
 class RequestError(IntegratorError):
     """The Integrator refused a call for good.
 
-    :param message: What was asked and what the server said.
+    :param message: The call and the server's text.
     :param status: The HTTP status of the answer.
     """
 
@@ -28,14 +28,14 @@ class RequestError(IntegratorError):
 
 
 class TransientError(IntegratorError):
-    """The base of what may pass: asking again may help."""
+    """Base class of transient errors: the same call may succeed later."""
 
 
 class UnavailableError(TransientError):
-    """A call got no usable answer within its retries; a later one may.
+    """A call got no usable answer within its retries.
 
-    :param message: What was asked and how it failed.
-    :param retry_after: Seconds the server asked to be left alone for, None if it didn't say.
+    :param message: The call and how it failed.
+    :param retry_after: The seconds of the server's Retry-After; None if it sent none.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -44,7 +44,7 @@ class UnavailableError(TransientError):
 
 
 class ResponseError(TransientError):
-    """An answer isn't what the API's documents describe; the message names call, field and value."""
+    """An answer doesn't match the API's documentation; the message names call, field and value."""
 
 
 class LogArchiveError(IntegratorError):
@@ -52,8 +52,8 @@ class LogArchiveError(IntegratorError):
 
 
 class LogTooLargeError(LogArchiveError):
-    """A downloaded log passes a limit on its size or on its compression ratio."""
+    """A downloaded log exceeds a limit on its size or on its compression ratio."""
 
 
 class WaitTimeoutError(IntegratorError):
-    """An execution had not finished when the time to wait for it was over."""
+    """An execution didn't finish within the timeout of a wait."""

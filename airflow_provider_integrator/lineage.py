@@ -1,4 +1,4 @@
-"""What the log operator tells OpenLineage; imported by OpenLineage's asking only, as it needs its provider."""
+"""OpenLineage datasets and facets of the log operator. Needs the OpenLineage provider, so imported late."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from airflow_provider_integrator.executions import policy
 
 @attr.define
 class IntegratorExecutionRunFacet(RunFacet):
-    """How an execution ended; OpenLineage has no facet for it.
+    """The outcome of an execution, for which OpenLineage has no facet.
 
     :param flow: The flow's slug.
     :param status: ``success``, ``failed`` or ``empty``.
-    :param processCount: The rows it processed, None where it doesn't say; the next two likewise.
-    :param successCount: Those that went well.
-    :param failCount: Those that failed.
-    :param duration: In seconds.
+    :param processCount: The processed rows; None if unknown.
+    :param successCount: The rows that succeeded; None if unknown.
+    :param failCount: The rows that failed; None if unknown.
+    :param duration: The duration in seconds; None if unknown.
     """
 
     flow: str
     status: str
-    processCount: int | None = None  # noqa: N815 - OpenLineage's way of writing names
+    processCount: int | None = None  # noqa: N815 - OpenLineage's naming convention
     successCount: int | None = None  # noqa: N815
     failCount: int | None = None  # noqa: N815
     duration: float | None = None
@@ -45,12 +45,12 @@ class IntegratorExecutionRunFacet(RunFacet):
 def log_lineage(
     base_url: str, project_id: str, execution: Execution, stored: Mapping[str, Any] | None
 ) -> OperatorLineage[Dataset, RunFacet]:
-    """Say what a task has read and written.
+    """Describe the datasets that a task read and wrote.
 
-    :param base_url: The Integrator.
+    :param base_url: The base URL of the Integrator.
     :param project_id: The flow's project.
     :param execution: The execution.
-    :param stored: ``uri``, ``bytes`` and ``sha256`` of the stored log, None where none was stored.
+    :param stored: ``uri``, ``bytes`` and ``sha256`` of the stored log; None if none was stored.
     :return: The flow as input, the stored log as output, and facets of the execution.
     """
     return OperatorLineage(
@@ -61,21 +61,21 @@ def log_lineage(
 
 
 def flow_names(base_url: str, project_id: str, flow: str) -> tuple[str, str]:
-    """Name a flow as OpenLineage names datasets.
+    """Return the OpenLineage dataset name of a flow.
 
-    :param base_url: The Integrator.
+    :param base_url: The base URL of the Integrator.
     :param project_id: The flow's project.
     :param flow: The flow's slug.
-    :return: Namespace (host and port) and name.
+    :return: The namespace (host and port) and the name.
     """
     return f"integrator://{urlsplit(base_url).netloc}", f"{project_id}/{flow}"
 
 
 def file_names(uri: str) -> tuple[str, str]:
-    """Name a file as OpenLineage names datasets.
+    """Return the OpenLineage dataset name of a file.
 
-    :param uri: Its URI, without a connection in it.
-    :return: Namespace and name.
+    :param uri: The file's URI, without an Airflow connection in it.
+    :return: The namespace and the name.
     """
     scheme, _, rest = uri.partition("://")
     store, slash, path = rest.partition("/")
@@ -119,7 +119,7 @@ def _run_facets(base_url: str, execution: Execution) -> dict[str, RunFacet]:
         ),
     }
     if policy.has_failed(execution):
-        # Where the task fails too, OpenLineage puts the task's error, which says more, in this one's place.
+        # If the task fails too, OpenLineage replaces this with the task's error, which has more detail.
         facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
             message=policy.summary(execution), programmingLanguage="unknown"
         )

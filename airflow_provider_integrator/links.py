@@ -1,4 +1,4 @@
-"""Buttons on a task's page. The task pushes their address to XCom: the web server needs no connection and no call."""
+"""Extra links of tasks. A task pushes the URL to XCom, so that the web server needs no connection."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
 
 
 class PushedLink(BaseOperatorLink):
-    """A link that shows once its task has pushed an address for it."""
+    """A link that is shown once its task has pushed a URL for it."""
 
     @property
     def xcom_key(self) -> str:
-        """Where the address is kept, on Airflow 2 too."""
+        """The XCom key of the URL, on every Airflow."""
         return f"_link_{type(self).__name__}"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Find the address.
+        """Return the URL.
 
-        :param operator: The task; Airflow 3 asks in the worker, where the task knows what it pushed.
+        :param operator: The task; Airflow 3 calls this in the worker, on the task that pushed the URL.
         :param ti_key: The task instance.
-        :return: The address, empty where there is none.
+        :return: The URL; empty if none was pushed.
         """
         pushed = getattr(operator, "pushed_links", None)
         if pushed is not None:
             return str(pushed.get(self.xcom_key, ""))
         from airflow.providers.common.compat.sdk import XCom
 
-        # Airflow 2 asks in the web server, with what it knows of the task from its database.
+        # Airflow 2 calls this in the web server, with the serialized task.
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
     def push(self, context: Context, operator: Any, url: str | None) -> None:
-        """Show the link from now on; pushing the same address again does nothing.
+        """Push the link's URL, unless the same one was pushed before.
 
         :param context: The task's context.
-        :param operator: The task, whose ``pushed_links`` keeps what was pushed by the XCom's key.
-        :param url: The address; None: there is none.
+        :param operator: The task; its ``pushed_links`` maps XCom keys to the URLs pushed so far.
+        :param url: The URL; None: nothing is pushed.
         """
         if url is None or operator.pushed_links.get(self.xcom_key) == url:
             return
@@ -50,7 +50,7 @@ class PushedLink(BaseOperatorLink):
 
 
 class IntegratorExecutionLink(PushedLink):
-    """Leads to the execution's page, by the template ``ui_url`` in the connection's Extra."""
+    """Link to the execution's page, made from the template ``ui_url`` in the connection's Extra."""
 
     name = "Integrator execution"
 
@@ -62,13 +62,13 @@ class IntegratorExecutionLink(PushedLink):
         execution: Execution,
         log_id: str | None = None,
     ) -> None:
-        """Push the address of an execution's page, if the connection says how to make it.
+        """Push the URL of an execution's page, if the connection has a template for it.
 
         :param context: The task's context.
         :param operator: The task.
-        :param wait: The wait that has seen the execution.
+        :param wait: The wait that found the execution.
         :param execution: The execution.
-        :param log_id: The log that the task means; None: the execution's main one.
+        :param log_id: The log of the task; None: the execution's main log.
         """
         ui_url = wait.hook.settings.ui_url
         if ui_url is not None:
@@ -82,6 +82,6 @@ class IntegratorExecutionLink(PushedLink):
 
 
 class StoredLogLink(PushedLink):
-    """Leads to the stored log, if its storage has pages of its own."""
+    """Link to the stored log, if its storage has a web page for it."""
 
     name = "Stored log"

@@ -6,7 +6,7 @@ from typing import Any
 
 INTEGRATION = "Akinon Integrator"
 
-# Airflow 3.2 and later make the form from this; earlier ones ask the hook's `get_ui_field_behaviour`.
+# Airflow 3.2 and later build the form from this; earlier versions call the hook's `get_ui_field_behaviour`.
 # A field may be left empty in the form, hence "null" in every type.
 CONN_FIELDS: dict[str, Any] = {
     "token": {
@@ -16,22 +16,22 @@ CONN_FIELDS: dict[str, Any] = {
     },
     "environment": {
         "label": "Environment",
-        "description": "Whose Integrator is asked where Host is empty: prod (the default) or dev.",
+        "description": "The Integrator to call if Host is empty: prod (the default) or dev.",
         "schema": {"type": ["string", "null"], "enum": ["prod", "dev"], "default": "prod"},
     },
     "project_id": {
         "label": "Project id",
-        "description": "The project whose flows are meant where a task names none.",
+        "description": "The project of tasks that set none.",
         "schema": {"type": ["string", "null"]},
     },
     "project_slug": {
         "label": "Project slug",
-        "description": "Needed to download logs; looked up in List projects where Partner id is set.",
+        "description": "Needed to download logs; looked up in List projects if Partner id is set.",
         "schema": {"type": ["string", "null"]},
     },
     "partner_id": {
         "label": "Partner id",
-        "description": "The partner whose projects List projects lists.",
+        "description": "The partner whose projects are listed.",
         "schema": {"type": ["string", "null"]},
     },
     "verify": {
@@ -47,7 +47,7 @@ CONN_FIELDS: dict[str, Any] = {
     "project_parameter": {
         "label": "Project parameter",
         "description": "How the project is spelled to List logs and Download log: both (the default), projectid or "
-        "projectId. To be tried if a right project is answered by 400.",
+        "projectId. Try the others if a valid project is refused with 400.",
         "schema": {
             "type": ["string", "null"],
             "enum": ["both", "projectid", "projectId"],
@@ -56,8 +56,8 @@ CONN_FIELDS: dict[str, Any] = {
     },
     "auth_header": {
         "label": "Token header",
-        "description": "The header that carries the token: Authorization (the default) or Authentication. To be "
-        "tried if a right password is answered by 401.",
+        "description": "The header that carries the token: Authorization (the default) or Authentication. Try "
+        "the other if a valid password is refused with 401.",
         "schema": {
             "type": ["string", "null"],
             "enum": ["Authorization", "Authentication"],
@@ -67,7 +67,7 @@ CONN_FIELDS: dict[str, Any] = {
     "ui_url": {
         "label": "Execution page",
         "description": "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, "
-        "{execution_id} and {log_id} in it; no link where empty.",
+        "{execution_id} and {log_id} in it. Empty: no link.",
         "schema": {"type": ["string", "null"]},
     },
 }
@@ -128,7 +128,7 @@ PROVIDER_INFO: dict[str, Any] = {
             "hook-class-name": "airflow_provider_integrator.hooks.integrator.IntegratorHook",
             "hook-name": INTEGRATION,
             "ui-field-behaviour": {
-                # The port stands in Host, as part of the base URL.
+                # The port is part of Host, the base URL.
                 "hidden-fields": ["schema", "port"],
                 "relabeling": {"login": "Login (e-mail)"},
                 "placeholders": {

@@ -1,4 +1,4 @@
-"""Runs :mod:`airflow_provider_integrator.assets.snapshot` by its short name: ``python -m airflow_provider_integrator.snapshot``."""
+"""The command ``python -m airflow_provider_integrator.snapshot``."""
 
 from __future__ import annotations
 

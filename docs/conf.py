@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 # What users import: modules, and of some modules only these names. All else may change without notice.
 PUBLIC: dict[str, tuple[str, ...]] = {
-    "airflow_provider_integrator.api.archive": ("Limits", "LogArchive", "Written"),
+    "airflow_provider_integrator.logs.archive": ("Limits", "LogArchive", "Written"),
     "airflow_provider_integrator.api.enums": (),
     "airflow_provider_integrator.api.models": (),
-    "airflow_provider_integrator.api.protocol": ("Retry",),
-    "airflow_provider_integrator.assets": (),
+    "airflow_provider_integrator.api.exchange": ("Retry",),
+    "airflow_provider_integrator.assets.flow": (),
     "airflow_provider_integrator.exceptions": (),
     "airflow_provider_integrator.hooks.integrator": (),
-    "airflow_provider_integrator.links.execution": (),
-    "airflow_provider_integrator.links.log": (),
+    "airflow_provider_integrator.links": (),
+    "airflow_provider_integrator.operators.base": (),
     "airflow_provider_integrator.operators.log": (),
     "airflow_provider_integrator.sensors.execution": (),
     "airflow_provider_integrator.simulator.archives": (),
@@ -54,6 +54,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"\w*T"),
 ]
 
+# a fence without a language is a command or its output
+highlight_language = "none"
 html_theme = "furo"
 html_title = f"{project} {release}"
 
@@ -75,7 +77,7 @@ def setup(app: Sphinx) -> None:
     if missing:
         raise ConfigError(f"docs/conf.py names modules that don't exist: {', '.join(missing)}")
     app.connect("autoapi-skip-member", _skip_unless_public)
-    app.connect("source-read", _adapt_links)
+    app.connect("source-read", _prepare_page)
 
 
 def _skip_unless_public(
@@ -91,12 +93,15 @@ def _skip_unless_public(
     return True if origin and not origin["full_name"].startswith("airflow_provider_integrator.") else None
 
 
-def _adapt_links(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lead links to the repository's own pages to their copies here, and make the navigation of index.md.
+def _prepare_page(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Show the repository's own pages, such as CHANGELOG.md, and make the navigation of index.md.
 
-    Each heading of index.md becomes a caption of the navigation, each link below it a page.
+    The page ``changelog`` gets the text of CHANGELOG.md, and links to CHANGELOG.md lead to it. Each heading of index.md
+    becomes a caption of the navigation, each link below it a page.
     """
-    text = re.sub(r"\]\(\.\./([A-Z]+\.md)", lambda found: f"]({found[1].lower()}", source[0])
+    page = CHECKOUT / f"{docname.upper()}.md"
+    text = page.read_text("utf-8").replace("](docs/", "](") if page.is_file() else source[0]
+    text = re.sub(r"\]\((?:\.\./)?([A-Z]+\.md)", lambda found: f"]({found[1].lower()}", text)
     if docname == "index":
         for section in text.split("\n## ")[1:]:
             caption, _, body = section.partition("\n")

@@ -1,4 +1,4 @@
-"""An execution that failed fails the DAG, and says why; its log is kept all the same."""
+"""A failed execution fails the DAG, with the reasons in the task's log; the execution's log is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with DAG(
     catchup=False,
     tags=["integrator", "example"],
 ):
-    # Succeeds once the execution has finished, however it went …
+    # Succeeds when the execution has finished, whatever its status …
     wait = IntegratorExecutionSensor(
         task_id="wait_for_price",
         flow="price",
@@ -25,7 +25,7 @@ with DAG(
         poke_interval=5,
         timeout=15 * 60,
     )
-    # … for this is the task that judges it: the log is delivered first, then the task fails without retries.
+    # … because this task judges it: it delivers the log first, and then fails without retries.
     judge = IntegratorLogOperator(
         task_id="judge_price",
         flow="price",

@@ -1,4 +1,4 @@
-"""One task does the whole job, mapped over several flows: wait, fetch the log, judge."""
+"""One task, mapped over several flows, waits for an execution, fetches its log and judges it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ with DAG(
 ):
     IntegratorLogOperator.partial(
         task_id="wait_and_fetch",
-        map_index_template="{{ task.flow }}",  # what Airflow's pages show instead of 0, 1, 2
+        map_index_template="{{ task.flow }}",  # Airflow's pages show it instead of 0, 1, 2
         wait=True,
         deferrable=True,
         poll_interval=5,
         timeout=15 * 60,
-        on_empty="skip",  # nothing to do for what comes after this flow
+        on_empty="skip",  # so that the tasks after this one are skipped, too
     ).expand(flow=["product", "stock", "order"])

@@ -28,7 +28,7 @@ with DAG(
         task_id="keep_product_log",
         flow="product",
         execution_id="{{ ti.xcom_pull('wait_for_product')['execution_id'] }}",
-        # Ends in /, so that each log gets a file of its own: <flow>/<execution id>/<log id>.json
+        # It ends in /, so that each log gets a file of its own: <flow>/<execution id>/<log id>.json
         output_path="{{ var.value.get('integrator_log_folder', 'file:///tmp/integrator-logs/') }}",
     )
     wait >> keep

@@ -1,4 +1,4 @@
-"""What demo and tests ask of a running Airflow: its public API, /api/v2 of Airflow 3 and /api/v1 of 2.11."""
+"""A client of a running Airflow's public API, for demo and tests: /api/v2 of Airflow 3, /api/v1 of 2.11."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ AIRFLOW_VERSION = version("apache-airflow")
 IS_AIRFLOW_3 = int(AIRFLOW_VERSION.split(".")[0]) >= 3
 
 _ENDED = ("success", "failed")
-# The webserver of 2.11 takes its time, and the scheduler's.
+# Requests to the webserver of 2.11 are slow, and slow down the scheduler.
 _POLL_SECONDS = 0.5 if IS_AIRFLOW_3 else 1.5
 
 
 class TaskRun(NamedTuple):
-    """A task instance as the API shows it; ``map_index`` is -1 where the task isn't mapped."""
+    """A task instance of the API; ``map_index`` is -1 if the task isn't mapped."""
 
     task_id: str
     map_index: int
@@ -30,16 +30,16 @@ class TaskRun(NamedTuple):
 
 
 class AirflowApi:
-    """Asks one Airflow.
+    """A client of one Airflow.
 
-    :param url: The base URL of its pages.
+    :param url: The base URL of its UI.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._api = f"{url}/api/{'v2' if IS_AIRFLOW_3 else 'v1'}"
         self._session = requests.Session()
-        # Neither a proxy nor a .netrc has a say in what stays on this machine.
+        # Local requests need neither a proxy nor .netrc.
         self._session.trust_env = False
 
     def close(self) -> None:
@@ -47,7 +47,7 @@ class AirflowApi:
         self._session.close()
 
     def is_healthy(self) -> bool:
-        """Tell whether all parts run; False, too, while nobody answers."""
+        """Return whether all components are healthy; False if Airflow doesn't answer."""
         path = "/api/v2/monitor/health" if IS_AIRFLOW_3 else "/health"
         try:
             health = self._session.get(f"{self._url}{path}", timeout=10).json()
@@ -57,9 +57,10 @@ class AirflowApi:
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
     def log_in(self, password: str | None) -> None:
-        """Get access.
+        """Log in.
 
-        :param password: Of the user ``admin``, on 2.11; Airflow 3 takes everybody as its administrator.
+        :param password: The password of the user ``admin`` on 2.11; None: Airflow 3, where everybody is an
+            admin.
         """
         if password is not None:
             self._log_in_by_form(password)
@@ -70,7 +71,7 @@ class AirflowApi:
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def _log_in_by_form(self, password: str) -> None:
-        """Get a session: 2.11 checks the password of basic authentication, slowly, with every request."""
+        """Log in to a session, as basic authentication of 2.11 is slow with every request."""
         page = self._session.get(f"{self._url}/login/", timeout=60)
         page.raise_for_status()
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
@@ -81,7 +82,10 @@ class AirflowApi:
     def get(self, path: str, **parameters: str) -> Any:
         """GET a path below ``/api/v…/``.
 
-        :raises requests.HTTPError: It isn't answered with success.
+        :param path: The path.
+        :param parameters: The query parameters.
+        :return: The decoded JSON.
+        :raises requests.HTTPError: The request failed.
         """
         answer = self._session.get(f"{self._api}/{path}", params=parameters, timeout=60)
         answer.raise_for_status()
@@ -90,7 +94,10 @@ class AirflowApi:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST JSON to a path below ``/api/v…/``.
 
-        :raises requests.HTTPError: It isn't answered with success; the message holds the answer.
+        :param path: The path.
+        :param body: The JSON object to post.
+        :return: The decoded JSON.
+        :raises requests.HTTPError: The request failed; the message has the answer.
         """
         answer = self._session.post(f"{self._api}/{path}", json=body, timeout=60)
         if not answer.ok:
@@ -100,25 +107,28 @@ class AirflowApi:
         return answer.json()
 
     def set_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
-        """Store a connection, instead of the one with this id.
+        """Store a connection, replacing one with the same id.
 
-        :param conn_id: Its id.
-        :param connection: What an ``AIRFLOW_CONN_…`` variable holds as JSON.
+        :param conn_id: The connection's id.
+        :param connection: The connection, in the JSON form of an ``AIRFLOW_CONN_…`` variable.
         """
         self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
         self.post("connections", connection_body(conn_id, connection))
 
     def forms(self) -> list[dict[str, Any]]:
-        """List the connection forms as Airflow 3's own pages get them, which is no public call."""
+        """List the connection forms, by the internal API of Airflow 3's UI.
+
+        :return: The forms.
+        """
         answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=60)
         answer.raise_for_status()
         return list(answer.json())
 
     def trigger(self, dag_id: str, run_id: str | None = None) -> str:
-        """Start a DAG run.
+        """Trigger a DAG run, once the DAG is parsed.
 
-        :param dag_id: The DAG; waited for.
-        :param run_id: The run's id; Airflow makes one where None.
+        :param dag_id: The DAG.
+        :param run_id: The run's id; None: Airflow generates one.
         :return: The run's id.
         """
         self.wait_for_dag(dag_id)
@@ -128,9 +138,11 @@ class AirflowApi:
         return str(self.post(f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def wait_for_dag(self, dag_id: str, seconds: float = 180.0) -> None:
-        """Wait until a DAG file was read.
+        """Wait until a DAG is parsed.
 
-        :raises TimeoutError: It isn't in time; the message holds the import errors.
+        :param dag_id: The DAG.
+        :param seconds: The timeout.
+        :raises TimeoutError: The DAG isn't parsed in time; the message has the import errors.
         """
         _wait(
             lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=30).status_code == 200,
@@ -141,8 +153,11 @@ class AirflowApi:
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float = 300.0) -> str:
         """Wait until a DAG run has ended.
 
+        :param dag_id: The DAG.
+        :param run_id: The run.
+        :param seconds: The timeout.
         :return: ``success`` or ``failed``.
-        :raises TimeoutError: It hasn't in time; the message holds its tasks' states.
+        :raises TimeoutError: The run hasn't ended in time; the message has the tasks' states.
         """
         _wait(
             lambda: self.run_state(dag_id, run_id) in _ENDED,
@@ -169,9 +184,14 @@ class AirflowApi:
     def wait_for_task(
         self, dag_id: str, run_id: str, task_id: str, state: str, seconds: float = 180.0
     ) -> None:
-        """Wait until all of a task's instances are in a state.
+        """Wait until all instances of a task are in a state.
 
-        :raises TimeoutError: They aren't in time; the message holds their states.
+        :param dag_id: The DAG.
+        :param run_id: The run.
+        :param task_id: The task.
+        :param state: The state.
+        :param seconds: The timeout.
+        :raises TimeoutError: They aren't in time; the message has their states.
         """
 
         def find() -> list[TaskRun]:
@@ -186,7 +206,7 @@ class AirflowApi:
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
     ) -> Any:
-        """Read what a task pushed, None where it pushed nothing."""
+        """Return an XCom of a task; None if there is none."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         answer = self._session.get(
             f"{self._api}/{path}", params={"map_index": map_index, "stringify": "false"}, timeout=60
@@ -198,17 +218,17 @@ class AirflowApi:
 
 
 def connection_body(conn_id: str, connection: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell a connection as the API takes it.
+    """Build the API's body of a connection.
 
-    :param conn_id: Its id.
-    :param connection: What an ``AIRFLOW_CONN_…`` variable holds as JSON.
+    :param conn_id: The connection's id.
+    :param connection: The connection, in the JSON form of an ``AIRFLOW_CONN_…`` variable.
     :return: The body to post.
     """
     return {**connection, "connection_id": conn_id, "extra": json.dumps(connection.get("extra", {}))}
 
 
 def _read_value(value: Any) -> Any:
-    """Undo what some versions do to an XCom on its way through the API: it may come as JSON, or as Python."""
+    """Decode an XCom, which some versions return as JSON or as a Python literal."""
     if not isinstance(value, str):
         return value
     try:
@@ -217,9 +237,9 @@ def _read_value(value: Any) -> Any:
         return ast.literal_eval(value)
 
 
-def _wait(is_so: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
+def _wait(condition: Callable[[], bool], seconds: float, explain: Callable[[], str]) -> None:
     deadline = time.monotonic() + seconds
-    while not is_so():
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(explain())
         time.sleep(_POLL_SECONDS)

@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 RUN = "demo"
 WIDTH = 110
 
-#: How each DAG run, and each of its tasks by map index, is to end.
+#: The expected state of each DAG run, and of each of its tasks by map index.
 EXPECTED = {
     "integrator_wait_and_keep_log": (
         "success",
@@ -44,13 +44,13 @@ EXPECTED = {
         },
     ),
 }
-#: The task that says why its DAG failed.
+#: The task whose log has the reason of its DAG's failure.
 JUDGE = ("integrator_failed_execution", "judge_price")
 _COLOURS = {"success": 32, "failed": 31, "skipped": 35}
 
 
 class Ended(NamedTuple):
-    """What is known of a task that has ended."""
+    """A task that has ended, with its XComs and log file."""
 
     dag_id: str
     task: TaskRun
@@ -60,35 +60,35 @@ class Ended(NamedTuple):
 
 
 class Console:
-    """Says what goes on, with the seconds since the start, in colour on a terminal only."""
+    """Prints progress with the seconds since the start, in colour on a terminal only."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
     def stage(self, text: str) -> None:
-        """Say what begins or has ended."""
+        """Print a stage of the demo with the seconds since the start."""
         print(f"[{time.monotonic() - self._start:4.0f} s] {text}", flush=True)
 
     def say(self, text: str = "") -> None:
-        """Print a line as it is."""
+        """Print a line."""
         print(text, flush=True)
 
     def state(self, state: str | None, width: int = 0) -> str:
-        """Colour a state, padded to a width."""
+        """Return a state in its colour, padded to a width."""
         padded = f"{state or 'none':{width}}"
         colour = _COLOURS.get(state or "")
         return f"\033[{colour}m{padded}\033[0m" if colour and self._has_colours else padded
 
     def bold(self, text: str) -> str:
-        """Make a text bold."""
+        """Return a text in bold."""
         return f"\033[1m{text}\033[0m" if self._has_colours else text
 
 
 def main() -> int:
     """Run the demo.
 
-    :return: The exit code: 0 where all went as it should.
+    :return: The exit code: 0 if all states are as expected.
     """
     end_by_signals()
     folder = CHECKOUT / ".demo"
@@ -96,11 +96,11 @@ def main() -> int:
     try:
         return _run(console, folder)
     except KeyboardInterrupt:
-        console.say("Interrupted; everything is stopped.")
+        console.say("Interrupted; all processes are stopped.")
         return 130
     except (AirflowStartError, TimeoutError) as error:
         console.say(
-            f"{error}\n\nThe demo did not end. Airflow's output is in {folder / 'airflow/airflow.log'}"
+            f"{error}\n\nThe demo did not complete. Airflow's output is in {folder / 'airflow/airflow.log'}"
         )
         return 1
 
@@ -109,11 +109,11 @@ def _run(console: Console, folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     console.say(f"Three example DAGs in a real Airflow {AIRFLOW_VERSION}, against the embedded Integrator.")
-    console.say("Nothing leaves this machine; all that is made is in .demo/")
+    console.say("No request leaves this machine; all files are in .demo/")
     with ExitStack() as stack:
         world = stack.enter_context(demo_integrator(folder / "integrator.log"))
-        console.stage(f"The embedded Integrator answers on {world.integrator.url}")
-        console.stage("Airflow starts: database, scheduler, triggerer, API; this takes up to a minute")
+        console.stage(f"The embedded Integrator listens on {world.integrator.url}")
+        console.stage("Starting Airflow: database, scheduler, triggerer, API; this takes up to a minute")
         airflow = stack.enter_context(
             LocalAirflow(
                 folder / "airflow",
@@ -128,21 +128,21 @@ def _run(console: Console, folder: Path) -> int:
         stack.enter_context(DemoActivity(world))
         for dag_id in EXPECTED:
             airflow.api.trigger(dag_id, RUN)
-            console.stage(f"{dag_id} runs")
+            console.stage(f"{dag_id} is running")
         states = {}
         for dag_id in EXPECTED:
             states[dag_id] = airflow.api.wait_for_run(dag_id, RUN)
             console.stage(f"{dag_id} has ended: {states[dag_id]}")
         tasks = [task for dag_id in EXPECTED for task in _ended(airflow, dag_id)]
         message = _failure_message(airflow.task_log(JUDGE[0], RUN, JUDGE[1]))
-        console.stage("Everything is read; Airflow stops")
+        console.stage("Results are read; stopping Airflow")
     console.stage("Airflow has stopped")
     _show(console, states, tasks, message, airflow.home / "logs")
     faults = [*_find_faults(states, tasks), *_find_faults_of_message(tasks, message)]
     if not faults:
-        console.say("\nAll went as it should: the failed DAG is meant to fail. Next: make airflow")
+        console.say("\nAll states are as expected; the failed DAG is meant to fail. Next: make airflow")
         return 0
-    console.say("\nNot all went as it should:")
+    console.say("\nUnexpected results:")
     for fault in faults:
         console.say(f"- {fault}")
     console.say(f"Airflow's own output is in {_shown(airflow.output)}")
@@ -152,7 +152,7 @@ def _run(console: Console, folder: Path) -> int:
 def _ended(airflow: LocalAirflow, dag_id: str) -> Iterator[Ended]:
     expected = list(EXPECTED[dag_id][1])
     tasks = {(task.task_id, task.map_index): task for task in airflow.api.tasks(dag_id, RUN)}
-    # in the order in which they run, which the ids don't tell
+    # in the order in which they run, not by id
     for key in [*(key for key in expected if key in tasks), *(key for key in tasks if key not in expected)]:
         task = tasks[key]
         where = (dag_id, RUN, task.task_id)
@@ -163,7 +163,7 @@ def _ended(airflow: LocalAirflow, dag_id: str) -> Iterator[Ended]:
 
 
 def _failure_message(log: str) -> str:
-    """Cut the AirflowFailException's text out of a task's log: up to the line that says where the log is."""
+    """Extract the AirflowFailException's text from a task's log, up to the line with the log's location."""
     _, _, text = log.partition("AirflowFailException: ")
     lines: list[str] = []
     for line in text.splitlines():
@@ -175,7 +175,7 @@ def _failure_message(log: str) -> str:
 
 def _show(console: Console, states: dict[str, str], tasks: list[Ended], message: str, logs: Path) -> None:
     console.say()
-    console.say(console.bold(f"{'Task':32}{'State':10}What it returned, and where the log is"))
+    console.say(console.bold(f"{'Task':32}{'State':10}Return value, and location of the log"))
     for dag_id, state in states.items():
         console.say("-" * WIDTH)
         console.say(f"{console.bold(f'{dag_id:32}')}{console.state(state)}")
@@ -184,7 +184,7 @@ def _show(console: Console, states: dict[str, str], tasks: list[Ended], message:
                 _show_task(console, ended)
     console.say("-" * WIDTH)
     console.say(f"\nWhy {JUDGE[0]} failed, in the log of its task {JUDGE[1]}:\n")
-    for line in message.splitlines() or ["(There is no such message.)"]:
+    for line in message.splitlines() or ["(no message found)"]:
         for part in textwrap.wrap(line, WIDTH - 6, break_on_hyphens=False) or [""]:
             console.say(f"    {part}")
     console.say(f"\nThe tasks' own logs are below {_shown(logs)}/")
@@ -226,7 +226,7 @@ def _shown(path: Path) -> str:
 def _find_faults(states: dict[str, str], tasks: list[Ended]) -> Iterator[str]:
     for dag_id, (state, expected) in EXPECTED.items():
         if states[dag_id] != state:
-            yield f"{dag_id} is {states[dag_id]} and should be {state}"
+            yield f"{dag_id} is {states[dag_id]} instead of {state}"
         found = {
             (ended.task.task_id, ended.task.map_index): ended.task.state
             for ended in tasks
@@ -235,7 +235,7 @@ def _find_faults(states: dict[str, str], tasks: list[Ended]) -> Iterator[str]:
         for task_id, map_index in {**expected, **found}:
             wanted, got = expected.get((task_id, map_index)), found.get((task_id, map_index))
             if wanted != got:
-                yield f"{dag_id}: {task_id} (map index {map_index}) is {got} and should be {wanted}"
+                yield f"{dag_id}: {task_id} (map index {map_index}) is {got} instead of {wanted}"
     for ended in tasks:
         if ended.task.tries != 1:
             yield f"{ended.dag_id}: {ended.task.task_id} was tried {ended.task.tries} times instead of once"
@@ -246,15 +246,15 @@ def _find_faults(states: dict[str, str], tasks: list[Ended]) -> Iterator[str]:
 def _find_faults_of_file(ended: Ended) -> Iterator[str]:
     kept = _kept(ended.returned)
     if kept is None:
-        yield f"{ended.dag_id}: {ended.task.task_id} does not say where it kept the log"
+        yield f"{ended.dag_id}: {ended.task.task_id} did not return the log's location"
     elif not kept.is_file():
-        yield f"{ended.dag_id}: {ended.task.task_id} kept no file {kept}"
+        yield f"{ended.dag_id}: {ended.task.task_id} did not write {kept}"
     elif hashlib.sha256(kept.read_bytes()).hexdigest() != ended.returned["sha256"]:
-        yield f"{ended.dag_id}: the file {kept} isn't the one whose sha256 {ended.task.task_id} returned"
+        yield f"{ended.dag_id}: the sha256 of {kept} isn't the one that {ended.task.task_id} returned"
 
 
 def _find_faults_of_message(tasks: list[Ended], message: str) -> Iterator[str]:
-    """Check that the failure's message says what the kept log says."""
+    """Check that the failure's message has the contents of the stored log."""
     judge = next((ended for ended in tasks if (ended.dag_id, ended.task.task_id) == JUDGE), None)
     kept = _kept(judge.returned) if judge else None
     if judge is None or kept is None or not kept.is_file():
@@ -263,7 +263,7 @@ def _find_faults_of_message(tasks: list[Ended], message: str) -> Iterator[str]:
     wanted += [error["message"] for error in json.loads(kept.read_bytes())["errors"]]
     for text in wanted:
         if text not in message:
-            yield f"the failed task's message does not say: {text}"
+            yield f"the failed task's message does not contain: {text}"
 
 
 if __name__ == "__main__":

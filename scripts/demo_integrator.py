@@ -1,4 +1,4 @@
-"""The embedded Integrator with the demo's flows, as ``make demo`` and ``make airflow`` use it."""
+"""The embedded Integrator with the demo's flows, for ``make demo`` and ``make airflow``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from airflow_provider_integrator.simulator.demo import DemoWorld, demo_world
 
 @contextmanager
 def demo_integrator(access_log: Path) -> Iterator[DemoWorld]:
-    """Serve the demo's flows; nothing runs there before a ``DemoActivity`` is entered.
+    """Serve the demo's flows; they run only within a ``DemoActivity``.
 
-    :param access_log: Takes the requests that nobody wants to watch in a terminal.
-    :return: The world that is served.
+    :param access_log: The file to log requests to.
+    :return: A context manager of the served world.
     """
     handler = logging.FileHandler(access_log, "w", "utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

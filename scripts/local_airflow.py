@@ -18,23 +18,23 @@ from typing import Any
 import psutil
 from airflow_api import IS_AIRFLOW_3, AirflowApi
 
-#: Seconds in which a small machine surely has Airflow up.
+#: The timeout of a start, generous for small machines.
 START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
 
 
 class AirflowStartError(Exception):
-    """The processes ended or didn't become healthy; the message ends with what they printed last."""
+    """The processes ended or didn't become healthy; the message has the end of their output."""
 
 
 class LocalAirflow:
-    """Starts Airflow by ``airflow standalone`` and stops all that came of it. A context manager.
+    """A context manager that runs ``airflow standalone`` and stops all of its processes.
 
-    :param home: AIRFLOW_HOME; made where it isn't there.
+    :param home: AIRFLOW_HOME; created if missing.
     :param dags: The folder of the DAG files.
-    :param environment: More variables for its processes, such as ``AIRFLOW__CORE__PARALLELISM``.
-    :param host: The address of its pages and API.
-    :param port: Their port, any free one by default.
+    :param environment: More environment variables, such as ``AIRFLOW__CORE__PARALLELISM``.
+    :param host: The address of the UI and the API.
+    :param port: The port of the UI and the API; None: a free one.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class LocalAirflow:
 
     @property
     def password(self) -> str | None:
-        """The password of the user ``admin`` on 2.11; Airflow 3 asks for none."""
+        """The password of the user ``admin`` on 2.11; None on Airflow 3, which needs none."""
         if IS_AIRFLOW_3:
             return None
         return (self.home / "standalone_admin_password.txt").read_text().strip()
@@ -77,12 +77,12 @@ class LocalAirflow:
     def start(self) -> None:
         """Start all processes and wait until they are healthy.
 
-        :raises AirflowStartError: They aren't in time.
+        :raises AirflowStartError: The processes ended, or aren't healthy in time.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        # What a killed Airflow left: the API server would take it for one of its own that still runs.
-        for left in self.home.glob("*.pid"):
-            left.unlink()
+        # Stale files of a killed Airflow, due to which the API server would refuse to start.
+        for pid_file in self.home.glob("*.pid"):
+            pid_file.unlink()
         self.output.unlink(missing_ok=True)
         try:
             self._run("standalone")
@@ -93,14 +93,14 @@ class LocalAirflow:
             raise
 
     def stop(self) -> None:
-        """Stop all processes; a Ctrl-C meanwhile does not keep any alive."""
+        """Stop all processes, ignoring Ctrl-C until they have ended."""
         with _no_interrupts():
             family = self._family()
             for process in family:
                 with suppress(psutil.NoSuchProcess):
                     process.terminate()
             _, alive = psutil.wait_procs(family, _STOP_SECONDS)
-            # what didn't listen, and what was started meanwhile
+            # processes that ignored SIGTERM, and those started since
             for process in {*alive, *self._family()}:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -110,13 +110,13 @@ class LocalAirflow:
             self.api.close()
 
     def kill_triggerer(self) -> None:
-        """Kill the triggerer and the process that its triggers run in, as a power cut would.
+        """Kill the triggerer and the process of its triggers with SIGKILL.
 
-        :raises RuntimeError: None runs.
+        :raises RuntimeError: No triggerer is running.
         """
         triggerers = [process for process in self._family() if "triggerer" in _command(process)]
         if not triggerers:
-            raise RuntimeError("There is no triggerer")
+            raise RuntimeError("No triggerer is running")
         family = {child for process in triggerers for child in process.children(recursive=True)}
         for process in {*triggerers, *family}:
             with suppress(psutil.NoSuchProcess):
@@ -124,15 +124,15 @@ class LocalAirflow:
         psutil.wait_procs([*triggerers, *family], _STOP_SECONDS)
 
     def start_triggerer(self) -> None:
-        """Start a triggerer; standalone does not start a killed one again."""
+        """Start a triggerer, as standalone doesn't restart a killed one."""
         self._run("triggerer")
 
     def cli(self, *arguments: str) -> str:
         """Run an ``airflow`` command.
 
-        :param arguments: Its arguments.
-        :return: What it printed on its standard output.
-        :raises subprocess.CalledProcessError: It failed.
+        :param arguments: The arguments.
+        :return: The standard output.
+        :raises subprocess.CalledProcessError: The command failed.
         """
         return subprocess.run(
             [sys.executable, "-m", "airflow", *arguments],
@@ -145,14 +145,14 @@ class LocalAirflow:
         ).stdout
 
     def task_logs(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[Path]:
-        """List the files that a task's attempts were logged to, by worker and triggerer."""
+        """List the log files of a task's attempts, of worker and triggerer."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         if map_index >= 0:
             folder /= f"map_index={map_index}"
         return sorted(folder.glob("*.log*"))
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
-        """Read all that a task's attempts logged, as text."""
+        """Return the logs of all attempts of a task, as text."""
         files = self.task_logs(dag_id, run_id, task_id, map_index)
         return "\n".join(_as_text(line) for path in files for line in path.read_text("utf-8").splitlines())
 
@@ -165,7 +165,7 @@ class LocalAirflow:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    # a Ctrl-C is for us, who stop the whole group in order
+                    # keeps Ctrl-C from the children, which stop() ends in order
                     start_new_session=True,
                 )
             )
@@ -178,7 +178,7 @@ class LocalAirflow:
             time.sleep(0.5)
 
     def _family(self) -> set[psutil.Process]:
-        """Find our processes and all that descend from them, also those whose parents have gone."""
+        """Find all descendants of the started processes, including orphaned ones."""
         found: set[psutil.Process] = set()
         groups = {process.pid for process in self._processes}
         for process in psutil.process_iter():
@@ -189,9 +189,9 @@ class LocalAirflow:
 
 
 def end_by_signals() -> None:
-    """Let what ends this process, such as a closed terminal, raise KeyboardInterrupt, as Ctrl-C does.
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP, as on Ctrl-C.
 
-    What is ignored stays so, as nohup wants it.
+    A signal that is ignored, for example by nohup, stays ignored.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -200,10 +200,10 @@ def end_by_signals() -> None:
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C away from what must be done whole."""
+    """Ignore Ctrl-C within the context."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread, the only one that a Ctrl-C interrupts
+    except ValueError:  # not in the main thread, the only one that gets signals
         yield
         return
     try:
@@ -220,14 +220,14 @@ def _command(process: psutil.Process) -> str:
 
 
 def _as_text(line: str) -> str:
-    """Make text of a line of a task's log, which Airflow 3 writes as JSON."""
+    """Format a line of a task's log as text; Airflow 3 writes JSON."""
     try:
         entry: Any = json.loads(line)
         text = f"{entry['timestamp']} {entry['level'].upper()} {entry['event']}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return line
     errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
-    # whatever else the entry says, such as a logger's arguments, is part of the log too
+    # other fields of the entry, such as a logger's arguments
     rest = {name: value for name, value in entry.items() if name not in _ENTRY_KEYS}
     return "\n".join([f"{text} {json.dumps(rest)}" if rest else text, *errors])
 
@@ -236,7 +236,7 @@ _ENTRY_KEYS = ("timestamp", "level", "event", "logger", "filename", "lineno", "e
 
 
 def _free_ports(count: int) -> list[int]:
-    """Find TCP ports that nobody listens on, all of them different."""
+    """Find different TCP ports that are free."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -248,16 +248,16 @@ def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str,
     worker_logs, trigger_logs, health = map(str, servers)
     return {
         "AIRFLOW_HOME": str(home),
-        # else what they print waits for a full buffer, and who reads it waits for them
+        # else output appears only when a buffer is full
         "PYTHONUNBUFFERED": "1",
-        # standalone starts its parts by the name of the command
+        # standalone runs the airflow command by name
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        # a process for each stands ready
+        # Airflow starts a process for each slot
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": worker_logs,
@@ -272,7 +272,7 @@ def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str,
         {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            # 3.0 has none by default, and today's PyJWT refuses that
+            # 3.0 has none by default, which recent PyJWT rejects
             "AIRFLOW__API_AUTH__JWT_ISSUER": "airflow",
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__API__WORKERS": "1",

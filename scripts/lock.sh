@@ -2,15 +2,15 @@
 # Writes requirements/: airflow-*.txt, one lock for each Airflow minor, bench.txt, and screenshots.txt, which has no
 # Airflow:  UV=path/to/uv scripts/lock.sh
 #
-# A lock holds names, versions and environment markers only, so that it works with anybody's index. It holds for every
-# Python from 3.10 on that its Airflow runs on; providers that left 3.10 behind stand in it twice.
+# A lock has only names, versions and environment markers, so that it works with any index. It is valid for every
+# Python from 3.10 on that its Airflow supports; providers that dropped 3.10 are listed twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 UV=${UV:-uv}
-# As pip does: the system's certificates may hold those of a proxy.
+# Like pip: the system's certificates may include a proxy's.
 export UV_SYSTEM_CERTS=true
 
-# lock MINOR VERSION DATE "GROUPS" [CONSTRAINT…]: the packages of DATE
+# lock MINOR VERSION DATE "GROUPS" [CONSTRAINT…]: lock the packages of DATE
 lock() {
     local name=airflow-$1 version=$2 date=$3 groups=() group
     for group in $4; do groups+=(--group "$group"); done
@@ -38,11 +38,11 @@ constraints=$(mktemp)
 trap 'rm -f "$constraints" requirements/*.new' EXIT
 newest=2026-11-20
 
-# An Airflow that doesn't start with the newest packages has a date with whose packages it does.
+# If an Airflow doesn't start with the newest packages, its date is an earlier one.
 lock 2.11 2.11.2 "$newest" test
-# 3.0 fails with later pydantics, and its ObjectStoragePath with universal-pathlib 0.3; from FastAPI 0.118 on its API
-# answers before it commits, so that tasks are killed as "running elsewhere" now and then. It also holds the floors of
-# the provider's own requirements, so that they are tested.
+# 3.0 fails with later pydantics, and its ObjectStoragePath with universal-pathlib 0.3; with FastAPI 0.118 or later its
+# API answers before it commits, so that tasks are sometimes killed as "running elsewhere". This lock also pins the
+# minimum versions of the provider's own requirements, so that they are tested.
 lock 3.0 3.0.6 2026-01-31 test \
     'universal-pathlib<0.3' 'fastapi<0.118' apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0 msgspec==0.19.0
 lock 3.1 3.1.8 "$newest" test

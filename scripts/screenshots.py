@@ -128,7 +128,7 @@ def take_connection(page: Page, url: str) -> None:
     take(page, "connection-form", form)
     form.get_by_role("button", name="Extra Fields", exact=True).click()
     form.get_by_text("Project slug").wait_for()
-    take(page, "connection-form-extra", form)
+    take(page, "connection-form-extra", form.locator("[data-scope=accordion][data-part=root]").first)
 
 
 def take_failed_task(page: Page, address: str) -> None:
@@ -149,7 +149,7 @@ def take_assets(page: Page, url: str) -> None:
     page.goto(f"{url}/assets")
     page.get_by_role("link", name=ASSET).wait_for()
     take(page, "assets")
-    page.set_viewport_size({"width": 1300, "height": 800})
+    page.set_viewport_size({"width": 1100, "height": 760})
     page.get_by_role("link", name=ASSET).click()
     for _ in ("extra", "its payload"):  # of the newest event
         page.get_by_title("Click to expand the range.").first.click()

@@ -1,4 +1,4 @@
-"""``make airflow``: a whole Airflow with UI on the embedded Integrator, to click around in until Ctrl-C."""
+"""``make airflow``: a complete Airflow with UI on the embedded Integrator, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_integrator.simulator.demo import DemoActivity
 CHECKOUT = Path(__file__).resolve().parents[1]
 _DAGS = {
     "integrator_wait_and_keep_log": "waits for an execution, keeps its log",
-    "integrator_failed_execution": "fails, and says why in the log of judge_price",
+    "integrator_failed_execution": "fails; the log of judge_price has the reason",
     "integrator_many_flows": "one mapped task for three flows",
 }
 
@@ -27,29 +27,29 @@ _DAGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run Airflow until Ctrl-C.
 
-    :param arguments: The command line's; None: the process's own.
+    :param arguments: The command-line arguments; None: those of ``sys.argv``.
     :return: The exit code.
     """
     parser = argparse.ArgumentParser(prog="make airflow", description=__doc__)
-    parser.add_argument("--port", type=int, default=8080, help="of Airflow's pages (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="the port of Airflow's UI (default: %(default)s)"
+    )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="the address to listen on (default: %(default)s); others can do all they like where they reach it",
+        help="the address to listen on (default: %(default)s); everybody who can reach it has full access",
     )
     options = parser.parse_args(arguments)
     end_by_signals()
     if _is_taken(options.port):
-        print(f'Something listens on port {options.port} already: take another one by ARGS="--port 9090"')
+        print(f'Port {options.port} is in use; set another one with ARGS="--port 9090"')
         return 1
     try:
         _run(options.host, options.port)
     except KeyboardInterrupt:
-        print("\nEverything is stopped.")
+        print("\nAll processes are stopped.")
     except AirflowStartError as error:
-        print(
-            f"{error}\n\nAirflow did not start. Should its database be from another version: rm -r .airflow"
-        )
+        print(f"{error}\n\nAirflow did not start. If its database is of another version: rm -r .airflow")
         return 1
     return 0
 
@@ -59,7 +59,7 @@ def _run(host: str, port: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         world = stack.enter_context(demo_integrator(folder / "integrator.log"))
-        print(f"Airflow {AIRFLOW_VERSION} starts; this takes up to a minute …", flush=True)
+        print(f"Starting Airflow {AIRFLOW_VERSION}; this takes up to a minute …", flush=True)
         airflow = stack.enter_context(
             LocalAirflow(
                 folder,
@@ -69,12 +69,12 @@ def _run(host: str, port: int) -> None:
                 port,
             )
         )
-        # stored, not in the environment, so that it shows in the pages
+        # in the database, not in the environment, so that the UI shows it
         airflow.api.set_connection(
             "integrator_default",
             world.integrator.connection(
                 description="The embedded Integrator of make airflow",
-                # The form shows only what is there when it edits a connection.
+                # The form for editing shows only the fields that are set.
                 environment="prod",
                 partner_id=world.project.partner_id,
                 verify="true",
@@ -88,7 +88,7 @@ def _run(host: str, port: int) -> None:
 
 
 def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
-    login = f"user admin, password {airflow.password}" if airflow.password else "no login is asked for"
+    login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
     print("DAGs to try:")
@@ -96,7 +96,7 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
         print(f"    {dag_id:31}{text}")
     print(f"Kept logs:    {folder / 'integrator-logs'}")
     print(f"Output:       {airflow.output}")
-    print("\nCtrl-C ends it; what it holds is kept for the next time.", flush=True)
+    print("\nCtrl-C stops it; its database and logs are kept.", flush=True)
 
 
 def _is_taken(port: int) -> bool:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the virtual environment of one Airflow from its lock:  scripts/venv.sh 3.3 .venv/airflow-3.3
-# PYTHON names the interpreter; without it the first one that this Airflow runs on is taken.
+# Make the virtual environment of one Airflow from its lock:  scripts/venv.sh 3.3 .venv/airflow-3.3
+# PYTHON is the interpreter; by default the first one in PATH that this Airflow supports.
 set -eu
 airflow=$1
 folder=$2
@@ -24,14 +24,14 @@ if [ -z "${PYTHON:-}" ]; then
     done
 fi
 if ! fits "${PYTHON:-none}"; then
-    echo "Airflow $airflow needs a Python from 3.10 to 3.$newest, and ${PYTHON:-what the PATH has} is none:" \
-        "install one and name it, for example: make test AIRFLOW=$airflow PYTHON=python3.12" >&2
+    echo "Airflow $airflow needs Python 3.10 to 3.$newest; found: ${PYTHON:-none}." \
+        "Install one and set PYTHON, for example: make test AIRFLOW=$airflow PYTHON=python3.12" >&2
     exit 1
 fi
 
-echo "Making $folder with $("$PYTHON" --version): once, about a minute"
+echo "Creating $folder with $("$PYTHON" --version): once, about a minute"
 "$PYTHON" -m venv --clear "$folder"
-# The lock is complete, so nothing is resolved; a personal 'user = true' doesn't work inside a virtual environment.
+# The lock is complete, so no dependencies are resolved; 'user = true' in pip's configuration fails in a venv.
 PIP_USER=0 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-deps --requirement "requirements/airflow-$airflow.txt"
 conflicts=$("$folder/bin/python" -m pip check) || {

@@ -25,12 +25,14 @@ from airflow_provider_integrator.simulator.demo import demo_world
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PLUGIN = "airflow_provider_integrator.simulator.pytest_plugin"
+# Where the site shows one of the repository's own pages, see docs/conf.py.
+COPIES = {DOCS / f"{name}.md" for name in ("changelog", "contributing", "security")}
 # The benchmarks' pages are written by their own run.
 PAGES = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *(page for page in sorted(DOCS.glob("*.md")) if not page.name.startswith("benchmarks")),
 ]
+PAGES = [page for page in PAGES if page not in COPIES]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -171,11 +173,13 @@ class TestPage:
 )
 def test_every_parameter_is_named(page, described):
     text = (DOCS / page).read_text("utf-8")
-    names = [
+    names = {
         name
-        for name, parameter in inspect.signature(described.__init__).parameters.items()
+        for kind in described.__mro__
+        if kind.__module__.startswith("airflow_provider_integrator.")
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
         if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
-    ]
+    }
     assert len(names) > 1
     assert [name for name in names if f"| `{name}` |" not in text] == []
 
@@ -211,9 +215,8 @@ def test_every_method_of_the_hook_is_named():
 
 def test_every_error_is_explained():
     text = (DOCS / "hook.md").read_text("utf-8")
-    assert [
-        error.__name__ for error in IntegratorError.__subclasses__() if f"`{error.__name__}`" not in text
-    ] == []
+    errors = {error for kind in IntegratorError.__subclasses__() for error in (kind, *kind.__subclasses__())}
+    assert [error.__name__ for error in errors if f"`{error.__name__}`" not in text] == []
 
 
 def test_every_option_of_the_simulator_is_named():

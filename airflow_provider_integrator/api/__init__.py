@@ -1,1 +1,1 @@
-"""The Integrator's HTTP API. Knows nothing of Airflow."""
+"""The Integrator's HTTP API, without any dependency on Airflow."""

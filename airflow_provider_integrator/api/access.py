@@ -1,4 +1,4 @@
-"""Where the Integrator is, who asks, and in which of the documented spellings."""
+"""The Integrator's address, the credentials, and the chosen spellings of parameters and headers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ BASE_URLS = {
     "prod": "https://flow.entegrator.akinon.net:3000",
     "dev": "https://flow-dev.entegrator.akinon.net:3000",
 }
-#: The pages spell the project's parameter in two ways and don't say whether the server minds.
+#: The documentation spells the project's parameter in two ways and doesn't say which ones the server accepts.
 PROJECT_PARAMETERS = {
     "both": ("projectid", "projectId"),
     "projectid": ("projectid",),
     "projectId": ("projectId",),
 }
-#: Every sample has the first one, the parameter tables name the second.
+#: The documentation's samples use the first, its parameter tables the second.
 AUTH_HEADERS = ("Authorization", "Authentication")
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where the Integrator is and who asks.
+    """The Integrator's address and the credentials.
 
-    :param base_url: Scheme, host, port and perhaps a path, without a slash at its end.
+    :param base_url: Scheme, host, port and optionally a path, without a trailing slash.
     :param username: The e-mail address to log in with.
-    :param password: Its password.
-    :param token: A token used as it is, instead of a login.
-    :param verify: Whether TLS certificates are checked, or the path of a CA bundle to check them with.
-    :param timeout: Seconds for one request; for a download, for each silence in it.
-    :param project_parameters: The names under which the project is sent to List logs and Download log.
+    :param password: The password.
+    :param token: A token to use instead of a login.
+    :param verify: Whether TLS certificates are verified, or the path of a CA bundle to verify them with.
+    :param timeout: Seconds for one request; for a download, seconds without data.
+    :param project_parameters: The parameter names in which List logs and Download log get the project.
     :param auth_header: The header that carries the token.
     """
 
@@ -54,7 +54,7 @@ class Access:
             raise ConfigurationError(
                 "The connection has no credentials: set Login (e-mail) and Password, or token in Extra."
             )
-        # Checked here, since the HTTP libraries' own complaints show the token.
+        # Checked here, as the HTTP libraries show the token in their error messages.
         if self.token and not all("!" <= character <= "~" for character in self.token):
             raise ConfigurationError(
                 "The token in the connection's Extra holds white space or other characters that no token can "
@@ -62,18 +62,18 @@ class Access:
             )
 
     def url(self, path: str) -> str:
-        """Make the address of a call.
+        """Build the URL of a call.
 
         :param path: The call's path.
-        :return: The whole URL, without a query.
+        :return: The URL without a query.
         """
         return f"{self.base_url}{path}"
 
     def query(self, call: Call[Any]) -> list[tuple[str, str]]:
-        """Make the query of a call.
+        """Build the query of a call.
 
         :param call: The call.
-        :return: Names and values, the project's under each of its names.
+        :return: Names and values; the project's once for each of its parameter names.
         """
         return [
             (spelling, value)
@@ -82,20 +82,20 @@ class Access:
         ]
 
     def headers(self, token: str | None) -> dict[str, str] | None:
-        """Make the header that carries a token.
+        """Build the authorisation header.
 
-        :param token: The token; None: the call needs none.
-        :return: The header.
+        :param token: The token; None if the call needs none.
+        :return: The header; None without a token.
         """
         return {self.auth_header: f"Bearer {token}"} if token else None
 
 
 def normalize_base_url(host: str) -> str:
-    """Read the address of an Integrator as people write it.
+    """Normalise the base URL of an Integrator.
 
-    :param host: A base URL, or a host with or without a port; https where no scheme is given.
-    :return: Scheme, host, port and path, without a slash at its end.
-    :raises ConfigurationError: It can't be read, or holds credentials, a query or a fragment.
+    :param host: A base URL, or a host with or without a port; the default scheme is https.
+    :return: Scheme, host, port and path, without a trailing slash.
+    :raises ConfigurationError: The URL is invalid, or has credentials, a query or a fragment.
     """
     text = host.strip()
     text = (text if "://" in text else f"https://{text}").rstrip("/")

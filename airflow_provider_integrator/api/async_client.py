@@ -42,17 +42,17 @@ from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
 
-#: Bytes of a log that a thread is started for.
+#: Bytes of a log that are passed to a thread at once.
 _CHUNK = 1024 * 1024
 
 
 class AsyncClient:
-    """Carries calls through, many at once, over one session and with one login.
+    """A client that makes many calls at once, over one session and with one login.
 
-    :param access: Where the Integrator is and who asks.
-    :param retry: When a call that failed in passing is sent again.
-    :param on_token: Is awaited with each token that a login brings, to mask it in logs.
-    :param max_connections: Connections that are open at a time, at the most.
+    :param access: The Integrator's address and the credentials.
+    :param retry: The retry policy for transient faults.
+    :param on_token: Awaited with each new token, to mask it in logs.
+    :param max_connections: The maximum number of open connections.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class AsyncClient:
         self._on_token = on_token
         self._token = token_store(access)
         self._login_lock = asyncio.Lock()
-        self._opening = asyncio.Lock()
+        self._session_lock = asyncio.Lock()
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -86,55 +86,55 @@ class AsyncClient:
             self._session = None
 
     async def call(self, call: Call[T]) -> T:
-        """Carry one call through.
+        """Make one call.
 
-        :param call: What to ask.
-        :return: What the answer holds.
-        :raises IntegratorError: It could not be had; the kind of error says why.
+        :param call: The call.
+        :return: The value of the answer.
+        :raises IntegratorError: The call failed; the subclass says how.
         """
         return await self._drive(exchange(call, self._retry))
 
     async def run(self, script: Script[T]) -> T:
-        """Carry a script of calls through.
+        """Run a script of calls.
 
-        :param script: Yields calls and is sent their values, or gets their errors thrown in.
-        :return: What the script returns.
-        :raises IntegratorError: A call's error that the script lets through.
+        :param script: A generator that yields calls and receives their values or errors.
+        :return: The script's return value.
+        :raises IntegratorError: A call's error that the script doesn't handle.
         """
         return await self._drive(carry_out(script, self._retry))
 
     async def logs(self, query: LogQuery) -> AsyncIterator[Fields]:
-        """Read all pages of a query; the next page is fetched while the last one is worked on.
+        """Fetch all pages of a query, prefetching the next one while one is processed.
 
-        :param query: Which logs.
-        :return: The logs, unread, in the server's order; at most two pages are held at a time.
+        :param query: The query.
+        :return: The unparsed logs, in the server's order; at most two pages are in memory at a time.
         """
         paging, number = Paging(), 1
         page = await self.call(list_logs(query, number))
         while True:
-            fresh = paging.take(page)
-            following = None
+            new = paging.take(page)
+            next_page = None
             if not paging.ended:
                 number += 1
-                following = asyncio.create_task(self.call(list_logs(query, number)))
+                next_page = asyncio.create_task(self.call(list_logs(query, number)))
             try:
-                for fields in fresh:
+                for fields in new:
                     yield fields
-                if following is None:
+                if next_page is None:
                     return
-                page = await following
+                page = await next_page
             finally:
-                if following is not None:
-                    following.cancel()
-                    # Its outcome is taken, or else asyncio complains about an error that nobody looked at.
-                    await asyncio.gather(following, return_exceptions=True)
+                if next_page is not None:
+                    next_page.cancel()
+                    # Retrieve its outcome, as asyncio logs errors that are never retrieved.
+                    await asyncio.gather(next_page, return_exceptions=True)
 
     async def log_in(self) -> None:
-        """Log in, unless a token is at hand.
+        """Log in, unless there is a token already.
 
         :raises AuthenticationError: The credentials were refused.
         """
-        await self._token_other_than(None)
+        await self._get_token(None)
 
     async def _drive(self, effects: Exchange[T]) -> T:
         try:
@@ -153,11 +153,11 @@ class AsyncClient:
         if isinstance(effect, Send):
             return await self._send(effect)
         if isinstance(effect, NeedToken):
-            return await self._token_other_than(effect.stale)
+            return await self._get_token(effect.stale)
         await asyncio.sleep(effect.seconds)
         return None
 
-    async def _token_other_than(self, stale: str | None) -> str:
+    async def _get_token(self, stale: str | None) -> str:
         async with self._login_lock:
             token = self._token.usable(stale)
             if token is None:
@@ -180,7 +180,7 @@ class AsyncClient:
 
     async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
         call, timeout = send.call, self._access.timeout
-        session = await self._opened()
+        session = await self._get_session()
         async with session.request(
             call.method,
             self._access.url(call.path),
@@ -203,8 +203,8 @@ class AsyncClient:
                 value = receiver.finish()
             return Answer(response.status, response.headers, value=value)
 
-    async def _opened(self) -> aiohttp.ClientSession:
-        async with self._opening:
+    async def _get_session(self) -> aiohttp.ClientSession:
+        async with self._session_lock:
             if self._session is None:
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=await self._tls()),
@@ -217,12 +217,12 @@ class AsyncClient:
     async def _tls(self) -> ssl.SSLContext | bool:
         verify = self._access.verify
         if verify is True:
-            # What requests trusts, so that a wait ends alike in a worker and in the triggerer.
+            # The same CA bundle as requests, so that worker and triggerer behave alike.
             environment = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
             verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
         if verify is False:
             return False
-        # Reading a CA bundle takes milliseconds: not on the loop.
+        # Reading a CA bundle takes milliseconds, so not on the event loop.
         return await asyncio.to_thread(trusting, verify)
 
 
@@ -240,7 +240,7 @@ async def _receiving(call: Call[T]) -> AsyncIterator[Receiver[T]]:
 
 
 async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[T]) -> T:
-    """Feed a receiver that writes to the disk, which may take its time: not on the loop."""
+    """Feed a receiver in threads, as its writes to disk would block the event loop."""
     gathered: list[bytes] = []
     size = 0
     async for chunk in content.iter_any():
@@ -258,13 +258,13 @@ async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        # Or else the receiver would be discarded while it is fed.
+        # Wait, so that the receiver isn't discarded while it is fed.
         await asyncio.gather(work, return_exceptions=True)
         raise
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    # Up to the end where it is near, as a connection is of further use only then.
+    # A short body is read to its end, so that the connection can be reused.
     body = b""
     while len(body) < MAX_ERROR_BYTES and (chunk := await response.content.read(MAX_ERROR_BYTES - len(body))):
         body += chunk
@@ -272,12 +272,12 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 
 
 def environment_proxy(base_url: str) -> str | None:
-    """Find the proxy that the environment names for a server, by requests' own rules.
+    """Find the proxy for a server in the environment variables, by the rules of requests.
 
-    aiohttp's own ``trust_env`` reads .netrc for every request, and refuses one that carries a token.
+    aiohttp's ``trust_env`` reads .netrc for every request, and rejects a request that has a token as well.
 
     :param base_url: The server.
-    :return: The proxy's URL, None where there is none.
+    :return: The proxy's URL; None if none is set.
     """
     proxy = select_proxy(base_url, get_environ_proxies(base_url))
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy

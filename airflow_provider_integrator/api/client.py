@@ -36,17 +36,17 @@ T = TypeVar("T")
 _CHUNK = 256 * 1024
 
 
-def _keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stand in as the session's auth, so that no .netrc entry replaces the token."""
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return a request unchanged: as the session's auth, it keeps requests from using .netrc instead."""
     return request
 
 
 class Client:
-    """Carries calls through, one after the other. All clients of a process with equal access share one login.
+    """A client that makes calls one after the other. Clients of a process with equal access share one login.
 
-    :param access: Where the Integrator is and who asks.
-    :param retry: When a call that failed in passing is sent again.
-    :param on_token: Is told each token that a login brings, to mask it in logs.
+    :param access: The Integrator's address and the credentials.
+    :param retry: The retry policy for transient faults.
+    :param on_token: Called with each new token, to mask it in logs.
     :raises ConfigurationError: The CA bundle can't be read.
     """
 
@@ -54,13 +54,13 @@ class Client:
         self, access: Access, retry: Retry | None = None, on_token: Callable[[str], None] | None = None
     ) -> None:
         if isinstance(access.verify, str):
-            trusting(access.verify)  # requests would report an unreadable bundle as a fault of the call
+            trusting(access.verify)  # else requests reports an unreadable bundle as a fault of the call
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
         self._token = token_store(access)
         self._session = requests.Session()
-        self._session.auth = _keep_request
+        self._session.auth = _no_auth
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
@@ -77,49 +77,49 @@ class Client:
         self._session.close()
 
     def call(self, call: Call[T]) -> T:
-        """Carry one call through.
+        """Make one call.
 
-        :param call: What to ask.
-        :return: What the answer holds.
-        :raises IntegratorError: It could not be had; the kind of error says why.
+        :param call: The call.
+        :return: The value of the answer.
+        :raises IntegratorError: The call failed; the subclass says how.
         """
         return self._drive(exchange(call, self._retry))
 
     def run(self, script: Script[T]) -> T:
-        """Carry a script of calls through.
+        """Run a script of calls.
 
-        :param script: Yields calls and is sent their values, or gets their errors thrown in.
-        :return: What the script returns.
-        :raises IntegratorError: A call's error that the script lets through.
+        :param script: A generator that yields calls and receives their values or errors.
+        :return: The script's return value.
+        :raises IntegratorError: A call's error that the script doesn't handle.
         """
         return self._drive(carry_out(script, self._retry))
 
     def logs(self, query: LogQuery) -> Iterator[Fields]:
-        """Read all pages of a query; the next page is fetched while the last one is worked on.
+        """Fetch all pages of a query, prefetching the next one while one is processed.
 
-        :param query: Which logs.
-        :return: The logs, unread, in the server's order; at most two pages are held at a time.
+        :param query: The query.
+        :return: The unparsed logs, in the server's order; at most two pages are in memory at a time.
         """
         paging, number = Paging(), 1
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrator-page") as ahead:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrator-page") as executor:
             page = self.call(list_logs(query, number))
             while True:
-                fresh = paging.take(page)
-                following: Future[Page] | None = None
+                new = paging.take(page)
+                next_page: Future[Page] | None = None
                 if not paging.ended:
                     number += 1
-                    following = ahead.submit(self.call, list_logs(query, number))
-                yield from fresh
-                if following is None:
+                    next_page = executor.submit(self.call, list_logs(query, number))
+                yield from new
+                if next_page is None:
                     return
-                page = following.result()
+                page = next_page.result()
 
     def log_in(self) -> None:
-        """Log in, unless a token is at hand.
+        """Log in, unless there is a token already.
 
         :raises AuthenticationError: The credentials were refused.
         """
-        self._token_other_than(None)
+        self._get_token(None)
 
     def _drive(self, effects: Exchange[T]) -> T:
         try:
@@ -138,11 +138,11 @@ class Client:
         if isinstance(effect, Send):
             return self._send(effect)
         if isinstance(effect, NeedToken):
-            return self._token_other_than(effect.stale)
+            return self._get_token(effect.stale)
         time.sleep(effect.seconds)
         return None
 
-    def _token_other_than(self, stale: str | None) -> str:
+    def _get_token(self, stale: str | None) -> str:
         with self._token.lock:
             token = self._token.usable(stale)
             if token is None:
@@ -193,7 +193,7 @@ class Client:
 
 
 def _beginning(response: requests.Response) -> bytes:
-    # Up to the end where it is near, as a connection is of further use only then.
+    # A short body is read to its end, so that the connection can be reused.
     body = b""
     for chunk in response.iter_content(MAX_ERROR_BYTES):
         body += chunk

@@ -1,4 +1,4 @@
-"""A download of a log that may be stored only after its execution has finished."""
+"""Downloads of logs, which may be stored only some time after their execution has finished."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ log = logging.getLogger(__name__)
 
 
 class LogPatience:
-    """Decides whether to ask again for a log that the server refuses.
+    """Decides whether to retry the download of a log that the server refuses.
 
-    A log may be stored only after its execution has finished: the samples show ``is_send_S3`` 0 first and 1 later. What
-    Download log answers until then isn't documented: 400 or 404, one must assume.
+    A log may be stored only after its execution has finished: the samples show ``is_send_S3`` 0 first and 1
+    later. The answer of Download log until then isn't documented; 400 and 404 are assumed.
 
-    :param log: The execution or step whose log it is; None if only its id is known: patience then begins with the
-        first refusal.
-    :param finished: When the execution finished.
-    :param log_timeout: Seconds after that in which a log may come to exist.
-    :param poll_interval: Seconds between two tries.
-    :param until: The end of the patience in seconds since the epoch, if it has begun in another process.
+    :param log: The execution or step of the log; None if only the log's id is known.
+    :param finished: When the execution finished; None: ``log_timeout`` counts from the first refusal.
+    :param log_timeout: Seconds after that for which a refused download is retried.
+    :param poll_interval: Seconds between two attempts.
+    :param until: The deadline in seconds since the epoch, if another process has set it.
     """
 
     def __init__(
@@ -46,24 +45,25 @@ class LogPatience:
         self.until = until
 
     def pause_after(self, error: RequestError) -> float:
-        """Choose the pause before the next try.
+        """Choose the pause before the next attempt.
 
         :param error: The refusal of Download log.
-        :return: Seconds.
-        :raises RequestError: The log isn't expected any more; the message says what List logs says of it.
+        :return: The seconds to pause.
+        :raises RequestError: The refusal is final, or ``log_timeout`` is over; the message has the log's
+            state.
         """
         if error.status not in (400, 404):
             raise error
         now = time.time()
         if self.until is None:
-            # An Integrator whose clock is ahead of ours doesn't prolong the patience.
+            # A server clock ahead of ours must not extend the deadline.
             began = now if self._finished is None else min(now, self._finished.timestamp())
             self.until = began + self._log_timeout
         if now >= self.until:
             raise RequestError(f"{error} {self._explanation()}", error.status) from error
         pause = min(self._poll_interval, self.until - now)
         log.info(
-            "The log isn't there yet. Next try in %.0f s; patience (log_timeout) ends in %.0f s. %s",
+            "The log isn't available yet. Next attempt in %.0f s, the last one in %.0f s (log_timeout). %s",
             pause,
             self.until - now,
             error,
@@ -71,21 +71,23 @@ class LogPatience:
         return pause
 
     def _explanation(self) -> str:
-        text = f"No log came within log_timeout ({self._log_timeout:g} s) of the execution's end."
+        text = (
+            f"The log was not available within log_timeout ({self._log_timeout:g} s) of the execution's end."
+        )
         if self._log is None:
             return text
         return (
-            f"{text} List logs says is_send_S3 {shown(self._log.is_send_s3)} of it (1: stored, by all signs)."
+            f"{text} Its is_send_S3 in List logs is {shown(self._log.is_send_s3)} (1 seems to mean: stored)."
         )
 
 
 def download_when_stored(call: Call[T], patience: LogPatience) -> Script[T]:
-    """Download a log, again and again while it may still be stored.
+    """Download a log, retrying until it is stored.
 
-    :param call: Download log.
-    :param patience: When to ask again.
-    :return: What the call's receiver makes of the body.
-    :raises RequestError: The log is refused, and isn't expected any more.
+    :param call: A call of Download log.
+    :param patience: Decides about retries.
+    :return: The value of the call.
+    :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Each call of the Integrator's API: what to send, and how to read what comes back. No I/O."""
+"""The calls of the Integrator's API: each one's request, and the parsing of its answer. No I/O."""
 
 from __future__ import annotations
 
@@ -19,47 +19,49 @@ T_co = TypeVar("T_co", covariant=True)
 MAX_PAGE_SIZE = 100
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_TOKEN_BYTES = 64 * 1024
-#: The project's parameter in a call's query, which is sent in the spellings that the connection chooses.
+#: The project's parameter in a call's query; it is sent under the names that the connection sets.
 PROJECT = "projectid"
 
 
 class BrokenBodyError(Exception):
-    """A body with status 200 that can't be what the server meant to send; asking again may help."""
+    """A broken body of an answer with status 200; a retry may help."""
 
 
 class Receiver(Protocol[T_co]):
-    """Takes the body of a successful answer in pieces."""
+    """Takes the body of a successful answer in chunks."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece.
+        """Take the next chunk.
 
-        :raises BrokenBodyError: What came so far is broken in a way that may pass.
+        :param data: The chunk.
+        :raises BrokenBodyError: The body is broken; a retry may help.
         """
 
     def finish(self) -> T_co:
-        """Read the whole, once all of it was fed.
+        """Parse the body after its last chunk.
 
-        :raises BrokenBodyError: The body is broken in a way that may pass.
-        :raises ResponseError: The body isn't what the documents describe.
+        :return: The value.
+        :raises BrokenBodyError: The body is broken; a retry may help.
+        :raises ResponseError: The body doesn't match the documentation.
         """
 
     def discard(self) -> None:
-        """Let go of what was fed, after a fault."""
+        """Discard the chunks so far, after a fault."""
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request and the reading of its answer.
+    """One request and the parsing of its answer.
 
-    :param name: What messages call it.
+    :param name: The call's name, for messages.
     :param method: GET or POST.
-    :param path: Below the base URL.
+    :param path: The path below the base URL.
     :param receive: Makes the receiver of a successful answer's body.
-    :param query: The query's parameters, in order.
+    :param query: The query parameters, in order.
     :param form: The fields of a form to post; never shown.
-    :param authorised: Whether it carries a token.
-    :param streamed: Whether the body may be huge, so that only silences are timed, not the whole.
-    :param absent: What 404 means, None where it is an error.
+    :param authorised: Whether it is sent with a token.
+    :param streamed: Whether the body may be huge, so that the timeout counts from the last data received.
+    :param absent: The value of a 404; None if that is an error.
     """
 
     name: str
@@ -78,9 +80,9 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True)
 class Pause:
-    """Asks for a pause; nothing comes back.
+    """An instruction to pause; its result is None.
 
-    :param seconds: How long.
+    :param seconds: The seconds to pause.
     """
 
     seconds: float
@@ -90,11 +92,11 @@ Script = Generator[Call[Any] | Pause, Any, T]
 
 
 class BodyReceiver(Generic[T]):
-    """Receives a body that is small enough for memory.
+    """Collects a body in memory.
 
-    :param name: The call, for messages.
-    :param limit: Bytes beyond which the body is refused.
-    :param read: Makes the value from the whole body.
+    :param name: The call's name, for messages.
+    :param limit: The maximum size in bytes.
+    :param read: Parses the complete body.
     """
 
     def __init__(self, name: str, limit: int, read: Callable[[bytes], T]) -> None:
@@ -104,31 +106,35 @@ class BodyReceiver(Generic[T]):
         self._body = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece.
+        """Take the next chunk.
 
-        :raises ResponseError: The body passes the limit.
+        :param data: The chunk.
+        :raises ResponseError: The body exceeds the limit.
         """
         self._body += data
         if len(self._body) > self._limit:
             raise ResponseError(f"{self._name}: the answer is larger than {self._limit} bytes.")
 
     def finish(self) -> T:
-        """Read the whole."""
+        """Parse the body.
+
+        :return: The value.
+        """
         return self._read(bytes(self._body))
 
     def discard(self) -> None:
-        """Let go of what was fed."""
+        """Discard the chunks so far."""
         self._body.clear()
 
 
 def _decode(body: bytes) -> Any:
-    # Decoding List logs is a large part of a poll's CPU time, and takes this less than half as long as json.
+    # Decoding is a large part of a poll's CPU time; msgspec takes less than half the time of json.
     import msgspec
 
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return json.loads(body)  # which takes more than the standard, and so may a server
+        return json.loads(body)  # accepts more than the JSON standard, as a server may send more
 
 
 def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
@@ -143,11 +149,11 @@ def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
 
 
 def log_in(username: str, password: str) -> Call[str]:
-    """Make the call that answers a token.
+    """Build the call of Login.
 
     :param username: An e-mail address.
-    :param password: Its password.
-    :return: The call; it answers the token.
+    :param password: The password.
+    :return: The call; its value is the token.
     """
     name = "Login"
 
@@ -158,7 +164,7 @@ def log_in(username: str, password: str) -> Call[str]:
             raise AuthenticationError(f"{name}: the answer isn't a token but binary data.") from error
         if not token or any(character.isspace() or not character.isprintable() for character in token):
             raise AuthenticationError(
-                f"{name}: the answer isn't a token alone; does the connection's Host name an Integrator?"
+                f"{name}: the answer isn't a token alone; set the connection's Host to an Integrator."
             )
         return token
 
@@ -173,10 +179,10 @@ def log_in(username: str, password: str) -> Call[str]:
 
 
 def list_projects(partner_id: str) -> Call[list[Project]]:
-    """Make the call that answers a partner's projects.
+    """Build the call of List projects.
 
     :param partner_id: The partner.
-    :return: The call; it answers the projects.
+    :return: The call; its value is the list of projects.
     """
     name = "List projects"
     return Call(
@@ -189,10 +195,10 @@ def list_projects(partner_id: str) -> Call[list[Project]]:
 
 
 def list_flows(project_id: str) -> Call[list[Flow]]:
-    """Make the call that answers a project's flows.
+    """Build the call of List flows.
 
     :param project_id: The project.
-    :return: The call; it answers the flows.
+    :return: The call; its value is the list of flows.
     """
     name = "List flows"
     return Call(
@@ -206,16 +212,16 @@ def list_flows(project_id: str) -> Call[list[Flow]]:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """What List logs is asked for, but for the page's number.
+    """The parameters of List logs, except for the page number.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param log_type: Main, sub or line logs; always sent, as the server's default isn't documented.
+    :param log_type: Main, sub or line logs; always sent, as the default isn't documented.
     :param filename_uuid: Only the main log of this execution.
     :param original_filename_uuid: Only the line logs of this execution.
     :param search: Field names and values to search line logs for.
-    :param limit: The size of a page, 1 to 100.
-    :raises ConfigurationError: The limit is out of range, or line logs are searched for among others.
+    :param limit: The page size, 1 to 100.
+    :raises ConfigurationError: The limit is out of range, or a search is for other than line logs.
     """
 
     project_id: str
@@ -233,9 +239,9 @@ class LogQuery:
             raise ConfigurationError("search works with line logs only; set log_type to LogType.LINE.")
 
     def parameters(self, page: int) -> Iterable[tuple[str, str]]:
-        """Make the query's parameters.
+        """Build the query parameters.
 
-        :param page: The page's number, from 1.
+        :param page: The page number, from 1.
         :return: Names and values, in order.
         """
         yield PROJECT, self.project_id
@@ -253,14 +259,14 @@ class LogQuery:
 
 
 def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
-    """Make the call that answers a page of logs.
+    """Build the call of List logs.
 
-    404 means an empty page, and so does an answer without results behind the first page.
+    404 means an empty page, as does an answer without results after the first page.
 
-    :param query: Which logs.
-    :param page: The page's number, from 1.
-    :return: The call; it answers the page.
-    :raises ConfigurationError: The page's number is below 1.
+    :param query: The query.
+    :param page: The page number, from 1.
+    :return: The call; its value is the page.
+    :raises ConfigurationError: The page number is below 1.
     """
     if page < 1:
         raise ConfigurationError(f"page is {page}; List logs counts pages from 1.")
@@ -276,7 +282,7 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
 
 
 def _read_page(name: str, answer: object, number: int) -> Page:
-    # What the server answers behind the last page, if not 404, isn't documented.
+    # The answer after the last page isn't documented; it may be other than 404.
     if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
         return EMPTY_PAGE
     return Page.read(Fields(name, answer))
@@ -285,14 +291,14 @@ def _read_page(name: str, answer: object, number: int) -> Page:
 def download_log(
     log_id: str, project_id: str, project_slug: str, flow_id: str, receive: Callable[[], Receiver[T]]
 ) -> Call[T]:
-    """Make the call that answers a log's details.
+    """Build the call of Download log.
 
     :param log_id: The ``id`` of a main, sub or line log.
     :param project_id: The project.
     :param project_slug: The project's slug.
     :param flow_id: The flow.
-    :param receive: Makes the receiver of the body, which is base64 text of a ZIP.
-    :return: The call; it answers what the receiver makes of the body.
+    :param receive: Makes the receiver of the body, a base64-encoded ZIP.
+    :return: The call; its value is the receiver's.
     """
     return Call(
         name="Download log",
@@ -310,7 +316,7 @@ def download_log(
 
 
 def _objects(name: str, answer: object) -> Iterator[Fields]:
-    """Read a bare JSON array; what isn't an object in it hides nothing else."""
+    """Parse a JSON array of objects, skipping other members."""
     if not isinstance(answer, list):
         raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
     return Fields(name, {"": answer}).optional_objects("")

@@ -1,4 +1,4 @@
-"""The numbers that stand for an execution's state, its status and the kind of a log (List logs)."""
+"""The numeric codes of List logs: state, status and log type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class State(IntEnum):
-    """How far a log is: the field ``state``. Says nothing of how it went."""
+    """The progress of a log: the field ``state``. It doesn't say whether the log succeeded."""
 
     START = 1
     IN_PROGRESS = 2
@@ -14,7 +14,7 @@ class State(IntEnum):
 
 
 class Status(IntEnum):
-    """How a log went: the field ``status``. Means something only where the state is Finished."""
+    """The outcome of a log: the field ``status``. Meaningful only if the state is Finished."""
 
     IN_PROGRESS = 1
     SUCCESS = 2
@@ -23,7 +23,7 @@ class Status(IntEnum):
 
 
 class LogType(IntEnum):
-    """What a log tells of: an execution (main), one of its steps (sub) or one row (line)."""
+    """The kind of a log: an execution (main), one of its steps (sub) or one row (line)."""
 
     MAIN = 1
     SUB = 2

@@ -1,4 +1,4 @@
-"""How a call is carried through: token, renewal, retries. Sans-I/O: yields what to do, takes what came of it."""
+"""The protocol of a call: token, renewal, retries. Sans-I/O: generators of effects."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from airflow_provider_integrator.exceptions import (
 
 T = TypeVar("T")
 
-#: Characters of a server's text that stand in a message.
+#: The maximum length of a server's text in a message.
 MAX_TEXT = 500
-#: Bytes of an unsuccessful answer that are read.
+#: The maximum number of bytes read of an unsuccessful answer.
 MAX_ERROR_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
 class Retry:
-    """When a call that failed in passing is sent again.
+    """The retry policy for transient faults: exponential backoff with jitter.
 
-    :param attempts: How often it is sent at the most.
-    :param first_delay: Seconds before the second time; doubles with each further one.
-    :param max_delay: Seconds between two times at the most.
-    :param max_total: Seconds from the first sending after which it isn't sent again.
+    :param attempts: The maximum number of attempts.
+    :param first_delay: Seconds before the second attempt; doubles with each further one.
+    :param max_delay: The maximum delay between two attempts, in seconds.
+    :param max_total: Seconds from the first attempt after which no other one is made.
     """
 
     attempts: int = 5
@@ -41,20 +41,24 @@ class Retry:
     max_total: float = 180.0
 
     def delay(self, failures: int, retry_after: float | None) -> float:
-        """Choose the pause before the next sending.
+        """Compute the delay before the next attempt.
 
-        :param failures: How often the call has failed, from 1.
-        :param retry_after: Seconds the server asked for, None where it didn't.
-        :return: Seconds: exponential with jitter, never less than the server asked for.
+        :param failures: The number of failed attempts, from 1.
+        :param retry_after: The seconds of the server's Retry-After; None if it sent none.
+        :return: The delay in seconds, never less than ``retry_after``.
         """
         backoff = min(self.max_delay, self.first_delay * 2.0 ** (failures - 1))
-        jittered = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        jittered = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
         return max(jittered, retry_after or 0.0)
 
 
 @dataclass(frozen=True)
 class Send(Generic[T]):
-    """Asks the transport to send a call; an :class:`Answer` or a :class:`Fault` comes back."""
+    """An instruction to send a call; its result is an :class:`Answer` or a :class:`Fault`.
+
+    :param call: The call.
+    :param token: The token to send; None if the call needs none.
+    """
 
     call: Call[T]
     token: str | None = field(repr=False)
@@ -62,19 +66,22 @@ class Send(Generic[T]):
 
 @dataclass(frozen=True)
 class NeedToken:
-    """Asks for a token other than ``stale``; a text comes back."""
+    """An instruction to get a token; its result is the token.
+
+    :param stale: A refused token, which must not be returned; None if none was refused.
+    """
 
     stale: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a server answered.
+    """A server's answer.
 
     :param status: The HTTP status.
-    :param headers: The headers, found by any spelling of their name.
+    :param headers: The headers, with case-insensitive names.
     :param text: The beginning of an unsuccessful answer's body.
-    :param value: What the receiver made of a successful answer's body.
+    :param value: The receiver's value of a successful answer's body.
     """
 
     status: int
@@ -85,9 +92,9 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True)
 class Fault:
-    """No answer, or a broken one.
+    """A missing or broken answer.
 
-    :param reason: What happened, without any secret.
+    :param reason: The reason, without secrets.
     """
 
     reason: str
@@ -98,15 +105,15 @@ Exchange = Generator[Effect, Any, T]
 
 
 def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.monotonic) -> Exchange[T]:
-    """Carry a call through.
+    """Make a call.
 
-    :param call: What to ask.
-    :param retry: When to ask again.
-    :param clock: Seconds, from any beginning.
-    :return: A generator that yields effects, is sent what came of each, and returns the call's value.
-    :raises AuthenticationError: A token that had just been issued, or one given by hand, was refused.
+    :param call: The call.
+    :param retry: The retry policy.
+    :param clock: A monotonic clock, in seconds.
+    :return: A generator that yields effects, receives their results and returns the call's value.
+    :raises AuthenticationError: A new token, or one set by hand, was refused.
     :raises RequestError: The call was refused for good.
-    :raises UnavailableError: It got no usable answer within its retries.
+    :raises UnavailableError: The call got no usable answer within its retries.
     """
     started = clock()
     failures = 0
@@ -136,12 +143,12 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
 
 
 def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
-    """Carry a script of calls through.
+    """Run a script of calls.
 
-    :param script: Yields calls and pauses, is sent their values, and gets their errors thrown in.
-    :param retry: When to ask again.
-    :return: A generator like :func:`exchange`'s; it returns what the script returns.
-    :raises IntegratorError: A call's error that the script lets through.
+    :param script: A generator that yields calls and pauses, and receives their values or errors.
+    :param retry: The retry policy.
+    :return: A generator like :func:`exchange`'s; it returns the script's value.
+    :raises IntegratorError: A call's error that the script doesn't handle.
     """
     try:
         call = next(script)
@@ -157,7 +164,7 @@ def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
 
 
 def _without_secrets(outcome: Answer[T] | Fault, call: Call[T], token: str | None) -> Answer[T] | Fault:
-    """Take out what a server or a library repeats of a request's secrets, as the rest goes into messages."""
+    """Mask a request's secrets in a server's or library's text, which becomes part of messages."""
     for secret in (token, (call.form or {}).get("password")):
         if secret and isinstance(outcome, Answer):
             outcome = replace(outcome, text=outcome.text.replace(secret, "***"))
@@ -176,7 +183,7 @@ def _next_delay(
         reason, retry_after = outcome.reason, None
     delay = retry.delay(failures, retry_after)
     if failures >= retry.attempts or elapsed + delay > retry.max_total:
-        asked = f", and asks to be left alone for {retry_after:g} s" if retry_after else ""
+        asked = f", and asks to retry after {retry_after:g} s" if retry_after else ""
         raise UnavailableError(
             f"{call.name}: no usable answer from the Integrator after {failures} "
             f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason.rstrip('.')}{asked}.",
@@ -195,13 +202,13 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
     text = f"{call.name}: the Integrator refuses the call ({answer.status}{_quoted(answer.text)})."
     if answer.status == 400 and any(name == PROJECT for name, _ in call.query):
         text = (
-            f"{text} If it minds how the project is spelled, set project_parameter to projectid or projectId in "
-            "the connection's Extra."
+            f"{text} If the project is right, try project_parameter projectid or projectId in the "
+            "connection's Extra."
         )
     if not call.authorised and answer.status in (400, 401, 403):
         return AuthenticationError(f"{text} Check the connection's Login and Password.")
     if not call.authorised:
-        text = f"{text} Check the connection's Host; it seems to name something other than an Integrator."
+        text = f"{text} Check the connection's Host; it doesn't seem to name an Integrator."
     return RequestError(text, answer.status)
 
 
@@ -221,4 +228,4 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError):
-        return None  # neither form that HTTP allows: as good as not said
+        return None  # not a valid Retry-After

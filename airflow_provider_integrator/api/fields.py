@@ -1,8 +1,8 @@
-"""Reads the fields of an answer: tolerant of their form, strict about their meaning.
+"""Parsing of an answer's fields: tolerant of their form, strict about their meaning.
 
-A whole number may come as a JSON number or as digits in a text, a truth value as ``true``, ``"true"`` or 1, a time as
-epoch milliseconds or ISO 8601. What a decision needs and can't be read raises, naming call, field and value; anything
-else that can't be read is None, and noted at debug level.
+An integer may come as a JSON number or as a string of digits, a boolean as ``true``, ``"true"`` or 1, a time
+as epoch milliseconds or ISO 8601. A required field that can't be read raises an error that names call, field
+and value; an optional one becomes None, with a message at debug level.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EnumT = TypeVar("EnumT", bound=IntEnum)
 
 log = logging.getLogger(__name__)
 
-# Reads no more of a value than is shown: what came may be large, and nested more deeply than repr bears.
+# Bounded: a value may be large, or nested too deeply for repr.
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 100
 
@@ -35,20 +35,20 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def shown(value: object) -> str:
-    """Show a value in a message, cut if it is long.
+    """Format a value for a message.
 
-    :param value: Anything that came in an answer.
-    :return: Its ``repr``, abridged, at most 100 characters.
+    :param value: Any value of an answer.
+    :return: The value's ``repr``, cut to 100 characters.
     """
     text = _short.repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def whole_number(value: object) -> int | None:
-    """Read a whole number in any form.
+    """Parse an integer in any of its forms.
 
-    :param value: A JSON number without a fraction, or its digits in a text.
-    :return: The number; None if it is none.
+    :param value: A JSON number without a fraction, or a string of digits.
+    :return: The integer; None if the value isn't one.
     """
     if isinstance(value, bool):
         return None
@@ -62,11 +62,11 @@ def whole_number(value: object) -> int | None:
 
 
 def parse_time(value: object) -> DateTime:
-    """Read a time in any of the forms that an answer may have it in.
+    """Parse a time in any of its forms.
 
-    :param value: Epoch milliseconds, as a number or as digits in a text, or ISO 8601 with an offset.
+    :param value: Epoch milliseconds, as a number or a string of digits, or ISO 8601 with an offset.
     :return: The time, in UTC, exact to the microsecond.
-    :raises ValueError: The value has another form, or names no real time.
+    :raises ValueError: The value has another form, or isn't a valid time.
     """
     if isinstance(value, (str, int, float)):
         return _parse_time(value)
@@ -83,7 +83,7 @@ def _parse_time(value: str | float) -> DateTime:
     try:
         if milliseconds is not None and milliseconds >= 0:
             return pendulum.instance(_EPOCH + timedelta(milliseconds=milliseconds))
-        # A guard, as pendulum reads dates, times of today, durations and intervals too, and takes UTC for no offset.
+        # pendulum also accepts dates, times of day, durations and intervals, and takes UTC without an offset.
         if isinstance(text, str) and text[10:11] in ("T", " ") and any(sign in text[19:] for sign in "Z+-"):
             found = pendulum.parse(text)
             if isinstance(found, pendulum.DateTime):
@@ -95,11 +95,11 @@ def _parse_time(value: str | float) -> DateTime:
 
 @lru_cache(maxsize=1024)
 def note(call: str, field: str, what: str) -> None:
-    """Note once, at debug level, that an answer differs from what its pages show; nothing depends on it.
+    """Log once, at debug level, that an optional field differs from the documentation.
 
-    :param call: The call that was answered.
-    :param field: The field.
-    :param what: What is odd about it, without its value, which may be a customer's.
+    :param call: The name of the call.
+    :param field: The name of the field.
+    :param what: The difference, without the field's value, which may be a customer's.
     """
     log.debug("%s: field %s %s.", call, field, what)
 
@@ -107,9 +107,9 @@ def note(call: str, field: str, what: str) -> None:
 class Fields:
     """One JSON object of an answer.
 
-    :param call: The call that was answered, for messages.
-    :param value: What should be a JSON object.
-    :param path: Its place in the answer, for messages.
+    :param call: The name of the call, for messages.
+    :param value: The JSON object.
+    :param path: Its path in the answer, for messages.
     :raises ResponseError: The value isn't an object.
     """
 
@@ -125,32 +125,32 @@ class Fields:
         self.values: dict[str, Any] = value
 
     def fault(self, name: str, expected: str) -> ResponseError:
-        """Make the error for a needed field that can't be read.
+        """Build the error for a required field that can't be read.
 
         :param name: The field.
-        :param expected: What it should be.
-        :return: The error, to be raised.
+        :param expected: The expected value, in words.
+        :return: The error to raise.
         """
         found = shown(self.values[name]) if name in self.values else "missing"
         return ResponseError(f"{self.call}: field {self.path}{name} should be {expected} but is {found}.")
 
     def note(self, name: str, what: str) -> None:
-        """Note at debug level what is odd about a field that no decision needs.
+        """Log at debug level that an optional field differs from the documentation.
 
         :param name: The field.
-        :param what: What is odd about it.
+        :param what: The difference, without the field's value.
         """
         note(self.call, name, what)
 
-    def _odd(self, name: str, expected: str) -> None:
+    def _note_type(self, name: str, expected: str) -> None:
         self.note(name, f"should be {expected} but is of type {type(self.values[name]).__name__}")
 
     def identifier(self, name: str) -> str:
-        """Read a needed id.
+        """Parse a required id.
 
         :param name: The field.
-        :return: The id as a text, whatever form it came in.
-        :raises ResponseError: The field is missing, empty, or neither a text nor a whole number.
+        :return: The id as a string, whatever its form.
+        :raises ResponseError: The field is missing, empty, or neither a string nor an integer.
         """
         value = self.values.get(name)
         if isinstance(value, str) and value.strip():
@@ -160,24 +160,24 @@ class Fields:
         return str(number)
 
     def optional_identifier(self, name: str) -> str | None:
-        """Read an id that no decision needs.
+        """Parse an optional id.
 
         :param name: The field.
-        :return: The id as a text; None if it can't be read.
+        :return: The id as a string; None if it can't be read.
         """
         if self.values.get(name) in (None, ""):
             return None
         try:
             return self.identifier(name)
         except ResponseError:
-            self._odd(name, "an id")
+            self._note_type(name, "an id")
             return None
 
     def optional_text(self, name: str) -> str | None:
-        """Read a text that no decision needs.
+        """Parse an optional string.
 
         :param name: The field.
-        :return: The text without outer white space; a number's digits; None if it can't be read.
+        :return: The string without outer white space, or the digits of a number; None if it can't be read.
         """
         value = self.values.get(name)
         if value is None or isinstance(value, str):
@@ -185,24 +185,24 @@ class Fields:
         return self.optional_identifier(name)
 
     def optional_count(self, name: str) -> int | None:
-        """Read a number of rows or the like.
+        """Parse an optional count.
 
         :param name: The field.
-        :return: A whole number from 0; None if it can't be read.
+        :return: A non-negative integer; None if it can't be read.
         """
         if self.values.get(name) is None:
             return None
         count = whole_number(self.values[name])
         if count is None or count < 0:
-            self._odd(name, "a whole number from 0")
+            self._note_type(name, "a whole number from 0")
             return None
         return count
 
     def optional_flag(self, name: str) -> bool | None:
-        """Read a truth value.
+        """Parse an optional boolean.
 
         :param name: The field.
-        :return: True or false; None if it can't be read.
+        :return: The boolean; None if it can't be read.
         """
         value = self.values.get(name)
         if value is None or isinstance(value, bool):
@@ -210,16 +210,16 @@ class Fields:
         text = str(whole_number(value)) if whole_number(value) is not None else value
         flag = _TRUTH.get(text.strip().lower()) if isinstance(text, str) else None
         if flag is None:
-            self._odd(name, "true or false")
+            self._note_type(name, "true or false")
         return flag
 
     def member(self, name: str, members: type[EnumT]) -> EnumT:
-        """Read a needed number that stands for one of a closed set.
+        """Parse a required enum member.
 
         :param name: The field.
-        :param members: The set.
+        :param members: The enum.
         :return: The member.
-        :raises ResponseError: The number is missing or isn't one of the set's.
+        :raises ResponseError: The field is missing or isn't the number of a member.
         """
         number = whole_number(self.values.get(name))
         try:
@@ -229,10 +229,10 @@ class Fields:
             raise self.fault(name, f"one of {known}") from None
 
     def optional_member(self, name: str, members: type[EnumT]) -> EnumT | None:
-        """Read a number that stands for one of a closed set and that no decision needs.
+        """Parse an optional enum member.
 
         :param name: The field.
-        :param members: The set.
+        :param members: The enum.
         :return: The member; None if it can't be read.
         """
         if self.values.get(name) is None:
@@ -240,11 +240,11 @@ class Fields:
         try:
             return self.member(name, members)
         except ResponseError:
-            self._odd(name, f"the number of a known {members.__name__.lower()}")
+            self._note_type(name, f"the number of a known {members.__name__.lower()}")
             return None
 
     def optional_time(self, name: str) -> DateTime | None:
-        """Read a time.
+        """Parse an optional time.
 
         :param name: The field.
         :return: The time, in UTC; None if it can't be read.
@@ -254,25 +254,25 @@ class Fields:
         try:
             return parse_time(self.values[name])
         except ValueError:
-            self._odd(name, "a time")
+            self._note_type(name, "a time")
             return None
 
     def optional_object(self, name: str) -> Fields:
-        """Read an object that no decision needs.
+        """Parse an optional object.
 
         :param name: The field.
-        :return: The object's fields; none if it can't be read.
+        :return: The object's fields; empty if it can't be read.
         """
         value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
-            self._odd(name, "an object")
+            self._note_type(name, "an object")
         return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
 
     def optional_objects(self, name: str) -> Iterator[Fields]:
-        """Read the objects of a list that no decision needs.
+        """Parse an optional list of objects.
 
         :param name: The field.
-        :return: The objects; what isn't one is left out.
+        :return: The objects; members of other types are skipped.
         """
         value = self.values.get(name)
         if isinstance(value, list):
@@ -280,6 +280,6 @@ class Fields:
                 if isinstance(member, dict):
                     yield Fields(self.call, member, f"{self.path}{name}[{index}].")
                 else:
-                    self._odd(name, "a list of objects")
+                    self._note_type(name, "a list of objects")
         elif value is not None:
-            self._odd(name, "a list of objects")
+            self._note_type(name, "a list of objects")

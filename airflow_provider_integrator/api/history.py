@@ -1,4 +1,4 @@
-"""A flow's executions since a moment, whatever the order of List logs, which isn't documented."""
+"""A flow's executions since a point in time, in whatever order List logs returns them (undocumented)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class NewestFirst:
-    """Observes whether all logs so far came newest first; the order of List logs isn't documented."""
+    """Detects whether List logs, whose order isn't documented, returns the newest logs first."""
 
     def __init__(self) -> None:
         self._last: datetime | None = None
@@ -25,26 +25,33 @@ class NewestFirst:
         self._descended = False
 
     def see(self, created: datetime) -> None:
-        """Take the next log's time."""
+        """Record the creation time of the next log.
+
+        :param created: The time.
+        """
         if self._last is not None:
             self._ordered = self._ordered and created <= self._last
             self._descended = self._descended or created < self._last
         self._last = created
 
     def all_before(self, moment: datetime) -> bool:
-        """Return whether every log still to come must be older than a moment."""
+        """Return whether all further logs must be older than a point in time.
+
+        :param moment: The point in time.
+        :return: True only if all logs so far came newest first, and the last one is older.
+        """
         return self._ordered and self._descended and self._last is not None and self._last < moment
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a history says of one execution.
+    """One execution of a history, parsed or not.
 
     :param execution_id: The execution.
-    :param timestamp: The time by which the history places it: created, or finished if that is unknown.
-    :param is_created: Whether the timestamp is the time of its creation.
+    :param timestamp: The time that it is sorted by: created, or finished if that is unknown.
+    :param is_created: Whether the timestamp is the creation time.
     :param execution: The execution; None if it can't be read.
-    :param error: Why not.
+    :param error: Why it can't be read; None if it can.
     """
 
     execution_id: str
@@ -56,12 +63,12 @@ class Sighting:
 
 @dataclass(frozen=True)
 class History:
-    """A flow's executions since a moment.
+    """A flow's executions since a point in time.
 
-    :param sightings: Those created at or after the moment, oldest first.
-    :param faults: What keeps logs from being among them: of those that were created then the missing execution id; the
-        missing time, if no log has one.
-    :param pages: How many pages were read.
+    :param sightings: The executions created at or after it, oldest first.
+    :param faults: Errors of logs that can't be listed: a missing execution id, or missing times if no log has
+        one.
+    :param pages: The number of pages read.
     """
 
     sightings: tuple[Sighting, ...]
@@ -70,20 +77,20 @@ class History:
 
     @property
     def executions(self) -> list[Execution]:
-        """Those that can be read, oldest first."""
+        """The readable executions, oldest first."""
         return [seen.execution for seen in self.sightings if seen.execution is not None]
 
     @property
     def errors(self) -> list[ResponseError]:
-        """Why the others can't."""
+        """The errors of the unreadable logs."""
         return [*(seen.error for seen in self.sightings if seen.error is not None), *self.faults]
 
     def first_since(self, moment: datetime) -> Sighting | None:
-        """Choose the first execution that was created at or after a moment.
+        """Choose the first execution created at or after a point in time.
 
-        :param moment: With a time zone.
+        :param moment: The point in time, with a time zone.
         :return: The execution, readable or not; None if there is none yet.
-        :raises ResponseError: There may be one, which has no id to wait for, or no time to choose it by.
+        :raises ResponseError: There may be one, but it has no id or no creation time.
         """
         since = to_milliseconds(moment)
         for seen in self.sightings:
@@ -95,31 +102,31 @@ class History:
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """Cut a moment to the precision of List logs, so that an execution of the same millisecond counts.
+    """Truncate a time to milliseconds, the precision of List logs.
 
-    :param moment: Any moment.
-    :return: The beginning of its millisecond.
+    :param moment: The time.
+    :return: The truncated time.
     """
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 class _HistoryReader:
-    """Collects what the logs of some pages say of a flow's executions since a moment."""
+    """Collects a flow's executions since a point in time from the logs of several pages."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment
         self._order = NewestFirst()
         self._found: dict[str, Sighting] = {}
         self._faults: list[ResponseError] = []
-        self._timeless: Fields | None = None
-        self._is_dated = False
+        self._undated: Fields | None = None
+        self._has_dated = False
 
     def take(self, fields: Fields) -> None:
         created = fields.optional_time("created")
         if created is None:
-            self._timeless = self._timeless or fields
+            self._undated = self._undated or fields
         else:
-            self._is_dated = True
+            self._has_dated = True
             self._order.see(created)
         timestamp = created or fields.optional_time("finished")
         if timestamp is None or timestamp < self._moment:
@@ -135,8 +142,8 @@ class _HistoryReader:
         return self._order.all_before(self._moment)
 
     def history(self, pages: int) -> History:
-        if self._timeless is not None and not self._is_dated:
-            self._faults.append(self._timeless.fault("created", "a time"))
+        if self._undated is not None and not self._has_dated:
+            self._faults.append(self._undated.fault("created", "a time"))
         sightings = sorted(self._found.values(), key=lambda seen: seen.timestamp)
         return History(tuple(sightings), tuple(self._faults), pages)
 
@@ -144,16 +151,15 @@ class _HistoryReader:
 def read_since(
     project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
 ) -> Script[History]:
-    """Read a flow's executions that were created at or after a moment.
+    """Read a flow's executions created at or after a point in time.
 
-    All pages are read, unless those read so far show that the newest come first. One log that can't be read hides no
-    other.
+    All pages are read, unless those read so far come newest first. An unreadable log doesn't hide the others.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param moment: With a time zone.
-    :param first_page: The first page, if it has just been fetched.
-    :return: The executions, and how many pages it took.
+    :param moment: The point in time, with a time zone.
+    :param first_page: The first page, if it has already been fetched.
+    :return: The history.
     """
     query, moment = LogQuery(project_id, flow_id), to_milliseconds(moment)
     reader, paging, number = _HistoryReader(moment), Paging(), 1
@@ -177,29 +183,27 @@ def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sight
 
 
 def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
-    """Ask for a flow's executions that were created at or after a moment.
+    """Fetch a flow's executions created at or after a point in time.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param moment: With a time zone.
-    :return: The executions, oldest first; those that can't be read are left out, with a warning.
+    :param moment: The point in time, with a time zone.
+    :return: The executions, oldest first; unreadable ones are skipped, with a warning.
     """
     history = yield from read_since(project_id, flow_id, moment)
     if errors := history.errors:
-        log.warning(
-            "Executions that can't be read and are left out: %d. The first: %s", len(errors), errors[0]
-        )
+        log.warning("Skipped %d executions that can't be read. The first: %s", len(errors), errors[0])
     return history.executions
 
 
 def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Script[Execution | None]:
-    """Ask for a flow's first execution that was created at or after a moment.
+    """Fetch a flow's first execution created at or after a point in time.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param moment: With a time zone.
+    :param moment: The point in time, with a time zone.
     :return: The execution; None if there is none yet.
-    :raises ResponseError: There is one, and it can't be read.
+    :raises ResponseError: There is one, but it can't be read.
     """
     history = yield from read_since(project_id, flow_id, moment)
     first = history.first_since(moment)

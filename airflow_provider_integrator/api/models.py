@@ -1,7 +1,7 @@
-"""The Integrator's answers as values.
+"""Typed models of the Integrator's answers.
 
-Needed is only what a decision needs: of an execution its id, state and status, of a step, line, flow or project its
-id. All else is None if it is null, absent or can't be read.
+Required are only the fields that a decision needs: id, state and status of an execution, the id of a step,
+line, flow or project. Any other field is None if it is null, absent or unreadable.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ReadableT = TypeVar("ReadableT", "Project", "Flow", "Step")
 class Project:
     """A project: one brand's flows.
 
-    :param id: The project's id, which the other calls take.
-    :param slug: The project's slug, which Download log takes as ``projectslug``.
-    :param name: The name in the web page.
-    :param partner_id: The partner it belongs to.
+    :param id: The project's id, a parameter of the other calls.
+    :param slug: The project's slug, ``projectslug`` of Download log.
+    :param name: The name in the UI.
+    :param partner_id: The project's partner.
     :param state: RUNNING or STOPPED.
-    :param flow_count: The number of its flows.
-    :param comments: Its owners' comments.
-    :param created: When it was made, in UTC.
+    :param flow_count: The number of flows.
+    :param comments: The owners' comments.
+    :param created: The creation time, in UTC.
     """
 
     id: str
@@ -47,11 +47,11 @@ class Project:
 
     @classmethod
     def read(cls, fields: Fields) -> Project:
-        """Read one member of the answer of List projects.
+        """Parse one member of the answer of List projects.
 
         :param fields: The member.
         :return: The project.
-        :raises ResponseError: It has no id.
+        :raises ResponseError: The id is missing.
         """
         component = fields.optional_object("component")
         variables = component.optional_object("variables")
@@ -69,19 +69,20 @@ class Project:
 
 @dataclass(frozen=True)
 class Flow:
-    """A flow of a project, or any other process group of its canvas, which has no slug.
+    """A flow of a project, or another process group of its canvas; the latter has no slug.
 
-    :param id: The flow's id, which List logs and Download log take as ``flowId``.
+    :param id: The flow's id, ``flowId`` of List logs and Download log.
     :param slug: The flow's slug.
-    :param name: The name in the web page.
-    :param project_id: The project it belongs to.
+    :param name: The name in the UI.
+    :param project_id: The flow's project.
     :param state: RUNNING or STOPPED.
     :param type: Product, Price, Stock, …
-    :param inbound: Whether it runs by itself and reads the ERP.
-    :param outbound: Whether rows are posted to it.
-    :param scheduling_strategy: CRON_DRIVEN, … with ``scheduling_period``, a Quartz cron of 7 fields, seconds first, whose
-        time zone is unknown.
-    :param variables: All of the flow's variables as they came.
+    :param inbound: Whether it runs on a schedule and reads the ERP.
+    :param outbound: Whether it takes posted rows.
+    :param scheduling_strategy: CRON_DRIVEN, …
+    :param scheduling_period: For CRON_DRIVEN a Quartz cron of 7 fields, seconds first, in an unknown time
+        zone.
+    :param variables: All variables of the flow, unparsed.
     """
 
     id: str
@@ -98,11 +99,11 @@ class Flow:
 
     @classmethod
     def read(cls, fields: Fields) -> Flow:
-        """Read one member of the answer of List flows.
+        """Parse one member of the answer of List flows.
 
         :param fields: The member.
         :return: The flow.
-        :raises ResponseError: It has no id.
+        :raises ResponseError: The id is missing.
         """
         component = fields.optional_object("component")
         variables = component.optional_object("variables")
@@ -122,12 +123,12 @@ class Flow:
 
     @property
     def label(self) -> str:
-        """The shortest text that names the flow: its slug, or its id."""
+        """The flow's slug, or its id without one."""
         return self.slug or self.id
 
 
 def _common(fields: Fields) -> dict[str, Any]:
-    """Read what main, sub and line logs have in common and no decision needs."""
+    """Parse the optional fields that main, sub and line logs have in common."""
     return {
         "created": fields.optional_time("created"),
         "finished": fields.optional_time("finished"),
@@ -143,19 +144,19 @@ def _common(fields: Fields) -> dict[str, Any]:
 class Step:
     """A sub log: one step of an execution. A line log has the same fields, as far as is known.
 
-    :param log_id: The log's ``id``, which Download log takes.
+    :param log_id: The log's ``id``, a parameter of Download log.
     :param filename_uuid: The step's own id.
-    :param execution_id: The execution it belongs to (``original_filename_uuid``).
+    :param execution_id: The step's execution (``original_filename_uuid``).
     :param slug: The step's slug (``process_group_id``): ``login``, ``read_data_from_erp``, …
     :param name: The step's name (``process_group_name``).
     :param flow_id: The flow (``parent_process_group_id``).
-    :param state: How far it is.
-    :param status: How it went; means something only once the state is Finished.
-    :param created: When it began, in UTC.
-    :param finished: When it ended, in UTC; None until then.
-    :param process_count: Rows processed; ``success_count`` and ``fail_count`` of them went well and failed.
-    :param is_send_s3: Whether its log has been stored, by all signs; as it came.
-    :param row_num: As it came; its meaning isn't documented.
+    :param state: The progress.
+    :param status: The outcome; meaningful only if the state is Finished.
+    :param created: The start time, in UTC.
+    :param finished: The end time, in UTC; None until then.
+    :param process_count: The number of rows processed; ``success_count`` and ``fail_count`` are parts of it.
+    :param is_send_s3: Probably whether the log has been stored; unparsed.
+    :param row_num: Undocumented; unparsed.
     """
 
     log_id: str
@@ -176,11 +177,11 @@ class Step:
 
     @classmethod
     def read(cls: type[LogT], fields: Fields) -> LogT:
-        """Read a sub log or a line log.
+        """Parse a sub log or a line log.
 
         :param fields: The log.
         :return: The step or line.
-        :raises ResponseError: It has no id.
+        :raises ResponseError: The id is missing.
         """
         return cls(
             log_id=fields.identifier("id"),
@@ -196,13 +197,13 @@ class Step:
 
     @property
     def label(self) -> str:
-        """A text that names the step for a person."""
+        """The step's name, or else its slug or log id."""
         return self.name or self.slug or f"log {self.log_id}"
 
 
 @dataclass(frozen=True)
 class Line(Step):
-    """A line log: one row. Its shape isn't documented; a sub log's is expected."""
+    """A line log: one row. Its fields aren't documented; those of a sub log are assumed."""
 
 
 @dataclass(frozen=True)
@@ -210,19 +211,20 @@ class Execution:
     """A main log: one run of a flow.
 
     :param execution_id: The execution id (``filename_uuid``).
-    :param log_id: The log's ``id``, which Download log takes; None: its log can't be downloaded.
+    :param log_id: The log's ``id``, a parameter of Download log; None: the log can't be downloaded.
     :param flow_id: The flow that ran (``process_group_id``).
     :param flow_slug: The flow's slug (``process_group_name``).
-    :param state: How far it is.
-    :param status: How it went; means something only once the state is Finished.
-    :param created: When it began, in UTC.
-    :param finished: When it ended, in UTC; None until then, or if it can't be read.
-    :param process_count: Rows processed; ``success_count`` and ``fail_count`` of them went well and failed.
-    :param is_triggered: Whether a user started it; ``triggered_by`` is an e-mail address or ``System``.
-    :param steps: Its sub logs, as far as they can be read.
-    :param is_send_s3: Whether its log has been stored, by all signs; as it came.
-    :param in_bound: Not a flow's direction, which List flows says; as it came.
-    :param row_num: As it came, like ``flow_order``, ``fragment_count`` and ``schedule``, which aren't described.
+    :param state: The progress.
+    :param status: The outcome; meaningful only if the state is Finished.
+    :param created: The start time, in UTC.
+    :param finished: The end time, in UTC; None until then, or if unreadable.
+    :param process_count: The number of rows processed; ``success_count`` and ``fail_count`` are parts of it.
+    :param is_triggered: Whether a user started it.
+    :param triggered_by: An e-mail address, or ``System``.
+    :param steps: The readable sub logs.
+    :param is_send_s3: Probably whether the log has been stored; unparsed.
+    :param in_bound: Not the flow's direction, which List flows has; unparsed.
+    :param row_num: Undocumented and unparsed, as are ``flow_order``, ``fragment_count`` and ``schedule``.
     """
 
     execution_id: str
@@ -248,11 +250,11 @@ class Execution:
 
     @classmethod
     def read(cls, fields: Fields) -> Execution:
-        """Read a main log.
+        """Parse a main log.
 
         :param fields: The log.
         :return: The execution.
-        :raises ResponseError: Its id, state or status can't be read, or state and status contradict each other.
+        :raises ResponseError: Id, state or status can't be read, or state and status contradict each other.
         """
         execution_id = fields.identifier("filename_uuid")
         state = fields.member("state", State)
@@ -283,12 +285,12 @@ class Execution:
 
     @property
     def flow_label(self) -> str:
-        """A text that names the flow."""
+        """The flow's slug, or its id without one."""
         return self.flow_slug or self.flow_id or "(without a name)"
 
     @property
     def timestamp(self) -> DateTime | None:
-        """The time by which a history places it: created, or finished if that is unknown."""
+        """The time that a history is sorted by: created, or finished if that is unknown."""
         return self.created or self.finished
 
     @property
@@ -298,13 +300,13 @@ class Execution:
 
     @property
     def duration(self) -> timedelta | None:
-        """From created to finished; None until then, or if either is unknown."""
+        """The time from created to finished; None if either is unknown."""
         if self.finished is None or self.created is None:
             return None
         return timedelta(seconds=(self.finished - self.created).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
-        """Make the JSON object for XCom: names for numbers, ISO 8601 in UTC, seconds; None for what is unknown."""
+        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None for unknown values."""
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,
@@ -334,14 +336,14 @@ class Execution:
 
 
 def read_all(model: type[ReadableT], members: Iterable[Fields]) -> Iterator[ReadableT]:
-    """Read what can be read; what has no id hides nothing else.
+    """Parse the members of a list, skipping those without an id.
 
-    :param model: Project, Flow or Step.
-    :param members: The objects of a list.
-    :return: Those that can be read.
+    :param model: The class to parse them into.
+    :param members: The objects of the list.
+    :return: The parsed members.
     """
     for fields in members:
         try:
             yield model.read(fields)
         except ResponseError as error:
-            fields.note("id", f"of a {model.__name__.lower()} can't be read, which is left out: {error}")
+            fields.note("id", f"of a {model.__name__.lower()} can't be read, so that it is skipped: {error}")

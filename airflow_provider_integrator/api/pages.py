@@ -1,4 +1,4 @@
-"""The pages of List logs: one of them, and the way from the first to the last."""
+"""Pages of List logs, and paging through them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from airflow_provider_integrator.api.fields import Fields, shown
 
 @dataclass(frozen=True)
 class Page:
-    """One page of List logs, its logs still unread.
+    """One page of List logs, with its logs unparsed.
 
-    Reading them one by one keeps a malformed log from hiding the others.
+    The logs are parsed one by one, so that a malformed one doesn't hide the others.
 
-    :param logs: The logs, unread; what isn't an object is one without fields.
-    :param has_next: Whether the server hints at another page; it may do so on the last one too.
-    :param count: As the server says it, like the next two; what it counts isn't documented.
-    :param limit: The size of a page.
-    :param number: The page's number, from 1.
+    :param logs: The unparsed logs; a member that isn't an object becomes a log without fields.
+    :param has_next: Whether ``next`` is set; the last page may have it, too.
+    :param count: The field ``count`` of the answer; what it counts isn't documented.
+    :param limit: The page size, as the answer gives it.
+    :param number: The page's number from 1, as the answer gives it.
     """
 
     logs: tuple[Fields, ...]
@@ -28,11 +28,11 @@ class Page:
 
     @classmethod
     def read(cls, fields: Fields) -> Page:
-        """Read the answer of List logs.
+        """Parse the answer of List logs.
 
         :param fields: The answer.
         :return: The page.
-        :raises ResponseError: ``results`` is missing, or isn't a list.
+        :raises ResponseError: ``results`` is missing or isn't a list.
         """
         results = fields.values.get("results")
         if "results" not in fields.values or not isinstance(results, (list, type(None))):
@@ -53,12 +53,12 @@ EMPTY_PAGE = Page(logs=(), has_next=False)
 
 
 class Paging:
-    """Goes through pages that are fetched by number while logs are added and their order is unknown.
+    """Deduplicates and ends the paging of List logs, while logs are added and their order is unknown.
 
-    A log may slide to the next page meanwhile. Of the pages only the last one's ids are kept, so that a long history
-    takes no memory.
+    A log that moves to the next page between two requests is yielded once. Only the ids of the last page are
+    kept, so that a long history takes no memory.
 
-    :ivar ended: Whether the page taken last is the end: it has no logs, repeats the one before, or hints at no other.
+    :ivar ended: Whether the last page was taken: it has no logs, repeats the one before, or has no ``next``.
     """
 
     def __init__(self) -> None:
@@ -66,10 +66,10 @@ class Paging:
         self._last: frozenset[str | tuple[int, str]] = frozenset()
 
     def take(self, page: Page) -> list[Fields]:
-        """Choose what is new on the next page.
+        """Take the next page.
 
         :param page: The page.
-        :return: Its logs, without those of the page before.
+        :return: The page's logs without those of the page before.
         """
         # A log without any id is known by its place and content: it is never taken for another one's repetition.
         keys = [

@@ -1,4 +1,4 @@
-"""The earlier home of :class:`~airflow_provider_integrator.api.exchange.Retry`, which the hook takes."""
+"""Alias module, kept for imports of :class:`~airflow_provider_integrator.api.exchange.Retry` from here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes more than one call, or a choice from an answer. Sans-I/O: yields calls and pauses, is sent the calls' values."""
+"""Queries that need several calls or a choice from an answer. Sans-I/O: generators of calls and pauses."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MODELS: dict[LogType, type[Execution] | type[Step] | type[Line]] = {
 
 
 class LogReader:
-    """Reads the logs of a query one by one; one that can't be read hides no other.
+    """Parses the logs of a query one by one, so that an unreadable log doesn't hide the others.
 
-    :param log_type: What was asked for.
+    :param log_type: The type of the logs.
     """
 
     def __init__(self, log_type: LogType) -> None:
@@ -37,27 +37,32 @@ class LogReader:
         self._has_warned = False
 
     def read(self, fields: Fields) -> Execution | Step | Line | None:
-        """Read one log.
+        """Parse one log.
 
-        :param fields: The log, unread.
-        :return: An execution, a step or a line; None, with a warning for the first one, if it can't be read.
+        :param fields: The unparsed log.
+        :return: An execution, a step or a line; None if it can't be read, with a warning for the first such
+            log.
         """
         try:
             return self._model.read(fields)
         except ResponseError as error:
-            log.log(logging.DEBUG if self._has_warned else logging.WARNING, "A log is left out: %s", error)
+            log.log(
+                logging.DEBUG if self._has_warned else logging.WARNING,
+                "Skipping a log that can't be read: %s",
+                error,
+            )
             self._has_warned = True
             return None
 
 
 def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
-    """Find a flow by its id, slug or name; an id goes before the others.
+    """Find a flow by its id, slug or name; an id takes precedence.
 
     :param flows: The project's flows.
     :param wanted: An id, a slug or a name.
     :param project_id: The project, for messages.
-    :return: The one flow that is meant.
-    :raises ConfigurationError: None is, or more than one.
+    :return: The flow.
+    :raises ConfigurationError: No flow matches, or several do.
     """
     known = list(flows)
     for flow in known:
@@ -82,14 +87,14 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
 
     :param project_id: The project.
     :param wanted: An id, a slug or a name.
-    :return: The flow. Where the call is refused, ``wanted`` is taken as an id, with a warning.
-    :raises ConfigurationError: No flow is meant, or more than one.
+    :return: The flow; if the call is refused, a flow with ``wanted`` as its id, with a warning.
+    :raises ConfigurationError: No flow matches, or several do.
     :raises RequestError: The project is wrong (400).
     """
     try:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
-        if error.status == 400:  # says that the project is wrong, not that it may not be listed
+        if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
             raise
         log.warning("%s Taking %r as a flow's id.", error, wanted)
         return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
@@ -97,12 +102,12 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
 
 
 def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
-    """Find the slug that Download log needs.
+    """Find the project slug that Download log needs.
 
     :param project_id: The project.
-    :param partner_id: The partner whose projects are searched, None where it isn't known.
+    :param partner_id: The partner whose projects are searched; None if unknown.
     :return: The slug.
-    :raises ConfigurationError: The partner isn't known, or the project isn't among its projects.
+    :raises ConfigurationError: The partner is unknown, or the project isn't among its projects.
     """
     if not partner_id:
         raise ConfigurationError(
@@ -121,13 +126,13 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
 
 
 def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Execution | None]:
-    """Ask for one execution.
+    """Fetch one execution.
 
     :param project_id: The project.
     :param flow_id: The flow.
     :param execution_id: The execution (``filename_uuid``).
-    :return: The execution; None while List logs doesn't know it.
-    :raises ResponseError: The answer holds other executions instead, or this one can't be read.
+    :return: The execution; None if List logs has none with this id (yet).
+    :raises ResponseError: The answer has other executions instead, or the execution can't be read.
     """
     page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id))
     others, error = [], None
@@ -148,5 +153,5 @@ def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Ex
             "the filter was not applied."
         )
     if others:
-        raise page.logs[0].fault("filename_uuid", "the id of the execution that was asked for")
+        raise page.logs[0].fault("filename_uuid", "the id of the requested execution")
     return None

@@ -1,4 +1,4 @@
-"""Faults of TLS: which of them last, and what to tell of those."""
+"""TLS settings, and the classification of TLS errors as transient or permanent."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 from airflow_provider_integrator.exceptions import ConfigurationError
 
-# The connection broke off, as any may; asking again may help.
-_PASSING = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+# Broken connections, which are transient.
+_TRANSIENT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 def is_passing(error: BaseException) -> bool:
-    """Tell whether a TLS connection merely broke off, which has nothing to do with certificates.
+    """Return whether a TLS error is transient: the connection broke, whatever its certificate.
 
-    :param error: What an HTTP library raised.
-    :return: Whether asking again may help.
+    :param error: An HTTP library's error.
+    :return: Whether a retry may help.
     """
-    return any(isinstance(cause, _PASSING) for cause in _causes(error))
+    return any(isinstance(cause, _TRANSIENT) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    # The libraries wrap the TLS library's error in several of their own, not all of them as its cause.
+    # HTTP libraries wrap the TLS library's error several times, not always with __cause__.
     pending, seen = [error], set[int]()
     while pending:
         cause = pending.pop()
@@ -34,24 +34,24 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def tls_error(name: str, error: Exception) -> ConfigurationError:
-    """Make the error for a TLS connection that can't be made; asking again wouldn't help.
+    """Build the error for a permanent TLS failure.
 
-    :param name: The call.
-    :param error: What the TLS library said.
-    :return: The error, to be raised.
+    :param name: The call's name.
+    :param error: The TLS library's error.
+    :return: The error to raise.
     """
     return ConfigurationError(
         f"{name}: no TLS connection to the Integrator ({error}). Set verify in the connection's Extra to the "
-        "path of the CA bundle that its certificate is from, or write http:// into Host where it has no TLS."
+        "path of a CA bundle for its certificate; if it has no TLS, begin Host with http://."
     )
 
 
 def trusting(path: str) -> ssl.SSLContext:
-    """Make the TLS settings that trust a CA bundle and nothing else.
+    """Make an SSL context that trusts a CA bundle and nothing else.
 
-    :param path: A file of certificates in PEM form, or a folder of them as OpenSSL names them.
-    :return: The settings.
-    :raises ConfigurationError: It can't be read.
+    :param path: A file of certificates in PEM form, or a folder of them with OpenSSL's hashed names.
+    :return: The SSL context.
+    :raises ConfigurationError: The bundle can't be read.
     """
     try:
         if Path(path).is_dir():

@@ -1,4 +1,4 @@
-"""The tokens of a process: one login for everybody who uses the same credentials."""
+"""The tokens of a process: one login for all clients with the same credentials."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from airflow_provider_integrator.api.endpoints import log_in
 from airflow_provider_integrator.api.exchange import Exchange, Retry, exchange
 from airflow_provider_integrator.exceptions import AuthenticationError
 
-#: Seconds for which a refused login isn't tried again by the same process: an account may get locked.
+#: Seconds for which a process doesn't repeat a refused login, as that could lock the account.
 REFUSAL_SECONDS = 300.0
 
 
 class TokenStore:
-    """The token that all users of the same credentials in a process share, and the memory of a refused login.
+    """The token shared by all clients of a process with the same credentials, and the last refused login.
 
-    :param access: Whose token.
+    :param access: The Integrator and the credentials.
     :ivar lock: Held by the thread that logs in, while the others wait.
     """
 
@@ -30,20 +30,20 @@ class TokenStore:
         self._refusal: tuple[float, str] | None = None
 
     def usable(self, stale: str | None) -> str | None:
-        """Return the token at hand.
+        """Return the current token.
 
         :param stale: A token that was refused; None if none was.
-        :return: The token; None if a login is due.
-        :raises AuthenticationError: A login is of no use: the token was given by hand, or the
-            credentials were refused a short while ago.
+        :return: The token; None if a login is needed.
+        :raises AuthenticationError: A login can't help: the token was set by hand, or the credentials were
+            refused less than ``REFUSAL_SECONDS`` ago.
         """
         if self._token is not None and self._token != stale:
             return self._token
         if self._given is not None:
             raise AuthenticationError(
                 "The Integrator refuses the connection's token (401); it may have expired. Set a new token "
-                "in Extra, or Login (e-mail) and Password, which get new tokens by themselves. If the token is "
-                "good, set auth_header to Authentication in Extra."
+                "in Extra, or Login (e-mail) and Password, which renew it automatically. If the token is "
+                "valid, set auth_header to Authentication in Extra."
             )
         if self._refusal is not None and time.monotonic() - self._refusal[0] < REFUSAL_SECONDS:
             raise AuthenticationError(self._refusal[1])
@@ -52,9 +52,10 @@ class TokenStore:
     def login(self, retry: Retry) -> Exchange[str]:
         """Log in.
 
-        :param retry: When to ask again.
-        :return: A generator like :func:`exchange`'s; it returns the new token and keeps it.
-        :raises AuthenticationError: The credentials were refused; they aren't tried again for a while.
+        :param retry: The retry policy.
+        :return: A generator like :func:`exchange`'s; it stores and returns the new token.
+        :raises AuthenticationError: The credentials were refused; they aren't tried again for
+            ``REFUSAL_SECONDS``.
         """
         self._token = None
         try:
@@ -68,9 +69,9 @@ class TokenStore:
 
 @lru_cache(maxsize=64)
 def token_store(access: Access) -> TokenStore:
-    """Return the process's store for some credentials; it outlives the clients that use it.
+    """Return the process's token store for some credentials.
 
-    :param access: Whose token.
+    :param access: The Integrator and the credentials.
     :return: The store.
     """
     return TokenStore(access)

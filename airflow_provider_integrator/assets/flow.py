@@ -12,8 +12,8 @@ try:
     from airflow.sdk import Asset, AssetWatcher
 except ImportError as error:
     raise ImportError(
-        "airflow_provider_integrator.assets needs Airflow 3.0 or later, which brought assets and their watchers. "
-        "Below that, schedule the DAG by time and begin it with IntegratorExecutionSensor."
+        "airflow_provider_integrator.assets needs Airflow 3.0 or later, for assets and their watchers. "
+        "On Airflow 2, schedule the DAG by time and begin it with IntegratorExecutionSensor."
     ) from error
 
 from airflow_provider_integrator.arguments import read_moment
@@ -22,7 +22,7 @@ from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling.cursor import read_statuses
 from airflow_provider_integrator.triggers.flow import DEFAULT_POLL_INTERVAL, IntegratorFlowTrigger
 
-#: The shape of a snapshot file.
+#: The version of a snapshot file's format.
 SNAPSHOT_VERSION = 1
 
 
@@ -37,24 +37,24 @@ def integrator_flow(
     poll_interval: float = DEFAULT_POLL_INTERVAL,
     **asset: Any,
 ) -> Asset:
-    """Make the asset of a flow. Neither the Integrator nor the Airflow connection is asked.
+    """Build the asset of a flow, without calling the Integrator or reading the Airflow connection.
 
-    Airflow keeps the watcher of the DAG file that it read last, so name a watched flow with the same
-    arguments in all files: define the asset once and import it.
+    Airflow uses the watcher of the DAG file that it parsed last, so give a watched flow the same arguments in
+    all files: define the asset once and import it.
 
-    :param flow: The flow: its slug, name or id. The same flow by another name is another asset.
+    :param flow: The flow's slug, name or id. The same flow by another name is another asset.
     :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project, the connection's where None.
-    :param watch: Whether each execution that finishes makes an event of the asset. Without, others do: the
-        outlets of a sensor, for example.
-    :param status: Which are told of: some of ``success``, ``failed`` and ``empty``. A part of the URI, as
-        all DAGs that are scheduled on one asset get the same events.
-    :param since: A moment or ISO 8601: the watcher's first start tells what was created since then. None: what
-        finishes from then on. Needs Airflow 3.3.
+    :param project_id: The project; None: the connection's.
+    :param watch: Whether a watcher emits an event for each finished execution. If not, other tasks emit
+        events, for example a sensor with the asset in its outlets.
+    :param status: The statuses of executions that emit events: ``success``, ``failed``, ``empty`` or several
+        of them. They are part of the URI, as all DAGs that are scheduled on one asset get the same events.
+    :param since: A datetime, or ISO 8601: on its first start the watcher emits events for executions created
+        since then; None: only for those that finish from its start on. Needs Airflow 3.3.
     :param poll_interval: Seconds between two polls.
-    :param asset: As ``Asset`` takes them: ``name``, ``group``, ``extra``; the name is the URI by default.
+    :param asset: Arguments of ``Asset``: ``name`` (default: the URI), ``group``, ``extra``.
     :return: The asset.
-    :raises ConfigurationError: An argument can't be used.
+    :raises ConfigurationError: An argument is invalid.
     """
     statuses = read_statuses(status)
     for name, value in (("flow", flow), ("integrator_conn_id", integrator_conn_id)):
@@ -80,19 +80,19 @@ def integrator_flow(
 
 
 def integrator_project_flows(path: str | Path, *, inbound: bool = True, **arguments: Any) -> dict[str, Asset]:
-    """Make the assets of a project's flows from a file, as a DAG file mustn't ask the Integrator.
+    """Build the assets of a project's flows from a file, as DAG files must not call the Integrator.
 
-    :param path: What ``python -m airflow_provider_integrator.snapshot`` wrote.
-    :param inbound: Whether to leave out the flows that the file knows to be outbound only.
-    :param arguments: As ``integrator_flow`` takes them. The connection is the one the file was made with, the
-        project is named by the assets only where the command was told to.
-    :return: The assets by the flows' slugs (their ids where they have none).
+    :param path: The output file of ``python -m airflow_provider_integrator.snapshot``.
+    :param inbound: Whether to skip flows that are outbound only.
+    :param arguments: Arguments of ``integrator_flow``. By default the connection is the one that the file was
+        made with, and the project is the one given to the command, if any.
+    :return: The assets by the flows' slugs (ids of flows without a slug).
     :raises ConfigurationError: The file can't be read.
     """
     try:
         snapshot = json.loads(Path(path).read_text("utf-8"))
         if snapshot["version"] != SNAPSHOT_VERSION:
-            raise ValueError(f"its version is {snapshot['version']!r}")  # noqa: TRY301 - all faults, one message
+            raise ValueError(f"its version is {snapshot['version']!r}")  # noqa: TRY301 - one message for all faults
         common = {"integrator_conn_id": snapshot["integrator_conn_id"], "project_id": snapshot["project_id"]}
         flows = [each["flow"] for each in snapshot["flows"] if not inbound or each["inbound"] is not False]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -103,19 +103,19 @@ def integrator_project_flows(path: str | Path, *, inbound: bool = True, **argume
 
 
 def new_executions(triggering_asset_events: Mapping[Any, Sequence[Any]]) -> list[dict[str, Any]]:
-    """List the executions that woke a DAG run, without those that an earlier event had told already.
+    """List the executions that triggered a DAG run, without those that an earlier event has already reported.
 
-    A triggerer that dies just after it told of an execution tells of it again when it is started. Call this
-    inside a task: it asks Airflow for the earlier events of the same assets.
+    A triggerer that dies just after emitting an event emits it again after its restart. Call this inside a
+    task: it fetches the earlier events of the same assets from Airflow.
 
-    :param triggering_asset_events: As in the task's context.
-    :return: The executions' small JSON objects, in the order of the events. Empty where all are repeated.
+    :param triggering_asset_events: ``triggering_asset_events`` of the task's context.
+    :return: The executions' payloads, in the order of the events; empty if all are repetitions.
     """
     executions = []
     for asset, events in triggering_asset_events.items():
-        told = [(event, execution) for event in events if (execution := _execution(event)) is not None]
-        known = _told_before(asset, told)
-        for _, execution in sorted(told, key=lambda each: each[0].timestamp):
+        reported = [(event, execution) for event in events if (execution := _execution(event)) is not None]
+        known = _reported_before(asset, reported)
+        for _, execution in sorted(reported, key=lambda each: each[0].timestamp):
             if execution["execution_id"] not in known:
                 known.add(execution["execution_id"])
                 executions.append(execution)
@@ -123,22 +123,22 @@ def new_executions(triggering_asset_events: Mapping[Any, Sequence[Any]]) -> list
 
 
 def _execution(event: Any) -> dict[str, Any] | None:
-    """Read an event's execution, None where it is another's: a sensor's outlet or a user's."""
+    """Return the execution of a watcher's event; None for other events, such as a sensor's."""
     payload = (event.extra or {}).get("payload")
     return payload if isinstance(payload, dict) and "execution_id" in payload else None
 
 
-def _told_before(asset: Any, told: Sequence[tuple[Any, dict[str, Any]]]) -> set[str]:
-    """List the executions of some events that an earlier event of the same asset told."""
+def _reported_before(asset: Any, reported: Sequence[tuple[Any, dict[str, Any]]]) -> set[str]:
+    """Return the ids of the executions that an earlier event of the same asset has reported."""
     first: dict[str, datetime] = {}
-    for event, execution in told:
+    for event, execution in reported:
         each = execution["execution_id"]
         first[each] = min(event.timestamp, first.get(each, event.timestamp))
-    # No event is older than what it tells of; the Integrator's clock may be an hour ahead.
-    times = [execution["finished"] or execution["created"] for _, execution in told]
+    # No event is older than its execution; the Integrator's clock may be an hour ahead.
+    times = [execution["finished"] or execution["created"] for _, execution in reported]
     since = min(map(datetime.fromisoformat, times)) if times and all(times) else None
     known = set()
-    for event in _events_since(asset, since) if told else ():
+    for event in _events_since(asset, since) if reported else ():
         each = (_execution(event) or {}).get("execution_id")
         if each in first and event.timestamp < first[each]:
             known.add(each)
@@ -149,6 +149,6 @@ def _events_since(asset: Any, moment: datetime | None) -> Iterator[Any]:
     from airflow.sdk.execution_time.context import InletEventsAccessors
 
     events = InletEventsAccessors([asset])[asset]
-    if moment is not None and hasattr(events, "after"):  # below Airflow 3.2 all events are fetched
+    if moment is not None and hasattr(events, "after"):  # Airflow below 3.2 fetches all events
         events = events.after((moment - timedelta(hours=1)).isoformat())
     return iter(events)

@@ -1,4 +1,4 @@
-"""Writes a project's flows to a file, for DAG files to make assets of: ``python -m airflow_provider_integrator.snapshot``."""
+"""The command that writes a project's flows to a file, from which DAG files build assets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from airflow_provider_integrator.exceptions import IntegratorError
 
 
 def take_snapshot(integrator_conn_id: str, project_id: str | None) -> dict[str, Any]:
-    """Ask for a project's flows.
+    """Fetch a project's flows.
 
     :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project; None: the connection's, which the assets then don't name.
-    :return: What the file is to hold.
-    :raises IntegratorError: They can't be listed.
+    :param project_id: The project; None: the connection's, which is then not part of the assets' URIs.
+    :return: The content of the file.
+    :raises IntegratorError: The flows can't be listed.
     """
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
@@ -36,10 +36,10 @@ def take_snapshot(integrator_conn_id: str, project_id: str | None) -> dict[str, 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file, whole or not at all.
+    """Write the file, atomically.
 
-    :param arguments: The command's, ``sys.argv``'s where None.
-    :return: What the process is to end with.
+    :param arguments: The command-line arguments; None: those of ``sys.argv``.
+    :return: The exit code.
     """
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_integrator.snapshot",

@@ -1,4 +1,7 @@
-"""The URI of a flow's asset: ``integrator://<conn id>/[<project>/]<flow>[?status=…]``. Light: Airflow loads it early."""
+"""The URI of a flow's asset: ``integrator://<conn id>/[<project>/]<flow>[?status=…]``.
+
+Airflow imports this module early, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
 SCHEME = "integrator"
-#: What an asset tells of where its URI says nothing.
+#: The statuses of a URI without a query.
 DEFAULT_STATUS = ("success",)
 _STATUSES = ("empty", "failed", "success")
 _FORM = "integrator://<connection id>/[<project id>/]<flow>[?status=…]"
 
 
 class FlowUri(NamedTuple):
-    """A flow's URI, taken apart.
+    """The parts of a flow's URI.
 
     :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project, None where it is the connection's.
+    :param project_id: The project; None: the connection's.
     :param flow: The flow.
-    :param status: The statuses that are told of.
+    :param status: The statuses of executions that emit events.
     """
 
     integrator_conn_id: str
@@ -38,11 +41,11 @@ class FlowUri(NamedTuple):
 
 
 def parse_uri(uri: str | SplitResult) -> FlowUri:
-    """Take a flow's URI apart.
+    """Parse a flow's URI.
 
     :param uri: The URI.
-    :return: Its parts, decoded.
-    :raises ValueError: It isn't a flow's; the message says what is wrong.
+    :return: The decoded parts.
+    :raises ValueError: The URI isn't a flow's; the message says why.
     """
     parts = urlsplit(uri) if isinstance(uri, str) else uri
     if parts.scheme != SCHEME:
@@ -50,7 +53,7 @@ def parse_uri(uri: str | SplitResult) -> FlowUri:
     if not parts.netloc:
         raise _fault(parts, "it names no connection")
     if "@" in parts.netloc or ":" in parts.netloc:
-        raise _fault(parts, "it begins with a connection's id, neither with a host and port nor with a user")
+        raise _fault(parts, "it must begin with a connection's id, without port or user")
     path = parts.path.removeprefix("/").split("/")
     if len(path) > 2:
         raise _fault(parts, "its path has more than project and flow; a / in a name is written %2F")
@@ -61,22 +64,22 @@ def parse_uri(uri: str | SplitResult) -> FlowUri:
 
 
 def sanitize_uri(parts: SplitResult) -> SplitResult:
-    """Bring a flow's URI into its one form. Airflow calls this for each asset of this scheme.
+    """Normalise a flow's URI. Airflow calls this for each asset of this scheme.
 
     :param parts: The URI.
-    :return: The same, with all percent-encoding as it must be and no more, and no query that goes without saying.
-    :raises ValueError: It isn't a flow's.
+    :return: The URI with minimal percent-encoding, without a default query.
+    :raises ValueError: The URI isn't a flow's.
     """
     return urlsplit(str(parse_uri(parts)))
 
 
 def convert_asset_to_openlineage(asset: Any, lineage_context: Any) -> Dataset | None:
-    """Name a flow's asset as OpenLineage names datasets. Airflow calls this for inlets and outlets.
+    """Convert a flow's asset to an OpenLineage dataset. Airflow calls this for inlets and outlets.
 
     :param asset: The asset.
-    :param lineage_context: The hook or operator that asks; not needed.
-    :return: A dataset with the Integrator's host in its namespace, project and flow in its name; None where the
-        connection can't tell them.
+    :param lineage_context: The calling hook or operator; unused.
+    :return: A dataset with the Integrator's host as namespace, and project and flow as name; None if the
+        connection is missing or incomplete.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import AirflowException

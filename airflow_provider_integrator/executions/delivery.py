@@ -1,4 +1,4 @@
-"""Delivers an execution's log: to a path or an object store, or as a value for XCom."""
+"""Delivery of an execution's log: to a path or an object store, or as a value for XCom."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 class Delivered:
     """A delivered log.
 
-    :param value: What the task returns: the log's JSON, or where it was stored, its size and hash, and the execution.
+    :param value: The task's return value: the log's JSON, or its URI, size and hash with the execution.
     :param errors: The first entries of the log's ``errors``.
-    :param where: Where the log is, as a sentence; None if it is nowhere.
-    :param stored: ``uri`` (without an Airflow connection in it), ``bytes`` and ``sha256``; None if it wasn't stored.
-    :param page: The address of the stored file's web page; None if it has none.
+    :param where: The log's location, as a sentence; None if it is kept nowhere.
+    :param stored: ``uri`` (without an Airflow connection in it), ``bytes`` and ``sha256``; None if it wasn't
+        stored.
+    :param page: The URL of the stored file's web page; None if it has none.
     """
 
     value: Any
@@ -38,13 +39,13 @@ class Delivered:
 
 @dataclass(frozen=True)
 class LogDelivery:
-    """How a task wants its log.
+    """The delivery settings of a task.
 
-    :param log_id: A step's or a line's log; None: the execution's main one.
+    :param log_id: The log of a step or a line; None: the execution's main log.
     :param output_path: A path or an object storage URI; None: XCom.
-    :param max_xcom_bytes: Bytes of JSON that may go to XCom.
-    :param max_log_bytes: Bytes of JSON that the log may unpack to.
-    :param goes_to_xcom: Whether the task's return value is pushed.
+    :param max_xcom_bytes: The maximum size of the JSON for XCom.
+    :param max_log_bytes: The maximum size of the unpacked JSON.
+    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
     """
 
     log_id: str | None
@@ -55,7 +56,7 @@ class LogDelivery:
 
     @cached_property
     def destination(self) -> Destination | None:
-        """Where the log is stored, its store opened once; None: nowhere."""
+        """The destination of the log, opened once; None if the log goes to XCom."""
         if self.output_path is None:
             return None
         from airflow_provider_integrator.logs.storage import Destination
@@ -63,7 +64,7 @@ class LogDelivery:
         return Destination(self.output_path)
 
     def check(self) -> None:
-        """Check, as far as possible before there is a log, that it can be stored.
+        """Check, before there is a log, that it can be stored.
 
         :raises ConfigurationError: The path can't be used.
         """
@@ -73,13 +74,13 @@ class LogDelivery:
     def patience(
         self, execution: Execution, log_timeout: float, poll_interval: float, until: float | None
     ) -> LogPatience:
-        """Decide when a refused log is asked for again.
+        """Make the policy for retries of a refused download.
 
         :param execution: The execution.
-        :param log_timeout: Seconds after its end in which a log may come to exist.
-        :param poll_interval: Seconds between two tries.
-        :param until: The end of the patience in seconds since the epoch, if it has begun before a deferral.
-        :return: The decision.
+        :param log_timeout: Seconds after the execution's end for which a refused download is retried.
+        :param poll_interval: Seconds between two attempts.
+        :param until: The deadline in seconds since the epoch, if it was set before a deferral.
+        :return: The policy.
         """
         log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
         return LogPatience(log, execution.finished, log_timeout, poll_interval, until)
@@ -92,15 +93,15 @@ class LogDelivery:
         patience: LogPatience,
         pause: Callable[[float], None],
     ) -> LogArchive:
-        """Download the log, again and again while it may still be stored.
+        """Download the log, retrying until it is stored.
 
-        :param wait: The wait that has seen the execution.
+        :param wait: The wait that found the execution.
         :param execution: The execution.
         :param project_slug: The project's slug.
-        :param patience: When a refused log is asked for again.
-        :param pause: Pauses for so many seconds, or defers the task instead.
-        :return: The log's ZIP, opened; use it as a context manager.
-        :raises RequestError: The log is refused, and isn't expected any more.
+        :param patience: Decides about retries.
+        :param pause: Sleeps for the given seconds, or defers the task instead.
+        :return: The opened ZIP of the log; use it as a context manager.
+        :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
         """
         hook, log = wait.hook, self.log_id or execution
         while True:
@@ -120,7 +121,7 @@ class LogDelivery:
         :param flow: The flow's name, for the path.
         :param execution: The execution.
         :return: The delivered log.
-        :raises LogArchiveError: The log can't be read, or is too large; nothing is left at the path.
+        :raises LogArchiveError: The log can't be read, or is too large; no partial file remains.
         """
         if self.destination is None:
             return self._load(archive)

@@ -1,4 +1,4 @@
-"""Tells Airflow which execution a task has seen: in the events of the assets among the task's outlets."""
+"""Asset events: their extra describes the execution of the task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.api.models import Execution
 
-#: What an event's extra says of its execution, as in the execution's JSON object; its steps are too much for it.
+#: The fields of the execution's JSON object that an event's extra has; the steps are too large for it.
 EXTRA_FIELDS = (
     "execution_id",
     "log_id",
@@ -27,24 +27,24 @@ EXTRA_FIELDS = (
 
 
 def execution_extra(execution: Execution) -> dict[str, Any]:
-    """Say in an event's extra how an execution ended.
+    """Build the extra of an event.
 
     :param execution: The execution.
-    :return: Its ids, status, times (ISO 8601, UTC) and counts.
+    :return: The execution's ids, status, times (ISO 8601, UTC) and counts.
     """
-    told = execution.as_dict()
-    return {name: told[name] for name in EXTRA_FIELDS}
+    fields = execution.as_dict()
+    return {name: fields[name] for name in EXTRA_FIELDS}
 
 
 def emit(
     context: Context, outlets: Iterable[Any], extra: Mapping[str, Any], alias_uri: str | None = None
 ) -> None:
-    """Add what a task knows to the events that its success emits; without outlets there are none.
+    """Add extra to the asset events that a task emits on success.
 
     :param context: The task's context.
-    :param outlets: The task's outlets. Each asset's event gets ``extra``.
-    :param extra: What the events say.
-    :param alias_uri: The asset that each alias among the outlets stands for; None: for none, it emits nothing.
+    :param outlets: The task's outlets; the event of each asset gets ``extra``.
+    :param extra: The extra of the events.
+    :param alias_uri: The URI of the asset that an alias resolves to; None: an alias emits no event.
     """
     for outlet in outlets:
         if _is_alias(outlet):
@@ -55,10 +55,10 @@ def emit(
 
 
 def file_asset_uri(uri: str) -> str:
-    """Make the URI of a stored file's asset, for which not everything will do that an object may be named.
+    """Build the asset URI of a stored file, which allows fewer characters than an object's name.
 
-    :param uri: The file's URI, without a connection in it.
-    :return: The URI, with percent-encoding where it needs some.
+    :param uri: The file's URI, without an Airflow connection in it.
+    :return: The URI, percent-encoded as needed.
     """
     return quote(uri, safe="/:%!$&'()*+,;=@~")
 
@@ -76,7 +76,7 @@ def _is_asset(outlet: Any) -> bool:
         return True
     try:
         from airflow.sdk.definitions.asset import AssetRef
-    except ImportError:  # Airflow 2 has no references, and its outlets may be anything
+    except ImportError:  # Airflow 2 has no references, and allows outlets of any type
         return False
     return isinstance(outlet, AssetRef)
 

@@ -1,4 +1,4 @@
-"""How a finished execution is judged: the one policy that sensor and operators share."""
+"""The judgment of a finished execution, shared by the sensor and the operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.logs import MAX_ERRORS
 
-#: Characters of an entry that a message shows at most.
+#: The maximum length of an error in a message.
 MAX_ERROR_CHARACTERS = 300
 
 Action = Literal["succeed", "skip", "fail"]
@@ -23,11 +23,11 @@ _ON_EMPTY = ("succeed", "skip", "fail")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an execution means for its task.
+    """The result of judging an execution.
 
     :param execution: The execution.
     :param action: Whether the task succeeds, is skipped or fails.
-    :param reason: The argument that decides so, if the status alone doesn't explain it.
+    :param reason: The deciding argument, if the status alone doesn't explain the action.
     """
 
     execution: Execution
@@ -36,18 +36,21 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The execution in a sentence or two, and the reason."""
+        """The summary of the execution, and the reason."""
         return " ".join(filter(None, (summary(self.execution), self.reason)))
 
     def log_to(self, log: Any) -> None:
-        """Log the summary, as a warning if the execution's status is Failed."""
+        """Log the summary, as a warning if the execution's status is Failed.
+
+        :param log: The logger.
+        """
         log.log(logging.WARNING if has_failed(self.execution) else logging.INFO, self.summary)
 
     def message(self, errors: Sequence[Any] | None = None, where: str | None = None) -> str:
-        """Word why a task fails.
+        """Build the message of a failed task.
 
-        :param errors: The first entries of the log's ``errors``; None: they aren't to be shown.
-        :param where: Where the log is, or why it is nowhere; None if there is nothing to say.
+        :param errors: The first entries of the log's ``errors``; None: no errors are shown.
+        :param where: The log's location or why it has none, as a sentence; None: no location is shown.
         :return: The message: a line for the execution, one for each error, one for the log.
         """
         lines = [summary(self.execution)]
@@ -60,11 +63,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """Judges executions by the status of their main log; steps and counts decide nothing.
+    """The policy that judges executions by the status of their main log; steps and counts are ignored.
 
-    :param on_failed: ``fail`` or ``continue``, if the status is Failed.
-    :param on_empty: ``succeed``, ``skip`` or ``fail``, if the status is Empty.
-    :raises ConfigurationError: A choice is another.
+    :param on_failed: The action for the status Failed: ``fail`` or ``continue``.
+    :param on_empty: The action for the status Empty: ``succeed``, ``skip`` or ``fail``.
+    :raises ConfigurationError: An action has another value.
     """
 
     on_failed: Literal["fail", "continue"] = "fail"
@@ -90,15 +93,15 @@ class Policy:
 
 
 def has_failed(execution: Execution) -> bool:
-    """Return whether an execution is Finished and Failed."""
+    """Return whether an execution is Finished with status Failed."""
     return execution.is_finished and execution.status is Status.FAILED
 
 
 def summary(execution: Execution) -> str:
-    """Say how an execution ended.
+    """Summarise the outcome of an execution.
 
     :param execution: A finished execution.
-    :return: A sentence or two: its id, flow, status, counts and failed steps.
+    :return: A sentence or two with its id, flow, status, counts and failed steps.
     """
     text = (
         f"Execution {execution.execution_id} of flow {execution.flow_label} is Finished, "

@@ -1,4 +1,4 @@
-"""The wait for one execution: look once, wait, defer, resume. Sensor and operators have one each."""
+"""The wait for one execution: look once, wait, defer, resume."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class ExecutionWait:
-    """Waits for an execution. What it resolves on the way (flow id, execution id) becomes part of its ``spec``.
+    """A wait for an execution. Its ``spec`` is updated with the resolved flow id and execution id.
 
-    :param hook: Asks for the execution.
-    :param spec: What is waited for.
-    :param flow: The flow as the task names it, for messages.
-    :param timeout: Seconds that the wait takes at most, for messages.
-    :param on_seen: Called with each execution that differs from the one seen before.
-    :ivar failed_polls: Failed polls in a row so far.
+    :param hook: The hook that fetches the execution.
+    :param spec: The specification.
+    :param flow: The task's name of the flow, for messages.
+    :param timeout: The maximum time to wait in seconds, for messages.
+    :param on_seen: Called with the execution each time that it has changed.
+    :ivar failed_polls: The number of consecutive failed polls so far.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ExecutionWait:
         """Find the flow's id, once.
 
         :return: The id.
-        :raises IntegratorError: The flow is unknown or ambiguous, or can't be asked for.
+        :raises IntegratorError: The flow is unknown or ambiguous, or List flows failed.
         """
         if not self.spec.is_flow_id:
             flow = self.hook.find_flow(self.spec.flow, project_id=self.project_id)
@@ -72,11 +72,11 @@ class ExecutionWait:
         return self.spec.flow
 
     def look(self) -> Execution | None:
-        """Look for the execution once. Found once, it is followed by its id.
+        """Fetch the execution once; from the first time that it is found, it is fetched by id.
 
-        :return: The execution as it is now; None if there is none yet.
-        :raises TransientError: The look failed, and another one may go well.
-        :raises IntegratorError: The look failed for good.
+        :return: The current execution; None if there is none yet.
+        :raises TransientError: A call failed, and a later one may succeed.
+        :raises IntegratorError: A call failed for good.
         """
         flow_id, spec, client = self.find_flow(), self.spec, self.hook.get_conn()
         if spec.execution_id is not None:
@@ -94,10 +94,10 @@ class ExecutionWait:
         return found
 
     def poll(self) -> Execution | None:
-        """Look for the execution once, tolerating a failure that may pass.
+        """Poll once, tolerating transient errors.
 
-        :return: The execution if it has finished; None if it hasn't, or if the look failed.
-        :raises IntegratorError: One look too many failed, or one for good.
+        :return: The execution if it has finished; None if it hasn't, or if the poll failed.
+        :raises IntegratorError: A poll failed for good, or more polls in a row failed than are tolerated.
         """
         try:
             found = self.look()
@@ -114,9 +114,9 @@ class ExecutionWait:
         """Poll until the execution has finished.
 
         :param defer: Defers the task instead of the first pause; None: the task waits in its worker.
-        :return: The execution.
-        :raises WaitTimeoutError: It hasn't finished in time.
-        :raises IntegratorError: One poll too many failed, or one for good.
+        :return: The finished execution.
+        :raises WaitTimeoutError: The execution didn't finish in time.
+        :raises IntegratorError: A poll failed for good, or more polls in a row failed than are tolerated.
         """
         while True:
             if (execution := self.poll()) is not None:
@@ -128,12 +128,12 @@ class ExecutionWait:
             time.sleep(self.spec.poll_interval)
 
     def resume(self, event: Any) -> Execution:
-        """Go on after the triggerer's wait.
+        """Resume after the triggerer's wait.
 
-        :param event: What the trigger handed back.
+        :param event: The trigger's event.
         :return: The finished execution.
-        :raises WaitTimeoutError: It hasn't finished in time.
-        :raises IntegratorError: The trigger reports an error, or one look too many failed.
+        :raises WaitTimeoutError: The execution didn't finish in time.
+        :raises IntegratorError: The event is an error, or more polls in a row failed than are tolerated.
         """
         answer = read_event(event)
         self.spec = replace(self.spec, execution_id=answer.get("execution_id") or self.spec.execution_id)
@@ -142,29 +142,29 @@ class ExecutionWait:
         try:
             last = self.look()
         except TransientError as error:
-            raise WaitTimeoutError(f"The wait has timed out; its last look failed, too: {error}") from error
+            raise WaitTimeoutError(f"The wait has timed out, and its last poll failed: {error}") from error
         if last is None or not last.is_finished:
             raise self._timed_out(last)
         return last
 
     def confirm(self) -> Execution:
-        """Look at an execution that has been seen finished; a look that fails and may pass is repeated.
+        """Fetch an execution that the trigger has reported as finished, retrying on transient errors.
 
-        :return: The execution.
-        :raises IntegratorError: One look too many failed, or one for good.
+        :return: The finished execution.
+        :raises IntegratorError: A call failed for good, or more in a row failed than are tolerated.
         """
         while True:
             try:
                 execution = self.look()
                 if execution is not None and execution.is_finished:
                     return execution
-                raise ResponseError(f"{self.not_finished(execution)}, though it has been seen finished.")
+                raise ResponseError(f"{self.not_finished(execution)}, though it was reported as finished.")
             except TransientError as error:
                 self._tolerate(error)
             time.sleep(self.spec.poll_interval)
 
     def described(self) -> str:
-        """Name what is waited for, in a clause without a full stop."""
+        """Describe the awaited execution, as a clause without a full stop."""
         if self.spec.execution_id is not None:
             return f"execution {self.spec.execution_id} of flow {self.flow}"
         return (
@@ -172,9 +172,9 @@ class ExecutionWait:
         )
 
     def not_finished(self, execution: Execution | None) -> str:
-        """Say why the wait isn't over.
+        """Describe why the wait isn't over.
 
-        :param execution: The execution as it was last seen; None if it wasn't.
+        :param execution: The execution as last fetched; None if none was found.
         :return: A clause without a full stop.
         """
         if execution is not None:
@@ -190,11 +190,11 @@ class ExecutionWait:
         return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.")
 
     def _tolerate(self, error: TransientError) -> None:
-        most = self.spec.max_failed_polls
+        limit = self.spec.max_failed_polls
         self.failed_polls += 1
-        if self.failed_polls > most:
+        if self.failed_polls > limit:
             raise error
-        log.warning("Failed poll %d of %d that are tolerated in a row: %s", self.failed_polls, most, error)
+        log.warning("Failed poll %d of %d tolerated in a row: %s", self.failed_polls, limit, error)
 
     def _announce(self) -> None:
         if not self._is_announced:
@@ -208,11 +208,12 @@ class ExecutionWait:
 
 
 def read_event(event: Any) -> Mapping[str, Any]:
-    """Check what a trigger handed back; what isn't known is an error, never a success.
+    """Validate a trigger's event; an unknown one is an error, never a success.
 
     :param event: The event.
-    :return: The event: ``status`` is ``finished`` (there is an ``execution_id`` then) or ``timeout`` (there may be).
-    :raises IntegratorError: The trigger reports an error, or the event isn't one of its own.
+    :return: The event: its ``status`` is ``finished`` (with ``execution_id``) or ``timeout``
+        (``execution_id`` optional).
+    :raises IntegratorError: The event is an error, or is unknown.
     """
     if isinstance(event, Mapping):
         if event.get("status") == "timeout":
@@ -221,4 +222,7 @@ def read_event(event: Any) -> Mapping[str, Any]:
             return event
         if event.get("status") == "error":
             raise IntegratorError(f"The wait failed: {event.get('message')}")
-    raise IntegratorError("The trigger handed back an event that isn't known; nothing is taken from it.")
+    raise IntegratorError(
+        "The trigger returned an unknown event. Install the same version of the provider on all workers and "
+        "triggerers."
+    )

@@ -28,16 +28,16 @@ T = TypeVar("T")
 
 
 class AsyncIntegratorHook(IntegratorBaseHook):
-    """The asynchronous methods; their names begin with ``a``."""
+    """The asynchronous methods of the hook; their names begin with ``a``."""
 
     async def alog_in(self) -> None:
-        """Log in, unless a token is at hand; every other call does so by itself."""
+        """Log in, unless there is a token already. All other calls log in automatically."""
         await (await self.aget_conn()).log_in()
 
     async def alist_projects(self, partner_id: str | None = None) -> list[Project]:
         """List a partner's projects.
 
-        :param partner_id: The partner; the connection's where none is given.
+        :param partner_id: The partner; None: the connection's.
         :return: The projects.
         """
         client, settings = await self._ready()
@@ -46,7 +46,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def alist_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
 
-        :param project_id: The project; the connection's where none is given.
+        :param project_id: The project; None: the connection's.
         :return: The flows.
         """
         client, settings = await self._ready()
@@ -55,10 +55,10 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def afind_flow(self, flow: str, *, project_id: str | None = None) -> Flow:
         """Find a flow.
 
-        :param flow: Its slug, name or id.
-        :param project_id: The project; the connection's where none is given.
-        :return: The flow. Where List flows is refused, ``flow`` is taken as an id, with a warning.
-        :raises ConfigurationError: No flow is meant, or more than one; the message lists the known ones.
+        :param flow: The flow's slug, name or id.
+        :param project_id: The project; None: the connection's.
+        :return: The flow; if List flows is refused, a flow with ``flow`` as its id, with a warning.
+        :raises ConfigurationError: No flow matches, or several do; the message lists the known ones.
         """
         client, settings = await self._ready()
         return await client.run(find_flow(settings.project(project_id), flow))
@@ -66,12 +66,12 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def afind_project_slug(
         self, *, project_id: str | None = None, project_slug: str | None = None
     ) -> str:
-        """Find the slug that Download log needs.
+        """Find the project slug that Download log needs.
 
-        :param project_id: The project; the connection's where none is given.
-        :param project_slug: Its slug, where the caller knows it.
-        :return: The caller's slug, the connection's, or the one in List projects.
-        :raises ConfigurationError: None of them is there.
+        :param project_id: The project; None: the connection's.
+        :param project_slug: The project's slug, if known.
+        :return: ``project_slug``, the connection's slug, or the one in List projects.
+        :raises ConfigurationError: The slug can't be found.
         """
         client, settings = await self._ready()
         return await client.run(queries.find_slug(settings, project_id, project_slug))
@@ -91,15 +91,15 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """List a flow's logs, in the server's order, which isn't documented.
 
         :param flow_id: The flow's id.
-        :param project_id: The project; the connection's where none is given.
+        :param project_id: The project; None: the connection's.
         :param log_type: Main logs (executions), sub logs (steps) or line logs (rows).
         :param filename_uuid: Only the main log of this execution.
         :param original_filename_uuid: Only the logs that belong to this execution.
-        :param search: Fields of a line log and the values they must have; line logs only.
-        :param limit: The size of a page, 1 to 100.
-        :param page: Only this page, from 1; None: all, the next one fetched while the last is worked on.
-        :return: The logs, one by one; those that can't be read are left out, with a warning. At most two pages are
-            held in memory.
+        :param search: Field names and values to search line logs for.
+        :param limit: The page size, 1 to 100.
+        :param page: Only this page, from 1; None: all pages, the next one prefetched.
+        :return: The logs, one by one; unreadable ones are skipped, with a warning. At most two pages are in
+            memory at a time.
         """
         client, settings = await self._ready()
         query = queries.log_query(
@@ -125,12 +125,12 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def aget_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
     ) -> Execution | None:
-        """Ask for one execution.
+        """Fetch one execution.
 
         :param flow_id: The flow's id.
         :param execution_id: The execution.
-        :param project_id: The project; the connection's where none is given.
-        :return: The execution, None while List logs answers 404.
+        :param project_id: The project; None: the connection's.
+        :return: The execution; None if List logs has none with this id (yet).
         """
         client, settings = await self._ready()
         project = settings.project(project_id)
@@ -139,11 +139,11 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def aexecutions_since(
         self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
     ) -> list[Execution]:
-        """Ask for a flow's executions that were created at or after a moment.
+        """Fetch a flow's executions created at or after a point in time.
 
         :param flow_id: The flow's id.
-        :param moment: A datetime, or ISO 8601; UTC where it has no offset.
-        :param project_id: The project; the connection's where none is given.
+        :param moment: A datetime, or ISO 8601; UTC if it has no offset.
+        :param project_id: The project; None: the connection's.
         :return: The executions, oldest first.
         """
         client, settings = await self._ready()
@@ -161,23 +161,23 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         log_timeout: float = queries.DEFAULT_LOG_TIMEOUT,
         poll_interval: float = queries.DEFAULT_LOG_INTERVAL,
     ) -> LogArchive:
-        """Download a log into a temporary file. Reading the archive blocks: do that in a thread.
+        """Download a log into a temporary file. Reading the archive blocks, so use a thread for it.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
-        :param project_id: The project; the connection's where none is given.
-        :param project_slug: Its slug; the connection's or the one in List projects where none is given.
-        :param max_log_bytes: Bytes of JSON that it may unpack to.
-        :param log_timeout: Seconds after the execution's end (after the first refusal, if only an id is given) in
-            which a log that is refused with 400 or 404 is asked for again, as it may not be stored yet.
-        :param poll_interval: Seconds between two such tries.
-        :return: The log's ZIP, opened; use it as a context manager.
-        :raises RequestError: The log is refused, and isn't expected any more.
-        :raises LogArchiveError: It can't be read.
-        :raises LogTooLargeError: It passes the limit.
+        :param log_id: The log's ``id``, or its execution, step or line.
+        :param project_id: The project; None: the connection's.
+        :param project_slug: The project's slug; None: the connection's, or the one in List projects.
+        :param max_log_bytes: The maximum size of the unpacked JSON.
+        :param log_timeout: Seconds after the execution's end (after the first refusal, if only an id is
+            given) for which a download refused with 400 or 404 is retried, as the log may not be stored yet.
+        :param poll_interval: Seconds between two attempts.
+        :return: The opened ZIP of the log; use it as a context manager.
+        :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
+        :raises LogArchiveError: The log can't be read.
+        :raises LogTooLargeError: The log exceeds the limit.
         """
         client, settings = await self._ready()
-        # The first import takes a tenth of a second: not on the loop.
+        # The first import takes a tenth of a second, so not on the event loop.
         await asyncio.to_thread(import_module, "airflow_provider_integrator.logs.archive")
         return await client.run(
             queries.download(
@@ -197,10 +197,11 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """Decode a log into memory.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
-        :param max_bytes: Bytes of JSON at the most; ``max_log_bytes`` where None.
-        :param download: As :meth:`download_log` takes it.
+        :param log_id: The log's ``id``, or its execution, step or line.
+        :param max_bytes: The maximum size of the JSON; None: ``max_log_bytes``.
+        :param download: Further arguments of :meth:`adownload_log`.
         :return: The decoded JSON.
+        :raises LogTooLargeError: The log exceeds the limit.
         """
         archive = await self.adownload_log(flow_id, log_id, **download)
         return await _read_in_thread(archive, lambda: archive.load(max_bytes))
@@ -212,13 +213,13 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         path: str | os.PathLike[str] | ObjectStoragePath,
         **download: Any,
     ) -> tuple[str, Written]:
-        """Write a log's JSON to a file or to object storage, byte for byte, whole or not at all.
+        """Write a log's JSON to a file or to object storage, byte for byte and atomically.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
+        :param log_id: The log's ``id``, or its execution, step or line.
         :param path: A local path, an object storage URI or an ``ObjectStoragePath``.
-        :param download: As :meth:`download_log` takes it.
-        :return: The URI of what was written; its size and hash.
+        :param download: Further arguments of :meth:`adownload_log`.
+        :return: The URI of the written file, and its size and hash.
         """
         archive = await self.adownload_log(flow_id, log_id, **download)
 
@@ -231,10 +232,10 @@ class AsyncIntegratorHook(IntegratorBaseHook):
 
 
 async def _read_in_thread(archive: LogArchive, read: Callable[[], T]) -> T:
-    """Read an archive in a thread, and close it there; a caller who is cancelled waits for the end of both."""
+    """Read and close an archive in a thread; on cancellation, wait until the thread has ended."""
 
     def use() -> T:
-        with archive:  # to delete a large file takes the disk a while
+        with archive:  # deleting a large file takes a while
             return read()
 
     work = asyncio.ensure_future(asyncio.to_thread(use))

@@ -1,4 +1,4 @@
-"""What the hook's synchronous and asynchronous halves share: the connection, read, and the clients."""
+"""The base of the hook's synchronous and asynchronous halves: the connection and the clients."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HookT = TypeVar("HookT", bound="IntegratorBaseHook")
 
 
 class IntegratorBaseHook(BaseHook):
-    """Reads the Airflow connection, and makes each client once, when it is needed.
+    """A hook that reads the Airflow connection and creates each client once, on demand.
 
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
-    :param retry: When a call that failed in passing is sent again.
+    :param retry: The retry policy for transient faults.
     """
 
     conn_name_attr = "integrator_conn_id"
@@ -71,7 +71,7 @@ class IntegratorBaseHook(BaseHook):
 
     @property
     def settings(self) -> IntegratorConnection:
-        """What the Airflow connection says."""
+        """The parsed Airflow connection."""
         if self._settings is None:
             connection = self.get_connection(self.integrator_conn_id)
             self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
@@ -80,16 +80,19 @@ class IntegratorBaseHook(BaseHook):
         return self._settings
 
     async def asettings(self) -> IntegratorConnection:
-        """Read the Airflow connection without blocking the loop."""
+        """Read the Airflow connection without blocking the event loop.
+
+        :return: The parsed connection.
+        """
         if self._settings is not None:
             return self._settings
         from asgiref.sync import sync_to_async
 
-        # A look-up asks the supervisor, which must not be done on the triggerer's loop itself.
+        # The lookup calls the supervisor, which isn't allowed on the triggerer's event loop.
         return await sync_to_async(lambda: self.settings)()
 
     def get_conn(self) -> Client:
-        """Make the synchronous client, once."""
+        """Return the synchronous client, created once."""
         if self._client is None:
             from airflow_provider_integrator.api.client import Client
 
@@ -97,12 +100,12 @@ class IntegratorBaseHook(BaseHook):
         return self._client
 
     async def aget_conn(self) -> AsyncClient:
-        """Make the asynchronous client, once."""
+        """Return the asynchronous client, created once."""
         settings = await self.asettings()
         if self._aclient is None:
-            # The first import takes a tenth of a second: not on the loop.
+            # The first import takes a tenth of a second, so not on the event loop.
             await asyncio.to_thread(import_module, "airflow_provider_integrator.api.async_client")
-        # Asked anew after the last wait: who came meanwhile has made one.
+        # Checked again after the last await, as another task may have created it.
         if self._aclient is None:
             from airflow_provider_integrator.api.async_client import AsyncClient
 
@@ -124,5 +127,5 @@ def _mask_token(token: str) -> None:
 async def _amask_token(token: str) -> None:
     from asgiref.sync import sync_to_async
 
-    # Masking tells the supervisor, which must not be done on the triggerer's loop itself.
+    # Masking calls the supervisor, which isn't allowed on the triggerer's event loop.
     await sync_to_async(_mask_token)(token)

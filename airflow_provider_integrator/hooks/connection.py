@@ -1,4 +1,4 @@
-"""What an Airflow connection of type ``integrator`` says."""
+"""Parsing of an Airflow connection of type ``integrator``."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ DEFAULT_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class IntegratorConnection:
-    """An Airflow connection, read.
+    """A parsed Airflow connection.
 
-    :param access: Where the Integrator is and who asks.
-    :param project_id: The project of tasks that name none.
-    :param project_slug: Its slug, which Download log needs.
+    :param access: The Integrator's address and the credentials.
+    :param project_id: The project of tasks that set none.
+    :param project_slug: The project's slug, which Download log needs.
     :param partner_id: The partner whose projects can be listed.
-    :param ui_url: Where an execution's page is, None where that isn't known.
-    :param unread: Fields of its Extra that nothing reads, misspelt ones perhaps.
+    :param ui_url: The template of an execution's page; None if none is set.
+    :param unread: Unknown fields of Extra, perhaps misspelt.
     """
 
     access: Access
@@ -47,12 +47,12 @@ class IntegratorConnection:
 
     @classmethod
     def read(cls, connection: Connection, extra: Mapping[str, Any]) -> IntegratorConnection:
-        """Read an Airflow connection.
+        """Parse an Airflow connection.
 
         :param connection: The connection.
-        :param extra: Its Extra, decoded.
-        :return: What it says.
-        :raises ConfigurationError: It is another service's, or a field is missing or can't be used; the
+        :param extra: The connection's decoded Extra.
+        :return: The parsed connection.
+        :raises ConfigurationError: The connection has another type, or a field is missing or invalid; the
             message says what to set.
         """
         if connection.conn_type and connection.conn_type != CONN_TYPE:
@@ -81,20 +81,20 @@ class IntegratorConnection:
         )
 
     def complaint(self) -> str | None:
-        """Say which fields of the Extra nothing reads, None where all are read."""
+        """Return a warning about unknown fields of Extra; None if there are none."""
         if not self.unread:
             return None
         return (
-            f"Nothing reads {', '.join(self.unread)} in the connection's Extra; what is read there is "
-            f"{', '.join(CONN_FIELDS)}."
+            f"Unknown fields in the connection's Extra: {', '.join(self.unread)}. "
+            f"The known ones: {', '.join(CONN_FIELDS)}."
         )
 
     def project(self, project_id: str | None) -> str:
         """Choose the project.
 
-        :param project_id: The one that a task names, None where it names none.
+        :param project_id: The task's project; None: the connection's.
         :return: The project's id.
-        :raises ConfigurationError: Neither the task nor the connection names one.
+        :raises ConfigurationError: Neither the task nor the connection sets one.
         """
         chosen = project_id or self.project_id
         if not chosen:
@@ -104,11 +104,11 @@ class IntegratorConnection:
         return chosen
 
     def known_slug(self, project_id: str, project_slug: str | None) -> str | None:
-        """Choose the project's slug, as far as it is known without a call.
+        """Choose the project's slug without a call.
 
         :param project_id: The project.
-        :param project_slug: The slug that a task names, None where it names none.
-        :return: The slug. The connection's counts for the connection's own project only.
+        :param project_slug: The task's slug; None if it sets none.
+        :return: The task's slug, or the connection's if it is for this project; None if neither is known.
         """
         if project_slug:
             return project_slug
@@ -120,12 +120,12 @@ def _text(extra: Mapping[str, Any], name: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ConfigurationError(f"{name} in the connection's Extra should be a text.")
+        raise ConfigurationError(f"{name} in the connection's Extra must be a string.")
     return str(value).strip() or None
 
 
 def _choice(extra: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    """Read one of several texts; the first one is the default."""
+    """Parse a field with a fixed set of values; the first one is the default."""
     value = _text(extra, name) or choices[0]
     if value not in choices:
         raise ConfigurationError(
@@ -144,7 +144,7 @@ def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
     host = (connection.host or "").strip()
     if not host:
         return BASE_URLS[environment]
-    if _is_ipv6(host):  # what Airflow makes of the brackets of a URI
+    if _is_ipv6(host):  # Airflow strips the brackets of a URI
         host = f"[{host}]"
     if connection.schema in ("http", "https") and "://" not in host:
         host = f"{connection.schema}://{host}"
@@ -165,7 +165,7 @@ def _with_port(url: str, port: int) -> str:
     scheme, _, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     if authority.rpartition("]")[2].partition(":")[1]:
-        return url  # a port in Host goes before the one in Port
+        return url  # a port in Host takes precedence over Port
     return f"{scheme}://{authority}:{port}{slash}{path}"
 
 

@@ -1,4 +1,4 @@
-"""The connection's form on Airflow below 3.2, made from the fields that the provider info describes."""
+"""The connection's form on Airflow below 3.2, built from the fields of the provider info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _connection_type() -> dict[str, Any]:
 def field_behaviour() -> dict[str, Any]:
     """Describe the standard fields.
 
-    :return: What ``get_ui_field_behaviour`` answers.
+    :return: The value of ``get_ui_field_behaviour``.
     """
     behaviour = _connection_type()["ui-field-behaviour"]
     return {
@@ -28,7 +28,7 @@ def field_behaviour() -> dict[str, Any]:
 def widgets() -> dict[str, Any]:
     """Describe the fields of Extra.
 
-    :return: What ``get_connection_form_widgets`` answers.
+    :return: The value of ``get_connection_form_widgets``.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -39,7 +39,7 @@ def widgets() -> dict[str, Any]:
         schema = field["schema"]
         common = {"label": field["label"], "description": field["description"]}
         if "enum" in schema:
-            # Airflow takes no select field here; 3.1 makes a drop-down of this validator, by this name only.
+            # Select fields aren't supported here; Airflow 3.1 makes a drop-down of this validator.
             choice = [Optional(), any_of(schema["enum"])]
             made[name] = StringField(widget=BS3TextFieldWidget(), validators=choice, **common)
         elif schema.get("format") == "password":

@@ -1,4 +1,4 @@
-"""The hook: all documented calls, synchronous and asynchronous, through one Airflow connection."""
+"""The hook: all documented calls, synchronous and asynchronous, over one Airflow connection."""
 
 from __future__ import annotations
 
@@ -28,30 +28,36 @@ if TYPE_CHECKING:
 class IntegratorHook(AsyncIntegratorHook):
     """Calls the Akinon Integrator.
 
-    Methods whose names begin with ``a`` are the asynchronous ones. Use the hook as a context manager
-    (``with`` or ``async with``), or call :meth:`close` or :meth:`aclose`, to close its connections early.
+    Methods whose names begin with ``a`` are asynchronous. Use the hook as a context manager
+    (``with`` or ``async with``), or call :meth:`close` or :meth:`aclose`, to close its connections.
 
     Every method raises a subclass of :class:`~airflow_provider_integrator.exceptions.IntegratorError`:
-    ``ConfigurationError`` where something must be set, ``AuthenticationError`` where credentials are
-    refused, ``RequestError`` where a call is, ``UnavailableError`` where retries are used up, and
-    ``ResponseError`` where an answer isn't what the API's documents describe.
+    ``ConfigurationError`` if something must be set, ``AuthenticationError`` if credentials are refused,
+    ``RequestError`` if a call is refused, ``UnavailableError`` if retries are used up, and
+    ``ResponseError`` if an answer doesn't match the API's documentation.
 
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
-    :param retry: When a call that failed in passing is sent again.
+    :param retry: The retry policy for transient faults.
     """
 
-    # Airflow below 3.2 looks for these two in this class itself, and not in those it inherits from.
+    # Airflow below 3.2 looks for these two in the class itself, not in its base classes.
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the form's standard fields, for Airflow below 3.2."""
+        """Describe the form's standard fields, for Airflow below 3.2.
+
+        :return: The description.
+        """
         from airflow_provider_integrator.hooks.form import field_behaviour
 
         return field_behaviour()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Describe the form's own fields, for Airflow below 3.2."""
+        """Describe the form's additional fields, for Airflow below 3.2.
+
+        :return: Form fields by name.
+        """
         from airflow_provider_integrator.hooks.form import widgets
 
         return widgets()
@@ -59,8 +65,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and make one cheap authorised call.
 
-        :return: Whether both went well, and one sentence that says so or what is wrong. Another names the
-            fields of Extra that nothing reads.
+        :return: Whether both succeeded, and a message: the result or the error, and unknown fields of Extra.
         """
         try:
             with IntegratorHook(self.integrator_conn_id, retry=Retry(attempts=1)) as hook:
@@ -68,7 +73,7 @@ class IntegratorHook(AsyncIntegratorHook):
                 return True, " ".join(filter(None, (hook._test_call(), hook.settings.complaint())))
         except IntegratorError as error:
             return False, str(error)
-        except Exception as error:  # noqa: BLE001 - the form shows a sentence, whatever happened
+        except Exception as error:  # noqa: BLE001 - the form shows any error as a message
             return False, f"The connection can't be tested: {type(error).__name__}: {error}"
 
     def _test_call(self) -> str:
@@ -79,20 +84,20 @@ class IntegratorHook(AsyncIntegratorHook):
             projects = self.list_projects()
             return (
                 f"Logged in; partner {self.settings.partner_id} has {_counted(len(projects), 'project')}. "
-                "There is no project_id in Extra, so that each task needs its own."
+                "project_id is not set in Extra, so each task must set it."
             )
         raise ConfigurationError(
             "Logged in, but there is nothing to list: set project_id (or partner_id) in the connection's Extra."
         )
 
     def log_in(self) -> None:
-        """Log in, unless a token is at hand; every other call does so by itself."""
+        """Log in, unless there is a token already. All other calls log in automatically."""
         self.get_conn().log_in()
 
     def list_projects(self, partner_id: str | None = None) -> list[Project]:
         """List a partner's projects.
 
-        :param partner_id: The partner; the connection's where none is given.
+        :param partner_id: The partner; None: the connection's.
         :return: The projects.
         """
         return self.get_conn().call(endpoints.list_projects(queries.partner(self.settings, partner_id)))
@@ -100,7 +105,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def list_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
 
-        :param project_id: The project; the connection's where none is given.
+        :param project_id: The project; None: the connection's.
         :return: The flows.
         """
         return self.get_conn().call(endpoints.list_flows(self.settings.project(project_id)))
@@ -108,20 +113,20 @@ class IntegratorHook(AsyncIntegratorHook):
     def find_flow(self, flow: str, *, project_id: str | None = None) -> Flow:
         """Find a flow.
 
-        :param flow: Its slug, name or id.
-        :param project_id: The project; the connection's where none is given.
-        :return: The flow. Where List flows is refused, ``flow`` is taken as an id, with a warning.
-        :raises ConfigurationError: No flow is meant, or more than one; the message lists the known ones.
+        :param flow: The flow's slug, name or id.
+        :param project_id: The project; None: the connection's.
+        :return: The flow; if List flows is refused, a flow with ``flow`` as its id, with a warning.
+        :raises ConfigurationError: No flow matches, or several do; the message lists the known ones.
         """
         return self.get_conn().run(find_flow(self.settings.project(project_id), flow))
 
     def find_project_slug(self, *, project_id: str | None = None, project_slug: str | None = None) -> str:
-        """Find the slug that Download log needs.
+        """Find the project slug that Download log needs.
 
-        :param project_id: The project; the connection's where none is given.
-        :param project_slug: Its slug, where the caller knows it.
-        :return: The caller's slug, the connection's, or the one in List projects.
-        :raises ConfigurationError: None of them is there.
+        :param project_id: The project; None: the connection's.
+        :param project_slug: The project's slug, if known.
+        :return: ``project_slug``, the connection's slug, or the one in List projects.
+        :raises ConfigurationError: The slug can't be found.
         """
         return self.get_conn().run(queries.find_slug(self.settings, project_id, project_slug))
 
@@ -140,15 +145,15 @@ class IntegratorHook(AsyncIntegratorHook):
         """List a flow's logs, in the server's order, which isn't documented.
 
         :param flow_id: The flow's id.
-        :param project_id: The project; the connection's where none is given.
+        :param project_id: The project; None: the connection's.
         :param log_type: Main logs (executions), sub logs (steps) or line logs (rows).
         :param filename_uuid: Only the main log of this execution.
         :param original_filename_uuid: Only the logs that belong to this execution.
-        :param search: Fields of a line log and the values they must have; line logs only.
-        :param limit: The size of a page, 1 to 100.
-        :param page: Only this page, from 1; None: all, the next one fetched while the last is worked on.
-        :return: The logs, one by one; those that can't be read are left out, with a warning. At most two pages are
-            held in memory.
+        :param search: Field names and values to search line logs for.
+        :param limit: The page size, 1 to 100.
+        :param page: Only this page, from 1; None: all pages, the next one prefetched.
+        :return: The logs, one by one; unreadable ones are skipped, with a warning. At most two pages are in
+            memory at a time.
         """
         query = queries.log_query(
             self.settings,
@@ -170,12 +175,12 @@ class IntegratorHook(AsyncIntegratorHook):
     def get_execution(
         self, flow_id: str, execution_id: str, *, project_id: str | None = None
     ) -> Execution | None:
-        """Ask for one execution.
+        """Fetch one execution.
 
         :param flow_id: The flow's id.
         :param execution_id: The execution.
-        :param project_id: The project; the connection's where none is given.
-        :return: The execution, None while List logs answers 404.
+        :param project_id: The project; None: the connection's.
+        :return: The execution; None if List logs has none with this id (yet).
         """
         project = self.settings.project(project_id)
         return self.get_conn().run(get_execution(project, flow_id, execution_id))
@@ -183,11 +188,11 @@ class IntegratorHook(AsyncIntegratorHook):
     def executions_since(
         self, flow_id: str, moment: datetime | str, *, project_id: str | None = None
     ) -> list[Execution]:
-        """Ask for a flow's executions that were created at or after a moment.
+        """Fetch a flow's executions created at or after a point in time.
 
         :param flow_id: The flow's id.
-        :param moment: A datetime, or ISO 8601; UTC where it has no offset.
-        :param project_id: The project; the connection's where none is given.
+        :param moment: A datetime, or ISO 8601; UTC if it has no offset.
+        :param project_id: The project; None: the connection's.
         :return: The executions, oldest first.
         """
         project = self.settings.project(project_id)
@@ -207,17 +212,17 @@ class IntegratorHook(AsyncIntegratorHook):
         """Download a log into a temporary file.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
-        :param project_id: The project; the connection's where none is given.
-        :param project_slug: Its slug; the connection's or the one in List projects where none is given.
-        :param max_log_bytes: Bytes of JSON that it may unpack to.
-        :param log_timeout: Seconds after the execution's end (after the first refusal, if only an id is given) in
-            which a log that is refused with 400 or 404 is asked for again, as it may not be stored yet.
-        :param poll_interval: Seconds between two such tries.
-        :return: The log's ZIP, opened; use it as a context manager.
-        :raises RequestError: The log is refused, and isn't expected any more.
-        :raises LogArchiveError: It can't be read.
-        :raises LogTooLargeError: It passes the limit.
+        :param log_id: The log's ``id``, or its execution, step or line.
+        :param project_id: The project; None: the connection's.
+        :param project_slug: The project's slug; None: the connection's, or the one in List projects.
+        :param max_log_bytes: The maximum size of the unpacked JSON.
+        :param log_timeout: Seconds after the execution's end (after the first refusal, if only an id is
+            given) for which a download refused with 400 or 404 is retried, as the log may not be stored yet.
+        :param poll_interval: Seconds between two attempts.
+        :return: The opened ZIP of the log; use it as a context manager.
+        :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
+        :raises LogArchiveError: The log can't be read.
+        :raises LogTooLargeError: The log exceeds the limit.
         """
         return self.get_conn().run(
             queries.download(
@@ -237,10 +242,11 @@ class IntegratorHook(AsyncIntegratorHook):
         """Decode a log into memory.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
-        :param max_bytes: Bytes of JSON at the most; ``max_log_bytes`` where None.
-        :param download: As :meth:`download_log` takes it.
+        :param log_id: The log's ``id``, or its execution, step or line.
+        :param max_bytes: The maximum size of the JSON; None: ``max_log_bytes``.
+        :param download: Further arguments of :meth:`download_log`.
         :return: The decoded JSON.
+        :raises LogTooLargeError: The log exceeds the limit.
         """
         with self.download_log(flow_id, log_id, **download) as archive:
             return archive.load(max_bytes)
@@ -252,13 +258,13 @@ class IntegratorHook(AsyncIntegratorHook):
         path: str | os.PathLike[str] | ObjectStoragePath,
         **download: Any,
     ) -> tuple[str, Written]:
-        """Write a log's JSON to a file or to object storage, byte for byte, whole or not at all.
+        """Write a log's JSON to a file or to object storage, byte for byte and atomically.
 
         :param flow_id: The flow's id.
-        :param log_id: The log's ``id``, or the execution, step or line that it belongs to.
+        :param log_id: The log's ``id``, or its execution, step or line.
         :param path: A local path, an object storage URI or an ``ObjectStoragePath``.
-        :param download: As :meth:`download_log` takes it.
-        :return: The URI of what was written; its size and hash.
+        :param download: Further arguments of :meth:`download_log`.
+        :return: The URI of the written file, and its size and hash.
         """
         from airflow_provider_integrator.logs import storage
 

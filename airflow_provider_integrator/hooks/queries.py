@@ -1,4 +1,4 @@
-"""What the hook's methods ask for, from the connection and their arguments; the same for both halves."""
+"""The queries of the hook's methods, shared by the synchronous and the asynchronous half."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution, Step
     from airflow_provider_integrator.logs.archive import LogArchive
 
-#: Bytes of JSON that a log may unpack to where nothing else is said.
+#: The default maximum size of a log's unpacked JSON, in bytes.
 DEFAULT_MAX_LOG_BYTES = 2 * 1024**3
-#: Seconds after its execution's end in which a log may come to exist, if nothing else is said.
+#: The default time after an execution's end for which a refused download of its log is retried, in seconds.
 DEFAULT_LOG_TIMEOUT = 300.0
-#: Seconds between two tries for such a log.
+#: The default time between two such attempts, in seconds.
 DEFAULT_LOG_INTERVAL = 60.0
 
 
@@ -29,9 +29,9 @@ def partner(settings: IntegratorConnection, partner_id: str | None) -> str:
     """Choose the partner.
 
     :param settings: The connection.
-    :param partner_id: The one that a call names, None where it names none.
+    :param partner_id: The partner of the call; None: the connection's.
     :return: The partner's id.
-    :raises ConfigurationError: Neither the call nor the connection names one.
+    :raises ConfigurationError: Neither the call nor the connection sets one.
     """
     chosen = partner_id or settings.partner_id
     if not chosen:
@@ -52,7 +52,7 @@ def log_query(
     search: Mapping[str, str] | None,
     limit: int,
 ) -> LogQuery:
-    """Make the query of ``list_logs``, whose arguments these are.
+    """Build the query of ``list_logs`` from its arguments.
 
     :return: The query.
     """
@@ -70,13 +70,13 @@ def log_query(
 def find_slug(
     settings: IntegratorConnection, project_id: str | None, project_slug: str | None
 ) -> Script[str]:
-    """Find the slug that Download log needs.
+    """Find the project slug that Download log needs.
 
     :param settings: The connection.
-    :param project_id: The project that a call names, None where it names none.
-    :param project_slug: The slug that a call names, None where it names none.
-    :return: The call's slug, the connection's, or the one in List projects.
-    :raises ConfigurationError: None of them is there.
+    :param project_id: The project of the call; None: the connection's.
+    :param project_slug: The slug of the call; None: the connection's, or the one in List projects.
+    :return: The slug.
+    :raises ConfigurationError: The slug can't be found.
     """
     project = settings.project(project_id)
     known = settings.known_slug(project, project_slug)
@@ -84,12 +84,13 @@ def find_slug(
 
 
 def patience(log: str | Execution | Step, log_timeout: float, poll_interval: float) -> LogPatience:
-    """Decide when a refused log is asked for again.
+    """Make the policy for retries of a refused download.
 
-    :param log: The log's ``id``, or the execution, step or line that it belongs to.
-    :param log_timeout: Seconds after the log's end; after the first refusal, if only an id is given.
-    :param poll_interval: Seconds between two tries.
-    :return: The decision.
+    :param log: The log's ``id``, or its execution, step or line.
+    :param log_timeout: Seconds after the log's end (after the first refusal, if only an id is given) for
+        which a refused download is retried.
+    :param poll_interval: Seconds between two attempts.
+    :return: The policy.
     """
     if isinstance(log, str):
         return LogPatience(None, None, log_timeout, poll_interval)
@@ -109,12 +110,13 @@ def download(
 
     :param settings: The connection.
     :param flow_id: The flow.
-    :param log: The log's ``id``, or the execution, step or line that it belongs to.
-    :param project_id: The project that a call names, None where it names none.
-    :param project_slug: The slug that a call names, None where it names none.
-    :param max_log_bytes: Bytes of JSON that the log may unpack to.
-    :param patience: When a refused log is asked for again; None: never.
-    :return: The log's ZIP, opened; the caller closes it.
+    :param log: The log's ``id``, or its execution, step or line.
+    :param project_id: The project of the call; None: the connection's.
+    :param project_slug: The slug of the call; None: the connection's, or the one in List projects.
+    :param max_log_bytes: The maximum size of the unpacked JSON.
+    :param patience: Decides about retries of a refused download; None: no retries.
+    :return: The opened ZIP of the log; the caller closes it.
+    :raises ResponseError: The execution has no log id.
     """
     from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
 
@@ -124,7 +126,7 @@ def download(
     log_id = log if isinstance(log, str) else log.log_id
     if not log_id:
         raise ResponseError(
-            "List logs: field id is missing or unreadable, so that the execution's log can't be downloaded."
+            "List logs: field id is missing or unreadable, so the execution's log can't be downloaded."
         )
     call = endpoints.download_log(log_id, project, slug, flow_id, lambda: ArchiveReceiver(limits))
     if patience is None:

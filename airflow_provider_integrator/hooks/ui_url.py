@@ -1,4 +1,4 @@
-"""The template of an execution's page; the Integrator's documents don't tell where it is."""
+"""The URL template of an execution's page, which the Integrator's documentation doesn't give."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ NAMES = ("project_id", "flow_id", "execution_id", "log_id")
 
 @dataclass(frozen=True)
 class UiUrl:
-    """A URL with ``{project_id}``, ``{flow_id}``, ``{execution_id}`` and ``{log_id}`` in it, as needed.
+    """A URL template with any of ``{project_id}``, ``{flow_id}``, ``{execution_id}`` and ``{log_id}``.
 
-    :param template: The URL, checked.
+    :param template: The validated template.
     """
 
     template: str
 
     @classmethod
     def read(cls, text: str) -> UiUrl:
-        """Check a template.
+        """Validate a template.
 
         :param text: The template.
-        :return: The template, fit to be filled.
-        :raises ConfigurationError: It isn't one, or what came of it could lead somewhere else.
+        :return: The validated template.
+        :raises ConfigurationError: The template is invalid, or its host isn't fixed.
         """
         try:
             parts = list(Formatter().parse(text))
             url = urlsplit(text)
-            url.port  # noqa: B018 - one that is no number is an error
+            url.port  # noqa: B018 - raises for an invalid port
         except ValueError as error:
             raise _unusable(f"it can't be read ({error})") from error
         for _, name, spec, conversion in parts:
             if name is not None and (name not in NAMES or spec or conversion):
                 raise _unusable(f"it has {{{name}}}")
         if url.scheme not in ("http", "https") or not url.hostname or any(char <= " " for char in text):
-            raise _unusable("it is no http or https URL")
+            raise _unusable("it isn't an http or https URL")
         if "@" in url.netloc:  # links are shown to everybody
             raise _unusable("it holds a login")
         if "{" in url.netloc or "}" in url.netloc:  # an id must not choose the host
-            raise _unusable("its host is not a fixed one")
+            raise _unusable("its host isn't fixed")
         return cls(text)
 
     def fill(self, **ids: str | None) -> str | None:
-        """Make the URL of one execution's page.
+        """Build the URL of an execution's page.
 
-        :param ids: The values, by the names in the template.
-        :return: The URL, each value percent-encoded; None if the template has an id that isn't known.
+        :param ids: The values by name.
+        :return: The URL with percent-encoded values; None if an id of the template is unknown.
         """
         names = {name for _, name, _, _ in Formatter().parse(self.template)}
         if any(ids.get(name) is None for name in names if name is not None):
@@ -61,5 +61,5 @@ def _unusable(reason: str) -> ConfigurationError:
     names = ", ".join(f"{{{name}}}" for name in NAMES)
     return ConfigurationError(
         f"ui_url in the connection's Extra can't be used: {reason}. Set it to an http or https URL with "
-        f"any of {names} behind its host."
+        f"any of {names} after its host."
     )

@@ -1,1 +1,1 @@
-"""Tasks that fetch what an execution left."""
+"""Operators for executions."""

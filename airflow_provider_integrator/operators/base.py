@@ -1,4 +1,4 @@
-"""The common base of the tasks that wait for an execution."""
+"""The common base classes of the tasks that wait for an execution."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.api.models import Execution
 
-#: Seconds between two polls at least.
+#: The minimum time between two polls, in seconds.
 MIN_POLL_INTERVAL = 0.01
 
 
 class ExecutionTask(BaseOperator):
-    """A task on an execution: its hook, its project and flow, its wait, its links.
+    """A task for an execution: its hook, project, flow, wait and links.
 
-    :param flow: The flow's slug, name or id. It is looked up in List flows; if that call is refused it is taken as an
-        id, with a warning.
-    :param execution_id: The execution; None: the flow's first one since ``created_after``.
-    :param created_after: A moment or ISO 8601 text; None: the DAG run's ``run_after`` (its logical date if it has none).
+    :param flow: The flow's slug, name or id, looked up in List flows; if that call is refused, it is used as
+        an id, with a warning.
+    :param execution_id: The execution; None: the flow's first one created at or after ``created_after``.
+    :param created_after: A datetime, or ISO 8601; None: the DAG run's ``run_after`` (its logical date if it
+        has none).
     :param project_id: The project; None: the connection's.
     :param project_slug: The project's slug; None: the connection's, or the one in List projects.
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
-    :param deferrable: Whether to wait in the triggerer, without a worker.
-    :param adaptive: Whether a deferred wait polls seldom early and often near the flow's usual duration, with no more
-        requests than a fixed interval makes.
-    :param max_failed_polls: Failed polls in a row that are tolerated.
-    :param kwargs: As any operator takes them.
+    :param deferrable: Whether to wait in the triggerer, without occupying a worker.
+    :param adaptive: Whether a deferred wait polls rarely at first and often near the flow's usual duration,
+        with no more requests than at a fixed interval.
+    :param max_failed_polls: The number of consecutive failed polls that are tolerated.
+    :param kwargs: Arguments of ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (
@@ -84,22 +85,22 @@ class ExecutionTask(BaseOperator):
         self.adaptive = adaptive
         self.max_failed_polls = read_count("max_failed_polls", max_failed_polls)
         self.pushed_links: dict[str, str] = {}
-        self._carried: dict[str, Any] = {}  # resolved before a deferral, besides the spec of the wait
+        self._carried: dict[str, Any] = {}  # resolved values that a deferral carries besides the spec
         if adaptive and not deferrable:
             raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
 
     @cached_property
     def hook(self) -> IntegratorHook:
-        """The hook, made once."""
+        """The hook, created once."""
         return IntegratorHook(self.integrator_conn_id)
 
     def make_wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
         """Make the wait for the execution.
 
         :param context: The task's context.
-        :param carried: What a deferral carries; None: the task begins.
+        :param carried: The values that a deferral carried; None if the task starts.
         :return: The wait.
-        :raises ConfigurationError: An argument can't be used.
+        :raises ConfigurationError: An argument is invalid.
         """
         flow = rendered("flow", self.flow) or ""
         if carried:
@@ -124,7 +125,7 @@ class ExecutionTask(BaseOperator):
         return wait
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
-        """Take note of the execution as the wait has just seen it: push the link to its page.
+        """Handle an execution that the wait found or that has changed: push the link to its page.
 
         :param context: The task's context.
         :param wait: The wait.
@@ -133,12 +134,11 @@ class ExecutionTask(BaseOperator):
         IntegratorExecutionLink().push_for(context, self, wait, execution)
 
     def defer_wait(self, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete") -> None:
-        """Defer, carrying what has been resolved.
+        """Defer the task, carrying the resolved values.
 
         :param wait: The wait.
-        :param trigger: The trigger; None: the one that follows the wait.
-        :param method: The method that goes on.
-        :raises TaskDeferred: Always.
+        :param trigger: The trigger; None: the execution's.
+        :param method: The method that resumes.
         """
         left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
         self.defer(
@@ -150,12 +150,12 @@ class ExecutionTask(BaseOperator):
 
 
 class WaitingOperator(ExecutionTask):
-    """Waits for an execution, then does with it what a subclass says in :meth:`conclude`.
+    """An operator that waits for an execution, then handles it in the subclass's :meth:`conclude`.
 
-    :param wait: Whether to wait until the execution has finished; an unfinished one is an error otherwise.
-    :param poll_interval: Seconds between two polls of a wait.
-    :param timeout: Seconds to wait at most.
-    :param kwargs: As :class:`ExecutionTask` takes them.
+    :param wait: Whether to wait until the execution has finished; if not, an unfinished one is an error.
+    :param poll_interval: Seconds, or a timedelta, between two polls.
+    :param timeout: The maximum time to wait, in seconds or as a timedelta.
+    :param kwargs: Arguments of :class:`ExecutionTask`.
     """
 
     def __init__(
@@ -172,37 +172,38 @@ class WaitingOperator(ExecutionTask):
         self.timeout = read_seconds("timeout", timeout)
 
     def execute(self, context: Context) -> Any:
-        """Wait, if requested, and conclude.
+        """Wait, if requested, and handle the execution.
 
         :param context: The task's context.
-        :return: What :meth:`conclude` returns.
+        :return: The value of :meth:`conclude`.
+        :raises IntegratorError: The execution has not finished, or the wait failed.
         """
         wait = self.make_wait(context)
         self.check(wait)
         if not self.wait:
             execution = wait.look()
             if execution is None or not execution.is_finished:
-                raise IntegratorError(_not_waited_for(wait, execution))
+                raise IntegratorError(_not_finished_message(wait, execution))
         else:
             execution = wait.until_finished(partial(self.defer_wait, wait) if self.deferrable else None)
         return self.conclude(context, wait, execution)
 
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
-        """Go on after the triggerer's wait.
+        """Resume after the triggerer's wait.
 
         :param context: The task's context.
-        :param event: What the trigger handed back.
-        :param carried: What the deferral carries.
-        :return: What :meth:`conclude` returns.
+        :param event: The trigger's event.
+        :param carried: The values that the deferral carried.
+        :return: The value of :meth:`conclude`.
         """
         wait = self.make_wait(context, carried)
         return self.conclude(context, wait, wait.resume(event))
 
     def check(self, wait: ExecutionWait) -> None:
-        """Check, before the wait, the preconditions of what follows it.
+        """Check the preconditions of :meth:`conclude` before waiting.
 
         :param wait: The wait.
-        :raises ConfigurationError: One isn't met.
+        :raises ConfigurationError: A precondition isn't met.
         """
 
     @abstractmethod
@@ -210,14 +211,14 @@ class WaitingOperator(ExecutionTask):
         """Handle the finished execution.
 
         :param context: The task's context.
-        :param wait: The wait, with what it resolved.
+        :param wait: The wait, with resolved ids.
         :param execution: The finished execution.
-        :return: What the task returns.
+        :return: The task's return value.
         """
 
 
-def _not_waited_for(wait: ExecutionWait, execution: Execution | None) -> str:
+def _not_finished_message(wait: ExecutionWait, execution: Execution | None) -> str:
     text = wait.not_finished(execution)
     if execution is None and wait.spec.execution_id is not None:
-        return f"{text}; check both. If it is only about to begin, set wait=True."
-    return f"{text}. Set wait=True, or put an IntegratorExecutionSensor before."
+        return f"{text}; check both. If the execution has yet to begin, set wait=True."
+    return f"{text}. Set wait=True, or put an IntegratorExecutionSensor before this task."

@@ -1,4 +1,4 @@
-"""Fetches the log of an execution and judges the execution."""
+"""The operator that fetches the log of an execution and judges the execution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
 
-#: Bytes of JSON that go to XCom by default.
+#: The default maximum size of the JSON for XCom, in bytes.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
 EXECUTION_KEY = "execution"
 RETURN_KEY = "return_value"
@@ -36,29 +36,32 @@ RETURN_KEY = "return_value"
 class IntegratorLogOperator(WaitingOperator):
     """Fetches the decoded log of an execution, and fails if the execution failed.
 
-    Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is known. Returns the log's JSON, or
-    with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256`` and ``execution``. The log of a Failed execution is
-    delivered first; then the task fails without retries, and says why.
+    Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is found. Returns the
+    log's JSON, or with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256`` and ``execution``. The log of
+    a Failed execution is delivered first; then the task fails without retries, with the reason in its
+    message.
 
-    Events of the assets among its ``outlets`` hold the execution's ids, status, times and counts in their extra, and
-    what was stored where; an asset alias there stands for the stored log's own asset.
+    The asset events of its ``outlets`` have the execution's ids, status, times and counts, and the stored
+    log's URI, size and hash in their extra; an asset alias resolves to the stored log's asset.
 
     :param flow: The flow's slug, name or id.
-    :param execution_id: The execution, usually from the sensor's XCom; None: the flow's first one since
-        ``created_after``.
-    :param log_id: A step's or a line's log, instead of the main one.
-    :param output_path: An object storage URI or a local path for the log's JSON, byte for byte, whole or not at all.
-        One that ends in ``/`` gets ``<flow>/<execution id>/<log id>.json``. None: XCom.
-    :param log_timeout: Seconds after the execution's end, or a timedelta, in which a log that is refused with 400 or
-        404 is asked for again at the poll interval, as it may not be stored yet; 0: it is an error at once.
-    :param on_failed: ``fail`` or ``continue``, if the execution's status is Failed.
-    :param on_empty: ``succeed``, ``skip`` (no log is fetched then) or ``fail``, if its status is Empty.
-    :param show_errors: Whether a failure's message shows the first of the log's ``errors``.
-    :param max_xcom_bytes: Bytes of JSON that may go to XCom.
-    :param max_log_bytes: Bytes of JSON that the log may unpack to.
+    :param execution_id: The execution, usually from the sensor's XCom; None: the flow's first one created at
+        or after ``created_after``.
+    :param log_id: The log of a step or a line; None: the execution's main log.
+    :param output_path: An object storage URI or a local path; the log's JSON is written byte for byte and
+        atomically. If it ends in ``/``, ``<flow>/<execution id>/<log id>.json`` is appended. None: XCom.
+    :param log_timeout: Seconds after the execution's end, or a timedelta, for which a download refused with
+        400 or 404 is retried at the poll interval, as the log may not be stored yet; 0: no retries.
+    :param on_failed: The action for the status Failed: ``fail`` or ``continue``.
+    :param on_empty: The action for the status Empty: ``succeed``, ``skip`` (without fetching the log) or
+        ``fail``.
+    :param show_errors: Whether the message of a failed task shows the first of the log's ``errors``.
+    :param max_xcom_bytes: The maximum size of the JSON for XCom.
+    :param max_log_bytes: The maximum size of the unpacked JSON.
     :param kwargs: ``created_after``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
-        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` as
-        :class:`~airflow_provider_integrator.operators.base.WaitingOperator` takes them, and what any operator takes.
+        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` of
+        :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
+            ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (*ExecutionTask.template_fields, "log_id", "output_path")
@@ -87,7 +90,7 @@ class IntegratorLogOperator(WaitingOperator):
         self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
         self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
         self._policy = Policy(on_failed, on_empty)
-        self._lineage: tuple[str, Execution] | None = None  # the project's id comes first
+        self._lineage: tuple[str, Execution] | None = None  # project id and execution
         self._delivered: Delivered | None = None
 
     @cached_property
@@ -101,20 +104,34 @@ class IntegratorLogOperator(WaitingOperator):
         )
 
     def check(self, wait: ExecutionWait) -> None:
-        """Check, before the wait, that the log can be delivered after it."""
+        """Check the preconditions of the delivery before waiting.
+
+        :param wait: The wait.
+        :raises ConfigurationError: The project's slug is unknown, or the log can't be stored.
+        """
         self._slug(wait)
         self._delivery.check()
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
-        """Push the execution and the link to its page."""
+        """Push the execution and the link to its page.
+
+        :param context: The task's context.
+        :param wait: The wait.
+        :param execution: The execution.
+        """
         self._lineage = (wait.project_id, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
         IntegratorExecutionLink().push_for(context, self, wait, execution, self._delivery.log_id)
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
-        """Deliver the log and judge the execution.
+        """Judge the execution and deliver its log.
 
-        :return: The log's JSON, or what was stored where.
+        :param context: The task's context.
+        :param wait: The wait.
+        :param execution: The finished execution.
+        :return: The log's JSON, or the URI, size and hash of the stored log and the execution.
+        :raises AirflowFailException: The execution is judged as failed.
+        :raises AirflowSkipException: The execution is Empty, and ``on_empty`` is ``skip``.
         """
         verdict = self._policy.judge(execution)
         verdict.log_to(self.log)
@@ -133,21 +150,22 @@ class IntegratorLogOperator(WaitingOperator):
         return delivered.value
 
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
-        """Ask again for a log that wasn't stored yet.
+        """Retry the download of a log that wasn't stored yet.
 
         :param context: The task's context.
-        :param event: The end of the pause; nothing depends on it.
-        :param carried: What the deferral carries.
-        :return: The log's JSON, or what was stored where.
+        :param event: The timer's event; unused.
+        :param carried: The values that the deferral carried.
+        :return: The value of :meth:`conclude`.
         """
         wait = self.make_wait(context, carried)
         return self.conclude(context, wait, wait.confirm())
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Answer OpenLineage, if its provider is installed.
+        """Return the lineage of the task. The OpenLineage provider calls this, if installed.
 
         :param task_instance: The task instance.
-        :return: The flow as input, the stored log as output, facets of the execution; None if none was seen.
+        :return: The flow as input, the stored log as output, and facets of the execution; None if no
+            execution was found.
         """
         if self._lineage is None:
             return None
@@ -157,7 +175,11 @@ class IntegratorLogOperator(WaitingOperator):
         return log_lineage(self.hook.settings.access.base_url, *self._lineage, stored)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Answer OpenLineage after a failure as after a success: the log of a Failed execution is stored, too."""
+        """Return the same lineage as after a success, as the log of a Failed execution is stored, too.
+
+        :param task_instance: The task instance.
+        :return: The lineage, as of :meth:`get_openlineage_facets_on_complete`.
+        """
         return self.get_openlineage_facets_on_complete(task_instance)
 
     def _slug(self, wait: ExecutionWait) -> str:
@@ -170,7 +192,10 @@ class IntegratorLogOperator(WaitingOperator):
     def _fail(self, context: Context, wait: ExecutionWait, verdict: Verdict) -> None:
         try:
             delivered = self._deliver(context, wait, verdict.execution)
-        except (LogArchiveError, RequestError) as error:  # for good; what may pass is left to a retry
+        except (
+            LogArchiveError,
+            RequestError,
+        ) as error:  # permanent errors; transient ones are left to Airflow's retries
             raise AirflowFailException(
                 verdict.message(where=f"Its log was not delivered: {error}")
             ) from error

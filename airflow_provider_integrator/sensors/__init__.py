@@ -1,1 +1,1 @@
-"""Tasks that wait for an execution."""
+"""Sensors for executions."""

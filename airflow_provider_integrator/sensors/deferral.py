@@ -1,4 +1,4 @@
-"""What a deferred sensor lacks in Airflow: a start in the triggerer, and a poke's treatment of errors."""
+"""Additions to Airflow's deferrable sensors: start from the trigger, and error handling as in a poke."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | None:
-    """Describe the trigger in which a sensor's wait begins, without a worker before it.
+    """Build the arguments of the trigger in which a sensor starts, without a worker.
 
     :param sensor: The sensor.
-    :return: The trigger; None, with a warning, if the sensor has to defer from a worker.
+    :return: The arguments; None, with a warning, if the sensor must defer from a worker.
     """
-    if (reason := _why_not(sensor)) is not None:
+    if (reason := _unsupported_reason(sensor)) is not None:
         warnings.warn(
             f"Task {sensor.task_id}: start_from_trigger {reason}; the task defers from a worker instead.",
             UserWarning,
@@ -62,7 +62,7 @@ def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | 
     )
 
 
-def _why_not(sensor: IntegratorExecutionSensor) -> str | None:
+def _unsupported_reason(sensor: IntegratorExecutionSensor) -> str | None:
     if not hasattr(BaseTrigger, "render_template_fields"):
         return "needs Airflow 3.3"
     given: list[Any] = [
@@ -73,18 +73,19 @@ def _why_not(sensor: IntegratorExecutionSensor) -> str | None:
         sensor.created_after,
     ]
     if not all(isinstance(value, (str, datetime)) for value in given if value is not None):
-        return "takes texts and templates, no task's output"
+        return "takes strings and templates, not a task's output"
     if any("xcom" in value for value in given if isinstance(value, str)):
-        # The triggerer of Airflow 3.3 knows no answer to xcom_pull, and stops over it.
+        # xcom_pull crashes the triggerer of Airflow 3.3.
         return "can't read XComs, as Airflow's triggerer can't"
     return None
 
 
 @contextmanager
 def errors_as_of_a_poke(sensor: IntegratorExecutionSensor) -> Iterator[None]:
-    """Treat errors as BaseSensorOperator treats those of a poke.
+    """Handle errors as BaseSensorOperator handles those of a poke.
 
     :param sensor: The sensor.
+    :raises AirflowSkipException: An error is turned into a skip by ``soft_fail`` or ``never_fail``.
     """
     try:
         yield
@@ -92,7 +93,7 @@ def errors_as_of_a_poke(sensor: IntegratorExecutionSensor) -> Iterator[None]:
         raise
     except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
         if sensor.soft_fail or sensor.never_fail:
-            # Airflow puts a skip of its own in this one's place, which doesn't give the reason.
+            # Airflow replaces this skip with its own, which has no reason, so log it.
             sensor.log.warning("%s", error)
             raise AirflowSkipException(f"Skipping, as soft_fail or never_fail is set: {error}") from error
         raise

@@ -1,4 +1,4 @@
-"""Waits until an execution has finished."""
+"""The sensor that waits until an execution has finished."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
     """Waits until an execution reaches the state Finished.
 
-    It succeeds on Finished whatever the status, as the log operator after it judges the status; with ``fail_on_failed``
-    it judges by itself. It returns the execution as a JSON object. Events of the assets among its ``outlets`` hold the
-    execution's ids, status, times and counts in their extra; an asset alias there stands for the flow's own asset, that
-    of the execution's status.
+    It succeeds on Finished with any status, as the log operator after it judges the status; with
+    ``fail_on_failed`` the sensor judges it. It returns the execution as a JSON object. The asset events of
+    its ``outlets`` have the execution's ids, status, times and counts in their extra; an asset alias resolves
+    to the flow's asset for the execution's status.
 
     :param fail_on_failed: Whether a Failed execution fails the task, without retries.
-    :param start_from_trigger: Whether to begin in the triggerer, so that the wait takes no worker at all. It needs
-        Airflow 3.3, and no XCom in its arguments; elsewhere the task defers from a worker, with a warning. So does a
-        mapped task, for which Airflow itself warns.
+    :param start_from_trigger: Whether to start in the triggerer, without any worker. This needs Airflow 3.3
+        and arguments without XComs; otherwise the task defers from a worker, with a warning. So does a mapped
+        task, for which Airflow gives the warning.
     :param kwargs: ``flow``, ``execution_id``, ``created_after``, ``project_id``, ``project_slug``,
-        ``integrator_conn_id``, ``deferrable``, ``adaptive``, ``max_failed_polls`` as
-        :class:`~airflow_provider_integrator.operators.base.ExecutionTask` takes them, and what any sensor takes:
-        ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
+        ``integrator_conn_id``, ``deferrable``, ``adaptive``, ``max_failed_polls`` of
+        :class:`~airflow_provider_integrator.operators.base.ExecutionTask`, and arguments of
+            ``BaseSensorOperator``: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         super().__init__(**kwargs)
         self.fail_on_failed = fail_on_failed
         self._policy = Policy("fail" if fail_on_failed else "continue")
-        self._begun: ExecutionWait | None = None
+        self._current_wait: ExecutionWait | None = None
         if start_from_trigger and (arguments := start_trigger_args(self)) is not None:
             self.start_from_trigger = True
             self.start_trigger_args = arguments
@@ -66,7 +66,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         return float(self.poke_interval)
 
     def execute(self, context: Context) -> Any:
-        """Look once; if the execution has not finished, wait as the mode says.
+        """Poll once; if the execution has not finished, wait as ``mode`` or ``deferrable`` says.
 
         :param context: The task's context.
         :return: The execution as a JSON object.
@@ -78,38 +78,38 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
             return super().execute(context)
         except AirflowSensorTimeout as error:
             message = self._timed_out(error)
-            # BaseSensorOperator forgets never_fail here, though not if a deferred wait has timed out.
+            # BaseSensorOperator ignores never_fail here, unlike in a deferred wait.
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping, as never_fail is set: {message}") from error
             raise AirflowSensorTimeout(message) from error
         except AirflowSkipException as skip:
-            if skip.__cause__ is None:  # soft_fail, and the time to wait is over
+            if skip.__cause__ is None:  # a timeout with soft_fail
                 raise AirflowSkipException(self._timed_out(skip)) from skip
             raise
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look whether the execution has finished.
+        """Poll once.
 
         :param context: The task's context.
-        :return: Whether it has; then with the execution as a JSON object.
+        :return: Whether the execution has finished, with the execution as a JSON object if it has.
         """
-        wait, give_up = self._wait(context), None
+        wait, deadline = self._wait(context), None
         while (execution := wait.poll()) is None:
             if not wait.failed_polls or not self.reschedule:
                 return PokeReturnValue(is_done=False)
-            # A rescheduled task forgets how many polls have failed in a row: it stays until one goes well.
-            give_up = give_up or self._rescheduled_until(context)
-            if time.time() + self.poke_interval > give_up:
+            # Rescheduling loses the count of failed polls, so the task stays until a poll succeeds.
+            deadline = deadline or self._rescheduled_until(context)
+            if time.time() + self.poke_interval > deadline:
                 return PokeReturnValue(is_done=False)
             time.sleep(self.poke_interval)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
-        """Go on after the triggerer's wait.
+        """Resume after the triggerer's wait.
 
         :param context: The task's context.
-        :param event: What the trigger handed back.
-        :param carried: What the deferral carries; None if the wait began in the triggerer.
+        :param event: The trigger's event.
+        :param carried: The values that the deferral carried; None if the task started in the triggerer.
         :return: The execution as a JSON object.
         """
         with errors_as_of_a_poke(self):
@@ -119,34 +119,34 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
             except WaitTimeoutError as error:
                 raise AirflowSensorTimeout(f"Sensor has timed out: {error}") from error
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
-                self._go_on_silently(wait, error)
+                self._continue_silently(wait, error)
                 return self._poll_or_defer(context, wait)
             return self._conclude(context, execution)
 
     def _wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
-        if self._begun is None:
-            self._begun = self.make_wait(context, carried)
-        return self._begun
+        if self._current_wait is None:
+            self._current_wait = self.make_wait(context, carried)
+        return self._current_wait
 
     def _poll_or_defer(self, context: Context, wait: ExecutionWait) -> Any:
         while True:
             try:
                 execution = wait.poll()
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
-                # A trigger would end at once with the same error, so the next look is a worker's too.
-                self._go_on_silently(wait, error)
+                # A trigger would end at once with the same error, so the worker polls again.
+                self._continue_silently(wait, error)
             else:
                 if execution is not None:
                     return self._conclude(context, execution)
                 self.defer_wait(wait)
 
-    def _go_on_silently(self, wait: ExecutionWait, error: Exception) -> None:
+    def _continue_silently(self, wait: ExecutionWait, error: Exception) -> None:
         """Pause after an error if ``silent_fail`` is set; raise it otherwise."""
         if not self.silent_fail:
             raise error
-        self.log.error("A look failed; the wait goes on, as silent_fail is set.", exc_info=error)
+        self.log.error("A poll failed; the wait continues, as silent_fail is set.", exc_info=error)
         if time.time() + self.poke_interval > (wait.spec.end_time or 0.0):
-            raise AirflowSensorTimeout(f"Sensor has timed out: no look went well within {self.timeout:g} s.")
+            raise AirflowSensorTimeout(f"Sensor has timed out: no poll succeeded within {self.timeout:g} s.")
         time.sleep(self.poke_interval)
 
     def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
@@ -161,8 +161,12 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         return execution.as_dict()
 
     def _timed_out(self, error: Exception) -> str:
-        """Add what was waited for to BaseSensorOperator's message of a timeout."""
-        return f"{error} Waited for {self._begun.described()}." if self._begun is not None else str(error)
+        """Add the awaited execution to BaseSensorOperator's timeout message."""
+        return (
+            f"{error} Waited for {self._current_wait.described()}."
+            if self._current_wait is not None
+            else str(error)
+        )
 
     def _rescheduled_until(self, context: Context) -> float:
         first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3

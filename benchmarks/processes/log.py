@@ -54,12 +54,12 @@ def save_log(
 
 def _prepared_hook(connection: dict[str, Any], path: str) -> Any:
     os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"] = json.dumps(connection)
-    from airflow_provider_integrator.api import aio, client
+    from airflow_provider_integrator.api import async_client, client
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
     from airflow_provider_integrator.logs import archive, storage
 
     # Imported and made before the clock starts.
-    assert all((aio, archive, client, storage.open_store(path)))  # noqa: S101
+    assert all((archive, async_client, client, storage.open_store(path)))  # noqa: S101
     return IntegratorHook()
 
 

@@ -9,14 +9,14 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_integrator.assets import integrator_flow, new_executions
 
-# The same arguments in every DAG file that names the flow: Airflow keeps the watcher that it read last.
+# Use the same arguments in every DAG file that names the flow: Airflow keeps the watcher that it read last.
 PRICE = integrator_flow("price", watch=True, poll_interval=5)
 STOCK = integrator_flow("stock", watch=True, poll_interval=5)
 
 
 @task
 def compare(*, triggering_asset_events: Any = None) -> dict[str, int]:
-    """Count the rows that each flow has processed; one may have run several times while the other ran once."""
+    """Count the rows that each flow has processed; one flow may have run several times, the other once."""
     rows: dict[str, int] = {}
     for execution in new_executions(triggering_asset_events):
         flow = execution["flow_slug"]

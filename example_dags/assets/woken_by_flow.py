@@ -10,13 +10,13 @@ from airflow.sdk import DAG, task
 from airflow_provider_integrator.assets import integrator_flow, new_executions
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 
-# Airflow 3.0 or later; on 3.3 what finishes while the triggerer is down is told by the next one.
+# Airflow 3.0 or later; on 3.3 executions that finish while no triggerer runs emit their events later.
 STOCK = integrator_flow("stock", watch=True, poll_interval=5)
 
 
 @task
 def which(*, triggering_asset_events: Any = None) -> list[str]:
-    """Read which executions woke this run; more than one where several finished between two polls."""
+    """List the executions that started this run: several, if they finished between two polls."""
     return [execution["execution_id"] for execution in new_executions(triggering_asset_events)]
 
 

@@ -139,9 +139,7 @@ def test_a_folder_of_certificates_can_be_trusted(tmp_path):
 def test_https_where_there_is_none(transport):
     with IntegratorSimulator() as plain:
         access = access_to(plain, base_url=plain.url.replace("http://", "https://"))
-        with pytest.raises(
-            ConfigurationError, match=r"^Login: no TLS connection .*or write http:// into Host"
-        ):
+        with pytest.raises(ConfigurationError, match=r"^Login: no TLS connection .*begin Host with http://"):
             transport(access).call(PROJECTS)
 
 

@@ -86,7 +86,7 @@ def test_a_uri_has_one_form(uri: str, normal: str) -> None:
         ("integrator://c/", "it names no flow"),
         ("integrator://c//price", "its project or flow is empty"),
         ("integrator://c/a/b/c", "a / in a name is written %2F"),
-        ("integrator://c:3000/price", "neither with a host and port nor with a user"),
+        ("integrator://c:3000/price", "without port or user"),
         ("integrator://c/price?x=1", "its query may only say status=empty, status=failed, status=success"),
         ("integrator://c/price?status=", "its query may only say"),
         ("http://c/price", "it has another scheme"),

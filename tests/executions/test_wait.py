@@ -165,7 +165,7 @@ class TestConfirm:
 
     def test_within_bounds(self, wait, simulator, flow):
         simulator.add_execution(flow)
-        with pytest.raises(ResponseError, match="though it has been seen finished"):
+        with pytest.raises(ResponseError, match="though it was reported as finished"):
             wait.confirm()
 
 
@@ -185,7 +185,7 @@ class TestResume:
 
     def test_a_last_look_that_fails(self, wait, simulator, flow):
         simulator.inject(Fault.status(503, on="logs"))
-        with pytest.raises(WaitTimeoutError, match="its last look failed, too"):
+        with pytest.raises(WaitTimeoutError, match="its last poll failed"):
             wait.resume({"status": "timeout"})
 
 

@@ -118,8 +118,8 @@ def test_host_that_can_not_be_used(host, monkeypatch):
     [
         ({"environment": "test"}, "environment in the connection's Extra is 'test'; set it to prod or dev"),
         ({"environment": 5}, "'5'"),
-        ({"project_id": ["p"]}, "project_id in the connection's Extra should be a text"),
-        ({"token": {"a": 1}}, "token in the connection's Extra should be a text"),
+        ({"project_id": ["p"]}, "project_id in the connection's Extra must be a string"),
+        ({"token": {"a": 1}}, "token in the connection's Extra must be a string"),
         ({"token": True}, "token"),
         (
             {"timeout": "soon"},
@@ -226,7 +226,7 @@ def test_a_misspelt_field_of_extra_is_named(monkeypatch, logged):
     extra = {"projct_id": "p-1", "token": "t-secret-1", "verify": True}
     monkeypatch.setenv("AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": extra}))
     assert IntegratorHook().settings.project_id is None
-    assert "Connection integrator_default: Nothing reads projct_id in the connection's Extra" in logged.text
+    assert "Connection integrator_default: Unknown fields in the connection's Extra: projct_id" in logged.text
     assert "project_id" in logged.text
     assert "t-secret-1" not in logged.text
 
@@ -250,4 +250,4 @@ def test_fields_that_are_known_are_not_complained_of(monkeypatch, logged):
         "AIRFLOW_CONN_INTEGRATOR_DEFAULT", json.dumps({**LOGIN, "extra": dict.fromkeys(CONN_FIELDS)})
     )
     assert IntegratorHook().settings.project_id is None
-    assert "Nothing reads" not in logged.text
+    assert "Unknown fields" not in logged.text

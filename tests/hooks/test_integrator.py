@@ -391,9 +391,7 @@ class TestTestConnection:
         connect(partner="p-1")
         done, message = sentence()
         assert done
-        assert (
-            "1 flow. Nothing reads partner in the connection's Extra; what is read there is token," in message
-        )
+        assert "1 flow. Unknown fields in the connection's Extra: partner. The known ones: token," in message
 
     def test_unknown_connection(self):
         done, message = IntegratorHook("nobodys_connection").test_connection()

@@ -117,7 +117,7 @@ class TestAfterTheTriggerersWait:
         "event", [None, {}, {"status": "success"}, {"status": "finished", "execution_id": None}]
     )
     def test_unknown_event_fails(self, event, simulator, execution):
-        with pytest.raises(IntegratorError, match="isn't known"):
+        with pytest.raises(IntegratorError, match="unknown event"):
             self.resume(event)
 
     def test_error_event_fails(self, simulator, execution):
@@ -174,7 +174,7 @@ class TestBeforeTheWait:
             ({"on_empty": "ignore"}, "set it to succeed, skip or fail"),
             ({"adaptive": True, "deferrable": False}, "set deferrable=True"),
             ({"timeout": "1h"}, "timeout is '1h'; set it to a timedelta"),
-            ({"timeout": -1}, "from 0 on"),
+            ({"timeout": -1}, "at least 0"),
             ({"poll_interval": 0}, "poll_interval is 0"),
             ({"max_failed_polls": -1}, "max_failed_polls is -1"),
             ({"max_xcom_bytes": 1.5}, "max_xcom_bytes is 1.5"),
