@@ -136,7 +136,8 @@ class _HistoryReader:
         except ResponseError as error:
             self._faults.append(error)
         else:
-            self._found[seen.execution_id] = seen
+            if seen.execution is not None or seen.execution_id not in self._found:
+                self._found[seen.execution_id] = seen
 
     def has_all(self) -> bool:
         return self._order.all_before(self._moment)
@@ -144,7 +145,8 @@ class _HistoryReader:
     def history(self, pages: int) -> History:
         if self._undated is not None and not self._has_dated:
             self._faults.append(self._undated.fault("created", "a time"))
-        sightings = sorted(self._found.values(), key=lambda seen: seen.timestamp)
+        # Of those of one millisecond a readable one comes first: an unreadable one doesn't hide it from a wait.
+        sightings = sorted(self._found.values(), key=lambda seen: (seen.timestamp, seen.execution is None))
         return History(tuple(sightings), tuple(self._faults), pages)
 
 

@@ -146,7 +146,24 @@ def test_an_execution_that_cannot_be_judged_is_named_and_hides_no_other(changes,
     assert [one.execution_id for one in found] == ["execution-1", "execution-3"]
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "left out: 1. The first: List logs: field results[1]." in record.getMessage()
+    assert (
+        "Skipped 1 executions that can't be read. The first: List logs: field results[1]."
+        in record.getMessage()
+    )
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_of_one_millisecond_the_readable_execution_is_the_next(step):
+    logs = [main_log(1, 1, state=7), main_log(2, 1), main_log(3, 1, status="ok")][::step]
+    found, _ = play(first_execution_since("p", "f", START), pages_of(logs, 100))
+    assert found.execution_id == "execution-2"
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_an_unreadable_log_does_not_hide_a_readable_one_of_the_same_execution(step):
+    logs = [main_log(1, 1), main_log(1, 1, id=2, state=7)][::step]
+    found, _ = play(executions_since("p", "f", START), pages_of(logs, 100))
+    assert [one.execution_id for one in found] == ["execution-1"]
 
 
 def test_a_nameless_execution_hides_no_other():

@@ -21,35 +21,10 @@ from airflow_provider_integrator.exceptions import (
 )
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.simulator import Fault
+from tests.calls import Async, Sync
 
 NOW = datetime.now(timezone.utc)
 RAW = b'{"rows": [1.50] }\n'
-
-
-class Sync:
-    """Calls the hook's synchronous methods."""
-
-    def __init__(self):
-        self.hook = IntegratorHook()
-
-    def __call__(self, name, *arguments, **options):
-        with self.hook:
-            result = getattr(self.hook, name)(*arguments, **options)
-            return list(result) if name == "list_logs" else result
-
-
-class Async:
-    """Calls their asynchronous twins."""
-
-    def __call__(self, name, *arguments, **options):
-        async def call():
-            async with IntegratorHook() as hook:
-                result = getattr(hook, f"a{name}")(*arguments, **options)
-                if name == "list_logs":
-                    return [log async for log in result]
-                return await result
-
-        return asyncio.run(call())
 
 
 @pytest.fixture(params=[Sync, Async], ids=["sync", "async"])
