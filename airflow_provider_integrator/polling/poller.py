@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import math
 import random
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
@@ -23,8 +19,7 @@ from airflow_provider_integrator.api.history import History, read_since
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.polling.deadlines import Deadlines
-from airflow_provider_integrator.polling.schedule import adaptive_interval
+from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
@@ -36,80 +31,6 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 4
 #: Rounds after which the flow's usual duration is learnt anew.
 LEARN_EVERY = 20
-
-
-@dataclass(eq=False, slots=True)
-class Wait:
-    """One wait for an execution to finish.
-
-    :param execution_id: The execution; None: the first one created since ``created_after``.
-    :param created_after: With a time zone; used where no execution is named.
-    :param interval: Seconds between two polls.
-    :param max_failed_polls: Failed polls in a row that are put up with.
-    :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
-    :param deadline: When the wait is over, in the loop's time.
-    :param joined: When the wait began, in the loop's time.
-    :param polls: Polls since then.
-    :param created: When the execution was created, once that is known.
-    :param checked: The last round that looked for the execution, found or not.
-    :param failed_polls: Failed polls in a row so far.
-    :param done: The execution, once it has finished.
-    """
-
-    execution_id: str | None
-    created_after: datetime | None
-    interval: float
-    max_failed_polls: int
-    adaptive: bool = False
-    deadline: float = math.inf
-    joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    polls: int = 0
-    created: datetime | None = None
-    checked: int = -1
-    failed_polls: int = 0
-    done: asyncio.Future[Execution] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    # The waiter's own, so that what is said of its polls stands in its own task's log.
-    context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
-
-    def pause(self, now: float, usual: float | None) -> float:
-        """Choose the seconds until the next poll.
-
-        :param now: The loop's time.
-        :param usual: The flow's usual duration in seconds, None where it isn't known.
-        """
-        if not self.adaptive:
-            return self.interval
-        elapsed = None if self.created is None else time.time() - self.created.timestamp()
-        return adaptive_interval(self.interval, now - self.joined, self.polls, elapsed, usual)
-
-    def finish(self, execution: Execution) -> None:
-        """Wake the waiter."""
-        if not self.done.done():
-            self.done.set_result(execution)
-
-    def expire(self) -> None:
-        """Wake the waiter with a ``TimeoutError``, as its time is over."""
-        if not self.done.done():
-            self.done.set_exception(asyncio.TimeoutError())
-
-    def fail(self, error: IntegratorError) -> None:
-        """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
-        self.failed_polls += 1
-        passing = isinstance(error, (UnavailableError, ResponseError))
-        if self.done.done():
-            return
-        if not passing or self.failed_polls > self.max_failed_polls:
-            self.done.set_exception(error)
-        else:
-            self.context.run(
-                log.warning,
-                "Failed poll %d of %d that are put up with in a row: %s",
-                self.failed_polls,
-                self.max_failed_polls,
-                error,
-            )
 
 
 class FlowPoller:

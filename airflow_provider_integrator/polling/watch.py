@@ -11,7 +11,8 @@ from datetime import datetime
 from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.polling.poller import FlowPoller, Wait
+from airflow_provider_integrator.polling.poller import FlowPoller
+from airflow_provider_integrator.polling.waits import Wait
 
 log = logging.getLogger(__name__)
 

@@ -115,7 +115,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     async def _wait(self) -> str:
         from airflow_provider_integrator.polling.connection import shared_connection
-        from airflow_provider_integrator.polling.poller import Wait
+        from airflow_provider_integrator.polling.waits import Wait
 
         self.execution_id = rendered("execution_id", self.execution_id)
         if self.execution_id is None and self.created_after is None:

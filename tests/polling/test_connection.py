@@ -14,7 +14,7 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling import connection as sharing
 from airflow_provider_integrator.polling.connection import shared_connection
-from airflow_provider_integrator.polling.poller import Wait
+from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 

@@ -4,8 +4,7 @@ import asyncio
 import math
 import random
 
-from airflow_provider_integrator.polling.deadlines import Deadlines
-from airflow_provider_integrator.polling.poller import Wait
+from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 
 def a_wait(seconds):

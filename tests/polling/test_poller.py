@@ -23,7 +23,8 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
-from airflow_provider_integrator.polling.poller import FlowPoller, Wait
+from airflow_provider_integrator.polling.poller import FlowPoller
+from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
 
 #: Seconds in which anything that is to happen surely has, on a busy machine.

@@ -21,7 +21,7 @@ pytest.importorskip("airflow.sdk", reason="asset watchers came with Airflow 3.0"
 
 from airflow_provider_integrator.polling import flow_watcher as following
 from airflow_provider_integrator.polling.connection import shared_connection
-from airflow_provider_integrator.polling.poller import Wait
+from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.triggers.flow import IntegratorFlowTrigger
 
 try:
