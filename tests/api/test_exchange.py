@@ -148,7 +148,7 @@ def test_a_refused_call_is_not_repeated_and_its_text_shown(status):
 def test_400_of_a_call_with_a_project_names_the_two_spellings(call):
     with pytest.raises(
         RequestError,
-        match=r"400: wrong\).*set project_parameter to projectid or projectId in the connection's Extra",
+        match=r"400: wrong\).*try project_parameter projectid or projectId in the connection's Extra",
     ):
         Hand(answer(400, "wrong")).do(call)
 

@@ -188,9 +188,7 @@ def test_get_execution_that_cannot_be_judged_is_an_error(changes, message):
 
 @pytest.mark.parametrize("value", [None, "", [], {}])
 def test_get_execution_without_its_id_is_an_error(value):
-    with pytest.raises(
-        ResponseError, match=r"filename_uuid should be the id of the execution that was asked for"
-    ):
+    with pytest.raises(ResponseError, match=r"filename_uuid should be the id of the requested execution"):
         play(
             queries.get_execution("p", "f", "execution-1"),
             lambda call: page([main_log(1, 1, filename_uuid=value)]),
@@ -218,7 +216,7 @@ def test_of_logs_that_cannot_be_read_the_first_is_warned_of(log_type, caplog):
     with caplog.at_level(logging.DEBUG):
         read = [reader.read(log) for log in page([{}, sample, *[{}] * 98]).logs]
     assert sum(one is not None for one in read) == 1
-    warning, *rest = [record for record in caplog.records if "is left out" in record.getMessage()]
+    warning, *rest = [record for record in caplog.records if "Skipping a log" in record.getMessage()]
     assert warning.levelno == logging.WARNING
     assert "List logs: field results[0]." in warning.getMessage()
     assert {record.levelno for record in rest} == {logging.DEBUG}

@@ -142,7 +142,7 @@ def test_a_server_that_minds_the_projects_spelling(transport, integrator, call_o
     carry(transport(access_to(integrator, project_parameters=(spelling,))), call_of, kind)
     with pytest.raises(
         RequestError,
-        match=f"^{named(kind)}: .*400: .*set project_parameter to projectid or projectId in the connection",
+        match=f"^{named(kind)}: .*400: .*try project_parameter projectid or projectId in the connection",
     ):
         carry(transport(access_to(integrator)), call_of, kind)
 

@@ -123,7 +123,7 @@ def test_nobody_listens(transport, integrator, call_of):
         (lambda page: page.pop("results"), "field results should be a list but is missing"),
         (
             lambda page: page["results"][0].update(filename_uuid=[5]),
-            r"field results\[0\]\.filename_uuid should be the id of the execution .* but is \[5\]",
+            r"field results\[0\]\.filename_uuid should be the id of the requested execution but is \[5\]",
         ),
         (
             lambda page: page["results"][0].update(state=9),
