@@ -61,7 +61,7 @@ class IntegratorLogOperator(WaitingOperator):
     :param kwargs: ``created_after``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
         ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` of
         :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
-            ``BaseOperator``.
+        ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (*ExecutionTask.template_fields, "log_id", "output_path")
@@ -130,8 +130,6 @@ class IntegratorLogOperator(WaitingOperator):
         :param wait: The wait.
         :param execution: The finished execution.
         :return: The log's JSON, or the URI, size and hash of the stored log and the execution.
-        :raises AirflowFailException: The execution is judged as failed.
-        :raises AirflowSkipException: The execution is Empty, and ``on_empty`` is ``skip``.
         """
         verdict = self._policy.judge(execution)
         verdict.log_to(self.log)

@@ -45,10 +45,12 @@ STATUSES = st.sets(st.sampled_from(["empty", "failed", "success"]), min_size=1).
 
 
 @pytest.mark.skipif(Asset is not None, reason="there are assets")
-@pytest.mark.parametrize("module", ["assets", "triggers.flow"])
-def test_below_airflow_3_the_module_says_what_it_needs(module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"), [("assets", "integrator_flow"), ("triggers.flow", "IntegratorFlowTrigger")]
+)
+def test_below_airflow_3_the_module_says_what_it_needs(module: str, name: str) -> None:
     with pytest.raises(ImportError, match=r"needs Airflow 3.0 or later.*IntegratorExecutionSensor"):
-        __import__(f"airflow_provider_integrator.{module}")
+        getattr(import_module(f"airflow_provider_integrator.{module}"), name)
 
 
 @given(TEXT, st.none() | TEXT, TEXT, STATUSES)
