@@ -1,0 +1,71 @@
+"""The hook's downloads of a log that is stored only after its execution has finished."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from airflow_provider_integrator.exceptions import RequestError
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+
+LOG = {"rows": [1, 2]}
+
+
+def synchronous(name, *arguments, **options):
+    with IntegratorHook() as hook:
+        return getattr(hook, name)(*arguments, **options)
+
+
+def asynchronous(name, *arguments, **options):
+    async def call():
+        async with IntegratorHook() as hook:
+            return await getattr(hook, f"a{name}")(*arguments, **options)
+
+    return asyncio.run(call())
+
+
+@pytest.fixture(params=[synchronous, asynchronous], ids=["sync", "async"])
+def call(request):
+    return request.param
+
+
+@pytest.fixture(params=["id", "execution"])
+def log(request, simulator, flow):
+    """A log that has just been written, by its id or by its execution."""
+    simulator.late_log_status, simulator.log_delay = 404, 3600.0
+    execution = simulator.add_execution(flow, lasts=0, log=LOG)
+    if request.param == "id":
+        return execution.log_id
+    with IntegratorHook() as hook:
+        return hook.get_execution(flow.id, execution.id)
+
+
+def test_it_is_loaded_once_it_is_there(call, log, simulator, flow):
+    simulator.log_delay = 0.4
+    assert call("load_log", flow.id, log, log_timeout=60, poll_interval=0.05) == LOG
+    assert simulator.count("download") > 1
+
+
+def test_it_is_saved_once_it_is_there(call, log, simulator, flow, tmp_path):
+    simulator.log_delay = 0.4
+    path = tmp_path / "log.json"
+    call("save_log", flow.id, log, path, log_timeout=60, poll_interval=0.05)
+    assert path.exists()
+
+
+def test_it_never_comes(call, log, simulator, flow):
+    simulator.log_delay = 3600
+    began = time.monotonic()
+    with pytest.raises(RequestError, match=r"log_timeout \(0.3 s\)") as caught:
+        call("load_log", flow.id, log, log_timeout=0.3, poll_interval=0.05)
+    assert time.monotonic() - began < 30
+    assert ("is_send_S3 in List logs is 0" in str(caught.value)) == (not isinstance(log, str))
+
+
+def test_no_patience(call, log, simulator, flow):
+    simulator.log_delay = 3600
+    with pytest.raises(RequestError):
+        call("load_log", flow.id, log, log_timeout=0)
+    assert simulator.count("download") == 1
