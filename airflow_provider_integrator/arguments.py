@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from pendulum import DateTime
 
+#: The minimum time between two polls, in seconds.
+MIN_POLL_INTERVAL = 0.01
+
 
 def rendered(name: str, value: str | None) -> str | None:
     """Check a rendered argument.

@@ -9,6 +9,7 @@ from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.downloads import LogPatience, download_when_stored
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.arguments import MIN_POLL_INTERVAL, read_seconds
 from airflow_provider_integrator.exceptions import ConfigurationError, ResponseError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
@@ -91,10 +92,13 @@ def patience(log: str | Execution | Step, log_timeout: float, poll_interval: flo
         which a refused download is retried.
     :param poll_interval: Seconds between two attempts.
     :return: The policy.
+    :raises ConfigurationError: One of the two is no duration, or is too short.
     """
+    timeout = read_seconds("log_timeout", log_timeout)
+    interval = read_seconds("poll_interval", poll_interval, least=MIN_POLL_INTERVAL)
     if isinstance(log, str):
-        return LogPatience(None, None, log_timeout, poll_interval)
-    return LogPatience(log, log.finished, log_timeout, poll_interval)
+        return LogPatience(None, None, timeout, interval)
+    return LogPatience(log, log.finished, timeout, interval)
 
 
 def download(

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, conf
 
-from airflow_provider_integrator.arguments import read_count, read_created_after, read_seconds, rendered
+from airflow_provider_integrator.arguments import (
+    MIN_POLL_INTERVAL,
+    read_count,
+    read_created_after,
+    read_seconds,
+    rendered,
+)
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.executions.spec import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -23,9 +29,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_integrator.api.models import Execution
-
-#: The minimum time between two polls, in seconds.
-MIN_POLL_INTERVAL = 0.01
 
 
 class ExecutionTask(BaseOperator):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
-from airflow_provider_integrator.exceptions import RequestError
+from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 LOG = {"rows": [1, 2]}
@@ -62,6 +63,24 @@ def test_it_never_comes(call, log, simulator, flow):
         call("load_log", flow.id, log, log_timeout=0.3, poll_interval=0.05)
     assert time.monotonic() - began < 30
     assert ("is_send_S3 in List logs is 0" in str(caught.value)) == (not isinstance(log, str))
+
+
+@pytest.mark.parametrize("method", ["load_log", "download_log"])
+@pytest.mark.parametrize(
+    ("name", "value"), [("log_timeout", value) for value in (-1, "soon", True, None)] + [("poll_interval", 0)]
+)
+def test_what_is_no_duration_is_refused_before_anything_is_downloaded(
+    call, log, simulator, flow, method, name, value
+):
+    with pytest.raises(ConfigurationError, match=f"^{name} is "):
+        call(method, flow.id, log, **{name: value})
+    assert simulator.count("download") == 0
+
+
+def test_durations_may_be_timedeltas(call, log, simulator, flow):
+    simulator.log_delay = 0.0
+    seconds = timedelta(seconds=1)
+    assert call("load_log", flow.id, log, log_timeout=seconds, poll_interval=seconds) == LOG
 
 
 def test_no_patience(call, log, simulator, flow):
