@@ -130,6 +130,16 @@ def test_host_that_can_not_be_used(host, monkeypatch):
         ({"timeout": True}, "above 0"),
         ({"timeout": "nan"}, "above 0"),
         ({"timeout": "inf"}, "above 0"),
+        (
+            {"project_parameter": "projectID"},
+            "project_parameter in the connection's Extra is 'projectID'; set it to both or projectid or projectId",
+        ),
+        ({"project_parameter": ["both"]}, "project_parameter in the connection's Extra must be a string"),
+        (
+            {"auth_header": "authorization"},
+            "auth_header in the connection's Extra is 'authorization'; set it to Authorization or Authentication",
+        ),
+        ({"auth_header": True}, "auth_header"),
         ({"verify": "/no/such/bundle.pem"}, "set it to true, false or the path of a CA bundle"),
     ],
 )
@@ -177,6 +187,36 @@ def test_verify(value, verify, monkeypatch):
 @pytest.mark.parametrize(("value", "seconds"), [(5, 5.0), ("5", 5.0), (0.5, 0.5), ("", 60.0), (None, 60.0)])
 def test_timeout(value, seconds, monkeypatch):
     assert read(monkeypatch, {**LOGIN, "extra": {"timeout": value}}).access.timeout == seconds
+
+
+@pytest.mark.parametrize(
+    ("extra", "names", "header"),
+    [
+        ({}, ("projectid", "projectId"), "Authorization"),
+        ({"project_parameter": "", "auth_header": None}, ("projectid", "projectId"), "Authorization"),
+        (
+            {"project_parameter": "both", "auth_header": "Authorization"},
+            ("projectid", "projectId"),
+            "Authorization",
+        ),
+        ({"project_parameter": "projectid"}, ("projectid",), "Authorization"),
+        ({"project_parameter": " projectId "}, ("projectId",), "Authorization"),
+        ({"auth_header": "Authentication"}, ("projectid", "projectId"), "Authentication"),
+    ],
+)
+def test_two_ways_out_for_a_server_that_minds(extra, names, header, monkeypatch):
+    access = read(monkeypatch, {**LOGIN, "extra": extra}).access
+    assert (access.project_parameters, access.auth_header) == (names, header)
+
+
+@pytest.mark.parametrize("name", ["project_parameter", "auth_header"])
+def test_their_choices_in_the_form_are_those_that_are_read(name, monkeypatch):
+    schema = CONN_FIELDS[name]["schema"]
+    for choice in schema["enum"]:
+        read(monkeypatch, {**LOGIN, "extra": {name: choice}})
+    assert schema["default"] == schema["enum"][0]
+    default = read(monkeypatch, {**LOGIN, "extra": {name: schema["default"]}})
+    assert default.access == read(monkeypatch, LOGIN).access
 
 
 def test_numbers_are_texts_too(monkeypatch):

@@ -296,6 +296,47 @@ def sentence():
     return done, message
 
 
+class TestServerThatMinds:
+    """A connection's Extra leads to it; what is said without names the field of Extra."""
+
+    @pytest.mark.parametrize("spelling", ["projectid", "projectId"])
+    def test_the_projects_spelling(self, spelling, call, simulator, flow, connect):
+        execution = simulator.add_execution(flow, lasts=0, log=RAW)
+        simulator.project_parameter = f"{spelling}-only"
+        for method, arguments in (
+            ("get_execution", (execution.id,)),
+            ("list_logs", ()),
+            ("load_log", (execution.log_id,)),
+        ):
+            connect(project_parameter=spelling)
+            assert type(call)()(method, flow.id, *arguments)
+            connect()
+            with pytest.raises(
+                RequestError, match="try project_parameter projectid or projectId in the conn"
+            ):
+                type(call)()(
+                    method, flow.id, *arguments, **({"log_timeout": 0} if method == "load_log" else {})
+                )
+
+    def test_the_header(self, call, simulator, flow, connect):
+        simulator.auth_header = "Authentication"
+        connect(auth_header="Authentication")
+        assert len(type(call)()("list_flows")) == 1
+        connect()
+        with pytest.raises(
+            AuthenticationError, match="set auth_header to Authentication in the connection's Extra"
+        ):
+            type(call)()("list_flows")
+
+    def test_the_connections_test_says_so(self, simulator, flow, connect):
+        simulator.auth_header = "Authentication"
+        is_well, sentence = IntegratorHook().test_connection()
+        assert not is_well
+        assert "auth_header" in sentence
+        connect(auth_header="Authentication")
+        assert IntegratorHook().test_connection()[0]
+
+
 class TestTestConnection:
     def test_well(self, simulator, flow):
         done, message = sentence()
