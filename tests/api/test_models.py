@@ -272,6 +272,24 @@ def test_what_is_odd_is_noted_once_at_debug_level(name, value, what, caplog):
     assert {record.levelno for record in caplog.records} == {logging.DEBUG}
 
 
+#: Fields that are kept as they came, whatever that is.
+AS_THEY_CAME = {"is_send_S3", "row_num", "in_bound", "flow_order", "fragment_count", "schedule"}
+
+
+@MODELS
+def test_each_field_that_no_decision_needs_is_noted_once(model, caplog):
+    ignored = {"revision", "parent_process_group_id"} if model is Execution else {"revision"}
+    for name in SAMPLES[model].keys() - NEEDED[model] - AS_THEY_CAME - ignored:
+        fields.note.cache_clear()
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG):
+            for number in range(100):
+                read(model, {**SAMPLES[model], name: 0.5 + number})
+        (record,) = [one for one in caplog.records if f"field {name} should be" in one.getMessage()]
+        assert record.levelno == logging.DEBUG
+        assert ".5" not in record.getMessage()  # a value may be a customer's
+
+
 def test_finished_and_in_progress_contradict_each_other():
     with pytest.raises(ResponseError, match=r"field status should be other than In Progress .* but is 1"):
         read(Execution, changed(EXECUTION, "status", 1))
