@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.exceptions import IntegratorError, TransientError
 from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class FlowFollower:
                     async for seen in executions:
                         yield seen
             except IntegratorError as error:
-                passes = isinstance(error, (UnavailableError, ResponseError))
+                passes = isinstance(error, TransientError)
                 pause = max(0.0 if passes else PAUSE, self._flow.poll_interval)
                 log.warning("Flow %s isn't watched; another try in %g s: %s", self._flow.flow, pause, error)
             except Exception:

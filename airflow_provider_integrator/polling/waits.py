@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.arguments import read_moment
+from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.schedule import adaptive_interval
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ class Wait:
     :param execution_id: The execution; None: the first one created since ``created_after``.
     :param created_after: With a time zone; used where no execution is named.
     :param interval: Seconds between two polls.
-    :param max_failed_polls: Failed polls in a row that are put up with.
+    :param max_failed_polls: Failed polls in a row that are tolerated.
     :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
     :param deadline: When the wait is over, in the loop's time.
     :param joined: When the wait began, in the loop's time.
@@ -52,6 +54,24 @@ class Wait:
     # The waiter's own, so that what is said of its polls stands in its own task's log.
     context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
 
+    @classmethod
+    def of(cls, spec: WaitSpec) -> Wait:
+        """Make the wait that a spec describes.
+
+        :param spec: What is waited for, how often and how long.
+        :return: The wait; it begins now.
+        :raises ConfigurationError: ``created_after`` can't be read.
+        """
+        left = math.inf if spec.end_time is None else max(0.0, spec.end_time - time.time())
+        return cls(
+            execution_id=spec.execution_id,
+            created_after=None if spec.created_after is None else read_moment(spec.created_after),
+            interval=spec.poll_interval,
+            max_failed_polls=spec.max_failed_polls,
+            adaptive=spec.adaptive,
+            deadline=asyncio.get_running_loop().time() + left,
+        )
+
     def pause(self, now: float, usual: float | None) -> float:
         """Choose the seconds until the next poll.
 
@@ -76,15 +96,14 @@ class Wait:
     def fail(self, error: IntegratorError) -> None:
         """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
         self.failed_polls += 1
-        passing = isinstance(error, (UnavailableError, ResponseError))
         if self.done.done():
             return
-        if not passing or self.failed_polls > self.max_failed_polls:
+        if not isinstance(error, TransientError) or self.failed_polls > self.max_failed_polls:
             self.done.set_exception(error)
         else:
             self.context.run(
                 log.warning,
-                "Failed poll %d of %d that are put up with in a row: %s",
+                "Failed poll %d of %d that are tolerated in a row: %s",
                 self.failed_polls,
                 self.max_failed_polls,
                 error,

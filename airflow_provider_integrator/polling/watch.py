@@ -10,7 +10,7 @@ from datetime import datetime
 
 from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.exceptions import IntegratorError, TransientError
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 
@@ -109,7 +109,7 @@ class Watch:
     def fail(self, error: Exception) -> None:
         """Take note of a failed poll: a passing one is said once, any other ends the watch."""
         self.failed_polls += 1
-        if not isinstance(error, (UnavailableError, ResponseError)):
+        if not isinstance(error, TransientError):
             self._error = error
             self._news.set()
         elif self.failed_polls == 1:
