@@ -113,7 +113,7 @@ class Fields:
     :raises ResponseError: The value isn't an object.
     """
 
-    __slots__ = ("call", "path", "values")
+    __slots__ = ("_values", "call", "path")
 
     def __init__(self, call: str, value: object, path: str = "") -> None:
         self.call = call
@@ -122,7 +122,21 @@ class Fields:
             raise ResponseError(
                 f"{call}: {path.rstrip('.') or 'the answer'} should be an object but is {shown(value)}."
             )
-        self.values: dict[str, Any] = value
+        self._values: dict[str, Any] | None = value
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The whole object."""
+        assert self._values is not None  # noqa: S101 - set where the object was made
+        return self._values
+
+    def get(self, name: str) -> Any:
+        """Return a field as it came.
+
+        :param name: The field.
+        :return: Its value; None if it is missing.
+        """
+        return self.values.get(name)
 
     def fault(self, name: str, expected: str) -> ResponseError:
         """Make the error for a needed field that can't be read.
@@ -152,7 +166,7 @@ class Fields:
         :return: The id as a text, whatever form it came in.
         :raises ResponseError: The field is missing, empty, or neither a text nor a whole number.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if isinstance(value, str) and value.strip():
             return value.strip()
         if isinstance(value, str) or (number := whole_number(value)) is None:
@@ -165,7 +179,7 @@ class Fields:
         :param name: The field.
         :return: The id as a text; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
             return self.identifier(name)
@@ -179,7 +193,7 @@ class Fields:
         :param name: The field.
         :return: The text without outer white space; a number's digits; None if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, str):
             return value if value is None else value.strip()
         return self.optional_identifier(name)
@@ -190,9 +204,9 @@ class Fields:
         :param name: The field.
         :return: A whole number from 0; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
-        count = whole_number(self.values[name])
+        count = whole_number(self.get(name))
         if count is None or count < 0:
             self._odd(name, "a whole number from 0")
             return None
@@ -204,7 +218,7 @@ class Fields:
         :param name: The field.
         :return: True or false; None if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, bool):
             return value
         text = str(whole_number(value)) if whole_number(value) is not None else value
@@ -221,7 +235,7 @@ class Fields:
         :return: The member.
         :raises ResponseError: The number is missing or isn't one of the set's.
         """
-        number = whole_number(self.values.get(name))
+        number = whole_number(self.get(name))
         try:
             return members(number)  # type: ignore[arg-type]  # None is no member
         except ValueError:
@@ -235,7 +249,7 @@ class Fields:
         :param members: The set.
         :return: The member; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
         try:
             return self.member(name, members)
@@ -249,10 +263,10 @@ class Fields:
         :param name: The field.
         :return: The time, in UTC; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
-            return parse_time(self.values[name])
+            return parse_time(self.get(name))
         except ValueError:
             self._odd(name, "a time")
             return None
@@ -263,7 +277,7 @@ class Fields:
         :param name: The field.
         :return: The object's fields; none if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is not None and not isinstance(value, dict):
             self._odd(name, "an object")
         return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
@@ -274,7 +288,7 @@ class Fields:
         :param name: The field.
         :return: The objects; what isn't one is left out.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if isinstance(value, list):
             for index, member in enumerate(value):
                 if isinstance(member, dict):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import LogQuery, Script
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page, Paging
@@ -17,23 +18,34 @@ log = logging.getLogger(__name__)
 
 
 class NewestFirst:
-    """Observes whether all logs so far came newest first; the order of List logs isn't documented."""
+    """Observes whether all logs so far came newest first; the order of List logs isn't documented.
+
+    :ivar is_possible: Whether no log so far contradicts it.
+    """
+
+    #: Younger logs in front of older ones that don't come about by chance: one order in some millions has so many.
+    ENOUGH = 10
 
     def __init__(self) -> None:
         self._last: datetime | None = None
-        self._ordered = True
-        self._descended = False
+        self.is_possible = True
+        self._descents = 0
 
     def see(self, created: datetime) -> None:
         """Take the next log's time."""
         if self._last is not None:
-            self._ordered = self._ordered and created <= self._last
-            self._descended = self._descended or created < self._last
+            self.is_possible = self.is_possible and created <= self._last
+            self._descents += created < self._last
         self._last = created
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the logs so far show it beyond doubt."""
+        return self.is_possible and self._descents >= self.ENOUGH
 
     def all_before(self, moment: datetime) -> bool:
         """Return whether every log still to come must be older than a moment."""
-        return self._ordered and self._descended and self._last is not None and self._last < moment
+        return self.is_possible and self._descents > 0 and self._last is not None and self._last < moment
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,15 @@ class History:
     :param faults: What keeps logs from being among them: of those that were created then the missing execution id; the
         missing time, if no log has one.
     :param pages: How many pages were read.
+    :param since: The moment.
+    :param order: The order of the logs that were read.
     """
 
     sightings: tuple[Sighting, ...]
     faults: tuple[ResponseError, ...]
     pages: int
+    since: datetime
+    order: NewestFirst
 
     @property
     def executions(self) -> list[Execution]:
@@ -138,11 +154,15 @@ class _HistoryReader:
         if self._timeless is not None and not self._is_dated:
             self._faults.append(self._timeless.fault("created", "a time"))
         sightings = sorted(self._found.values(), key=lambda seen: seen.timestamp)
-        return History(tuple(sightings), tuple(self._faults), pages)
+        return History(tuple(sightings), tuple(self._faults), pages, self._moment, self._order)
 
 
 def read_since(
-    project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
+    project_id: str,
+    flow_id: str,
+    moment: datetime,
+    first_limit: int = MAX_PAGE_SIZE,
+    on_page: Callable[[Page], None] = lambda page: None,
 ) -> Script[History]:
     """Read a flow's executions that were created at or after a moment.
 
@@ -152,20 +172,24 @@ def read_since(
     :param project_id: The project.
     :param flow_id: The flow.
     :param moment: With a time zone.
-    :param first_page: The first page, if it has just been fetched.
+    :param first_limit: The size of the first page. If a small one isn't enough, the history is read again from its
+        beginning, in whole pages.
+    :param on_page: Is called with each page.
     :return: The executions, and how many pages it took.
     """
-    query, moment = LogQuery(project_id, flow_id), to_milliseconds(moment)
-    reader, paging, number = _HistoryReader(moment), Paging(), 1
-    page = first_page
+    moment, limit, number = to_milliseconds(moment), first_limit, 1
+    reader, paging = _HistoryReader(moment), Paging()
     while True:
-        if page is None:
-            page = yield endpoints.list_logs(query, number)
+        page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
+        on_page(page)
         for fields in paging.take(page):
             reader.take(fields)
         if paging.ended or reader.has_all():
             return reader.history(number)
-        page, number = None, number + 1
+        if limit < MAX_PAGE_SIZE:
+            limit, reader, paging = MAX_PAGE_SIZE, _HistoryReader(moment), Paging()
+        else:
+            number += 1
 
 
 def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sighting:

@@ -130,23 +130,37 @@ def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Ex
     :raises ResponseError: The answer holds other executions instead, or this one can't be read.
     """
     page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id))
-    others, error = [], None
-    for fields in page.logs:
-        found = fields.optional_identifier("filename_uuid")
-        if found != execution_id:
-            others.append(found)
-            continue
+    error = None
+    for fields in logs_of(page, execution_id):
         try:
             return Execution.read(fields)
         except ResponseError as fault:
             error = error or fault
     if error is not None:
         raise error
+    return None
+
+
+def logs_of(page: Page, execution_id: str) -> list[Fields]:
+    """Choose the logs of the one execution that was asked for.
+
+    :param page: The answer to a question by ``filename_uuid``.
+    :param execution_id: The execution (``filename_uuid``).
+    :return: Its logs, unread: one, or none while List logs doesn't know it.
+    :raises ResponseError: The answer holds other executions instead.
+    """
+    found, others = [], []
+    for fields in page.logs:
+        other = fields.optional_identifier("filename_uuid")
+        if other == execution_id:
+            found.append(fields)
+        else:
+            others.append(other)
+    if found or not others:
+        return found
     if any(others):
         raise ResponseError(
             f"List logs: filename_uuid should be {execution_id!r} but is {shown(next(filter(None, others)))}; "
             "the filter was not applied."
         )
-    if others:
-        raise page.logs[0].fault("filename_uuid", "the id of the execution that was asked for")
-    return None
+    raise page.logs[0].fault("filename_uuid", "the id of the execution that was asked for")
