@@ -162,7 +162,7 @@ def read_since(
     flow_id: str,
     moment: datetime,
     first_limit: int = MAX_PAGE_SIZE,
-    on_page: Callable[[Page], None] = lambda page: None,
+    is_last: Callable[[Page], bool] = lambda page: False,
 ) -> Script[History]:
     """Read a flow's executions that were created at or after a moment.
 
@@ -174,17 +174,17 @@ def read_since(
     :param moment: With a time zone.
     :param first_limit: The size of the first page. If a small one isn't enough, the history is read again from its
         beginning, in whole pages.
-    :param on_page: Is called with each page.
+    :param is_last: Is called with each page; returns whether it is known to be the last one.
     :return: The executions, and how many pages it took.
     """
     moment, limit, number = to_milliseconds(moment), first_limit, 1
     reader, paging = _HistoryReader(moment), Paging()
     while True:
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
-        on_page(page)
+        is_end = is_last(page)
         for fields in paging.take(page):
             reader.take(fields)
-        if paging.ended or reader.has_all():
+        if is_end or paging.ended or reader.has_all():
             return reader.history(number)
         if limit < MAX_PAGE_SIZE:
             limit, reader, paging = MAX_PAGE_SIZE, _HistoryReader(moment), Paging()

@@ -3,122 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
 import math
 import random
 import statistics
-import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.history import History, read_since
+from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page
-from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
-from airflow_provider_integrator.polling.deadlines import Deadlines
-from airflow_provider_integrator.polling.schedule import adaptive_interval
+from airflow_provider_integrator.exceptions import IntegratorError, ResponseError
+from airflow_provider_integrator.polling.lookup import CONCURRENCY, ExecutionLookup, Outcome
+from airflow_provider_integrator.polling.recent import RecentExecutions
+from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
-    from airflow_provider_integrator.polling.watch import Watch
 
-log = logging.getLogger(__name__)
-
-#: Requests of one poller that are under way at once.
-CONCURRENCY = 4
-#: Rounds after which the flow's usual duration is learnt anew.
-LEARN_EVERY = 20
+#: Logs that the flow's usual duration is learnt from, and polls after which it is learnt again.
+LEARN_FROM, LEARN_EVERY = 25, 100
 
 
-@dataclass(eq=False, slots=True)
-class Wait:
-    """One wait for an execution to finish.
+class Subscriber(Protocol):
+    """Takes a flow's recent executions from each poll."""
 
-    :param execution_id: The execution; None: the first one created since ``created_after``.
-    :param created_after: With a time zone; used where no execution is named.
-    :param interval: Seconds between two polls.
-    :param max_failed_polls: Failed polls in a row that are put up with.
-    :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
-    :param deadline: When the wait is over, in the loop's time.
-    :param joined: When the wait began, in the loop's time.
-    :param polls: Polls since then.
-    :param created: When the execution was created, once that is known.
-    :param checked: The last round that looked for the execution, found or not.
-    :param failed_polls: Failed polls in a row so far.
-    :param done: The execution, once it has finished.
-    """
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls."""
 
-    execution_id: str | None
-    created_after: datetime | None
-    interval: float
-    max_failed_polls: int
-    adaptive: bool = False
-    deadline: float = math.inf
-    joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    polls: int = 0
-    created: datetime | None = None
-    checked: int = -1
-    failed_polls: int = 0
-    done: asyncio.Future[Execution] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    # The waiter's own, so that what is said of its polls stands in its own task's log.
-    context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
+    def since(self, *, is_newest_first: bool) -> datetime:
+        """Choose the moment since which the next poll is to read.
 
-    def pause(self, now: float, usual: float | None) -> float:
-        """Choose the seconds until the next poll.
-
-        :param now: The loop's time.
-        :param usual: The flow's usual duration in seconds, None where it isn't known.
+        :param is_newest_first: Whether a later moment makes the poll cheaper.
         """
-        if not self.adaptive:
-            return self.interval
-        elapsed = None if self.created is None else time.time() - self.created.timestamp()
-        return adaptive_interval(self.interval, now - self.joined, self.polls, elapsed, usual)
 
-    def finish(self, execution: Execution) -> None:
-        """Wake the waiter."""
-        if not self.done.done():
-            self.done.set_result(execution)
+    def deliver(self, history: History) -> None:
+        """Take what a poll read."""
 
-    def expire(self) -> None:
-        """Wake the waiter with a ``TimeoutError``, as its time is over."""
-        if not self.done.done():
-            self.done.set_exception(asyncio.TimeoutError())
-
-    def fail(self, error: IntegratorError) -> None:
-        """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
-        self.failed_polls += 1
-        passing = isinstance(error, (UnavailableError, ResponseError))
-        if self.done.done():
-            return
-        if not passing or self.failed_polls > self.max_failed_polls:
-            self.done.set_exception(error)
-        else:
-            self.context.run(
-                log.warning,
-                "Failed poll %d of %d that are put up with in a row: %s",
-                self.failed_polls,
-                self.max_failed_polls,
-                error,
-            )
+    def fail(self, error: Exception) -> None:
+        """Take note of a failed poll."""
 
 
 class FlowPoller:
-    """Asks List logs for a flow once per interval, wakes the waits whose execution has finished, tells watches.
+    """Asks List logs for a flow once per interval, for all waits and subscribers.
 
-    The first page is read in each round. An awaited execution that isn't on it is looked for within two
-    rounds, wherever it stands: among the other pages, or by its ``filename_uuid`` where that takes fewer
-    requests. So a round costs one request, and one for every second execution that is missing from the
-    first page or for every second page, whichever is less.
+    How executions are looked for is :class:`~airflow_provider_integrator.polling.lookup.ExecutionLookup`'s choice.
 
     :param client: Carries the calls through.
     :param project_id: The project.
@@ -126,35 +60,36 @@ class FlowPoller:
     """
 
     def __init__(self, client: AsyncClient, project_id: str, flow_id: str) -> None:
-        self._client = client
-        self._query = LogQuery(project_id, flow_id)
+        query = LogQuery(project_id, flow_id)
+        self._flow_id = flow_id
+        self._lookup = ExecutionLookup(client, query, self._report)
+        self._recent = RecentExecutions(client, query, self._see)
         self._waits: set[Wait] = set()
-        self._watches: set[Watch] = set()
+        self._awaited: dict[str, list[Wait]] = {}
+        self._subscribers: set[Subscriber] = set()
         self._deadlines = Deadlines()
         self._round = 0
-        self._pages: int | None = None  # as many as are known of; None before the first look
-        self._next_page = 2
-        self._next_history_round = 0
+        self._next_reading = 0
+        self._next_learning = 0
         self._usual: float | None = None
         self._hurry = asyncio.Event()
         self._slept_interval = math.inf
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waits) + len(self._watches)
+        return len(self._waits) + len(self._subscribers)
 
     def join(self, wait: Wait) -> None:
         """Begin to wait. The first to join starts the polling.
 
         :param wait: Its ``done`` is the answer.
         """
-        wait.checked = self._round
         self._waits.add(wait)
         self._deadlines.add(wait)
-        self._begin(wait.interval)
+        self._begin(wait.spec.poll_interval)
 
     async def leave(self, wait: Wait) -> None:
-        """Stop waiting. The last to leave ends the polling.
+        """Stop waiting. The last to leave ends the polling: no request is under way any more.
 
         :param wait: One that joined.
         """
@@ -163,25 +98,25 @@ class FlowPoller:
         wait.done.cancel()
         await self._end_if_idle()
 
-    def watch(self, watch: Watch) -> None:
-        """Begin to tell a watch what each round reads.
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Begin to deliver what each poll reads.
 
-        :param watch: It.
+        :param subscriber: Takes it.
         """
-        self._watches.add(watch)
-        self._begin(watch.interval)
+        self._subscribers.add(subscriber)
+        self._begin(subscriber.interval)
 
-    async def unwatch(self, watch: Watch) -> None:
-        """Stop telling a watch.
+    async def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Deliver nothing more.
 
-        :param watch: One that ``watch`` was called with.
+        :param subscriber: One that subscribed.
         """
-        self._watches.discard(watch)
+        self._subscribers.discard(subscriber)
         await self._end_if_idle()
 
     def _begin(self, interval: float) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._query.flow_id}")
+            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._flow_id}")
         elif interval < self._slept_interval:
             self._hurry.set()
 
@@ -195,32 +130,27 @@ class FlowPoller:
         loop = asyncio.get_running_loop()
         share = random.uniform(0.5, 1.0)  # noqa: S311 - pollers that start together drift apart
         while True:
-            started, at_least = loop.time(), 0.0
+            started = loop.time()
             try:
                 await self._poll_once()
-            except IntegratorError as error:
-                for user in self._users():
-                    user.fail(error)
-                at_least = (error.retry_after or 0.0) if isinstance(error, UnavailableError) else 0.0
             except Exception as error:  # noqa: BLE001 - a mistake of ours ends the waits, not in silence
-                for wait in self._open_waits():
-                    wait.done.set_exception(error)
-                for watch in self._watches:
-                    watch.fail(error)
-            await self._sleep(started, share, at_least)
-            share = random.uniform(0.9, 1.0)  # noqa: S311 - never above 1, so that detection isn't late
+                _fail([*self._open_waits(), *self._subscribers], error)
+            await self._sleep(started, share)
+            share = (
+                1.0  # at the interval's own pace from now on: as many polls as any other's, and none later
+            )
 
-    async def _sleep(self, started: float, share: float, at_least: float) -> None:
-        """Sleep until the next round is due; a wait with a shorter interval that joins brings it forward."""
+    async def _sleep(self, started: float, share: float) -> None:
+        """Sleep until the next poll is due; a wait with a shorter interval that joins brings it forward."""
         loop = asyncio.get_running_loop()
         while True:
             self._hurry.clear()
             now = loop.time()
             pauses = [wait.pause(now, self._usual) for wait in self._waits]
             self._slept_interval = min(
-                (*pauses, *(each.interval for each in self._watches)), default=math.inf
+                (*pauses, *(each.interval for each in self._subscribers)), default=math.inf
             )
-            left = started + max(self._slept_interval * share, at_least) - loop.time()
+            left = started + max(self._slept_interval * share, self._lookup.retry_after) - now
             if left <= 0:
                 return
             try:
@@ -231,174 +161,113 @@ class FlowPoller:
     async def _poll_once(self) -> None:
         self._round += 1
         waits = self._open_waits()
-        if not waits and not self._watches:
-            return
+        self._awaited = defaultdict(list)
+        is_adaptive = False
         for wait in waits:
             wait.polls += 1
-        first = await self._client.call(endpoints.list_logs(self._query))
-        if any(wait.adaptive for wait in waits):
+            is_adaptive = is_adaptive or wait.spec.adaptive
+            if wait.execution_id is not None:
+                self._awaited[wait.execution_id].append(wait)
+        self._lookup.start(self._awaited)
+        await self._read_recent([wait for wait in waits if wait.execution_id is None])
+        learns = is_adaptive and self._round >= self._next_learning
+        first = await self._lookup.find_rest(LEARN_FROM if learns else 0)
+        if first and learns:
             self._learn(first)
-        self._take(first)
-        await self._read_history(first)
-        if first.has_next:
-            await self._find_missing()
-        else:
-            # All logs stand on the one page: what is missing there doesn't exist yet.
-            self._know(self._missing_waits(), None)
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]
 
-    def _users(self) -> list[Wait | Watch]:
-        return [*self._open_waits(), *self._watches]
+    def _see(self, page: Page) -> None:
+        self._lookup.take(page.logs)
 
-    def _missing_waits(self) -> list[Wait]:
-        return [wait for wait in self._open_waits() if wait.execution_id and wait.checked < self._round]
-
-    def _know(self, waits: Iterable[Wait], execution: Execution | None) -> None:
-        """Take note of what a successful poll says of the execution that some wait for."""
-        for wait in waits:
-            wait.checked = self._round
-            wait.failed_polls = 0
-            if execution is not None:
-                wait.created = execution.created
-                if execution.is_finished:
-                    wait.finish(execution)
-
-    def _learn(self, page: Page) -> None:
-        """Take the median of a page's finished executions as the flow's usual duration."""
-        if self._usual is not None and self._round % LEARN_EVERY:
+    def _report(self, execution_id: str, outcome: Outcome) -> None:
+        """Record what a poll says of an execution with those that wait for it."""
+        waits = self._awaited[execution_id]
+        if isinstance(outcome, IntegratorError):
+            _fail(waits, outcome)
             return
-        durations = []
-        for fields in page.logs:
+        error: ResponseError | None = None
+        for fields in outcome:
             try:
-                execution = Execution.read(fields)
-            except ResponseError:
-                continue  # another's; who waits for it is told
-            if execution.duration is not None:
-                durations.append(execution.duration.total_seconds())
-        self._usual = statistics.median(durations) if durations else None
-
-    def _take(self, page: Page) -> None:
-        """Wake the waits whose execution stands on a page and has finished."""
-        awaited: dict[str, list[Wait]] = defaultdict(list)
-        for wait in self._missing_waits():
-            awaited[wait.execution_id or ""].append(wait)
-        for fields in page.logs:
-            execution_id = fields.optional_identifier("filename_uuid")
-            if execution_id in awaited:
-                self._read(awaited[execution_id], fields)
-
-    def _read(self, waits: list[Wait], fields: Fields) -> None:
-        try:
-            if fields.member("state", State) is State.FINISHED:
-                self._know(waits, Execution.read(fields))
+                _record(waits, fields)
                 return
-            # Of what still runs, and that is most of it each time, no more is read than is needed.
-            fields.member("status", Status)
-            self._know(waits, None)
-            for wait in waits:
-                wait.created = wait.created or fields.optional_time("created")
-        except ResponseError as error:
-            for wait in waits:
-                wait.checked = self._round
-                wait.fail(error)
-
-    async def _read_history(self, first: Page) -> None:
-        """Read what the watches want to know of, and what the waits for a flow's next execution choose from."""
-        waits, watches = [wait for wait in self._open_waits() if wait.execution_id is None], [*self._watches]
-        moments = [*(wait.created_after for wait in waits), *(watch.since for watch in watches)]
-        since = min((moment for moment in moments if moment), default=None)
-        if since is None or self._round < self._next_history_round:
-            return
-        project, flow = self._query.project_id, self._query.flow_id
-        users: list[Wait | Watch] = [*waits, *watches]
-        try:
-            history = await self._client.run(read_since(project, flow, since, first))
-        except IntegratorError as error:
-            for user in users:
-                user.fail(error)
-            return
-        # Where the order takes all pages to be read, they are every second round.
-        self._next_history_round = self._round + (2 if history.pages > CONCURRENCY else 1)
-        for watch in watches:
-            watch.tell(history)
-        for wait in waits:
-            self._choose_next(wait, history)
-
-    def _choose_next(self, wait: Wait, history: History) -> None:
-        """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
-        try:
-            chosen = history.first_since(wait.created_after) if wait.created_after else None
-        except ResponseError as error:
-            wait.fail(error)
-            return
-        if chosen is None:
-            self._know([wait], None)
-            return
-        wait.execution_id = chosen.execution_id
-        if chosen.error is not None:
-            wait.fail(chosen.error)
+            except ResponseError as fault:
+                error = error or fault
+        if error is not None:
+            _fail(waits, error)
         else:
-            self._know([wait], chosen.execution)
-
-    async def _find_missing(self) -> None:
-        missing = sorted(self._missing_waits(), key=lambda wait: wait.checked)
-        overdue = sum(wait.checked < self._round - 1 for wait in missing)
-        due = max(math.ceil(len(missing) / 2), overdue)
-        pages = due if self._pages is None else math.ceil((self._pages - 1) / 2)
-        if pages < due or self._pages is None:
-            await self._sweep(pages)
-            missing = [wait for wait in self._missing_waits() if wait.checked < self._round - 1]
-            due = len(missing)
-        by_id: dict[str, list[Wait]] = defaultdict(list)
-        for wait in missing[:due]:
-            by_id[wait.execution_id or ""].append(wait)
-        await self._each(self._look_up(execution_id, waits) for execution_id, waits in by_id.items())
-
-    async def _sweep(self, count: int) -> None:
-        """Read the next pages after the first, round and round."""
-        numbers = range(self._next_page, self._next_page + count)
-        ends: list[int] = []
-        self._pages = max(self._pages or 0, numbers.stop)
-
-        async def read(number: int) -> None:
-            if ends:
-                return
-            try:
-                page = await self._client.call(endpoints.list_logs(self._query, number))
-            except IntegratorError as error:
-                # Whom it leaves unseen is looked up by id; a fault that stays is counted there.
-                log.debug("Page %d could not be read: %s", number, error)
-                return
-            self._take(page)
-            if not page.logs or not page.has_next:
-                ends.append(number if page.logs else number - 1)
-
-        await self._each(read(number) for number in numbers)
-        self._next_page = numbers.stop
-        if ends:
-            self._pages = max(2, min(ends))
-            self._next_page = 2
-
-    async def _look_up(self, execution_id: str, waits: list[Wait]) -> None:
-        asking = queries.get_execution(self._query.project_id, self._query.flow_id, execution_id)
-        try:
-            self._know(waits, await self._client.run(asking))
-        except IntegratorError as error:
             for wait in waits:
-                wait.checked = self._round
-                wait.fail(error)
+                wait.succeed(None, None)
 
-    async def _each(self, jobs: Iterable[Coroutine[None, None, None]]) -> None:
-        """Run jobs, a few at a time; none is left running, however it ends."""
-        left = iter(jobs)
+    def _learn(self, logs: Iterable[Fields]) -> None:
+        """Take the median of some finished executions as the flow's usual duration."""
+        durations = []
+        for fields in logs:
+            created, finished = fields.optional_time("created"), fields.optional_time("finished")
+            is_finished = fields.optional_member("state", State) is State.FINISHED
+            if is_finished and created is not None and finished is not None:
+                durations.append((finished - created).total_seconds())
+        self._usual = statistics.median(durations) if durations else None
+        self._next_learning = self._round + LEARN_EVERY
 
-        async def work() -> None:
-            for job in left:
-                await job
+    async def _read_recent(self, waits: list[Wait]) -> None:
+        """Read what subscribers want to know, and what the waits for a flow's next execution choose from."""
+        subscribers = [*self._subscribers]
+        is_newest_first = self._recent.is_newest_first
+        moments = [
+            *(wait.created_after for wait in waits if wait.created_after is not None),
+            *(each.since(is_newest_first=is_newest_first) for each in subscribers),
+        ]
+        if not moments or self._round < self._next_reading:
+            return
+        try:
+            history = await self._recent.read(min(moments))
+        except IntegratorError as error:
+            self._lookup.note(error)
+            _fail([*waits, *subscribers], error)
+            return
+        # If the order takes all pages to be read, they are read in every second poll.
+        self._next_reading = self._round + (2 if history.pages > CONCURRENCY else 1)
+        for subscriber in subscribers:
+            subscriber.deliver(history)
+        for wait in waits:
+            _choose_next(wait, history)
 
-        # Without return_exceptions gather ends with the first that is cancelled or fails, not with the last.
-        outcomes = await asyncio.gather(*(work() for _ in range(CONCURRENCY)), return_exceptions=True)
-        for error in filter(None, outcomes):
-            raise error
+
+def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
+    for user in users:
+        user.fail(error)
+
+
+def _record(waits: list[Wait], fields: Fields) -> None:
+    """Record the state of an execution. Of one that is running, which most are, no more is read than is needed.
+
+    :raises ResponseError: The log can't be read.
+    """
+    execution = created = None
+    if fields.member("state", State) is State.FINISHED:
+        execution = Execution.read(fields)
+    else:
+        fields.member("status", Status)
+        if any(wait.spec.adaptive for wait in waits):
+            created = fields.optional_time("created")
+    for wait in waits:
+        wait.succeed(execution, created)
+
+
+def _choose_next(wait: Wait, history: History) -> None:
+    """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
+    try:
+        chosen = history.first_since(wait.created_after) if wait.created_after else None
+    except ResponseError as error:
+        wait.fail(error)
+        return
+    if chosen is None:
+        wait.succeed(None, None)
+        return
+    wait.execution_id = chosen.execution_id
+    if chosen.error is not None:
+        wait.fail(chosen.error)
+    elif chosen.execution is not None:
+        wait.succeed(chosen.execution if chosen.execution.is_finished else None, chosen.execution.created)

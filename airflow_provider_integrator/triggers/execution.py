@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_integrator.arguments import read_moment, rendered
+from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
+from airflow_provider_integrator.executions.spec import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE, WaitSpec
 
-#: Failed polls in a row that a wait puts up with where nothing else is said.
-DEFAULT_MAX_FAILED_POLLS = 10
-#: By how much Airflow's own limit on a deferral outlasts the trigger's deadline, which is to come first.
-DEFERRAL_GRACE = timedelta(minutes=5)
+if TYPE_CHECKING:
+    from airflow_provider_integrator.polling.poller import FlowPoller
+
+__all__ = ["DEFAULT_MAX_FAILED_POLLS", "DEFERRAL_GRACE", "IntegratorExecutionTrigger"]
 
 
 class IntegratorExecutionTrigger(BaseTrigger):
@@ -25,48 +26,23 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     All triggers of a process on the same connection, project and flow share one poll.
 
-    The event is a dict: ``status`` is ``finished``, ``timeout`` or ``error``; ``execution_id`` names the
-    execution (None where none was found); ``message`` says what happened otherwise.
+    The event is a dict: ``status`` is ``finished``, ``timeout`` or ``error``; ``execution_id`` names the execution, if one
+    was found; ``message`` says what happened otherwise.
 
-    :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project, the connection's where None.
-    :param flow: The flow: its id where ``is_flow_id``, else its slug, name or id.
-    :param is_flow_id: Whether ``flow`` is known to be an id.
-    :param execution_id: The execution; None: the first one created since ``created_after``.
-    :param created_after: ISO 8601 with an offset; used where no execution is named.
-    :param poll_interval: Seconds between two polls.
-    :param end_time: The deadline, in seconds since the epoch, so that a restart doesn't reset it. None, where
-        the task began in the triggerer: it is derived from Airflow's own, which is in the database too.
-    :param max_failed_polls: Failed polls in a row that are put up with.
-    :param adaptive: Whether to poll seldom early and often near the flow's usual duration.
+    :param spec: The fields of a :class:`~airflow_provider_integrator.executions.spec.WaitSpec`. Each is an attribute of
+        its own, too: Airflow 3.3 renders templates in those that are named like the task's template fields.
     """
 
-    def __init__(
-        self,
-        *,
-        integrator_conn_id: str,
-        project_id: str | None,
-        flow: str,
-        is_flow_id: bool,
-        execution_id: str | None,
-        created_after: str | None,
-        poll_interval: float,
-        end_time: float | None,
-        max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
-        adaptive: bool = False,
-    ) -> None:
+    def __init__(self, **spec: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.integrator_conn_id = integrator_conn_id
-        self.project_id = project_id
-        self.flow = flow
-        self.is_flow_id = is_flow_id
-        self.execution_id = execution_id
-        self.created_after = created_after
-        self.poll_interval = poll_interval
-        self.end_time = end_time
-        self.max_failed_polls = max_failed_polls
-        self.adaptive = adaptive
+        self.execution_id: str | None = None
         self.timeout_after: datetime | None = None  # set by the triggerer of Airflow 3.3
+        vars(self).update(WaitSpec(**spec).as_arguments())
+
+    @property
+    def spec(self) -> WaitSpec:
+        """The wait, with its templates as they are now."""
+        return WaitSpec(**{field.name: getattr(self, field.name) for field in fields(WaitSpec)})
 
     @classmethod
     def path(cls) -> str:
@@ -75,21 +51,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments to make the trigger again with."""
-        return (
-            self.path(),
-            {
-                "integrator_conn_id": self.integrator_conn_id,
-                "project_id": self.project_id,
-                "flow": self.flow,
-                "is_flow_id": self.is_flow_id,
-                "execution_id": self.execution_id,
-                "created_after": self.created_after,
-                "poll_interval": self.poll_interval,
-                "end_time": self.end_time,
-                "max_failed_polls": self.max_failed_polls,
-                "adaptive": self.adaptive,
-            },
-        )
+        return self.path(), self.spec.as_arguments()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the one event."""
@@ -106,32 +68,20 @@ class IntegratorExecutionTrigger(BaseTrigger):
             event = {"status": "error", "execution_id": self.execution_id, "message": str(error)}
         yield TriggerEvent(event)
 
-    def _seconds_left(self) -> float | None:
-        if self.end_time is not None:
-            return max(0.0, self.end_time - time.time())
-        if self.timeout_after is not None:
-            return max(0.0, (self.timeout_after - DEFERRAL_GRACE).timestamp() - time.time())
-        return None
-
     async def _wait(self) -> str:
         from airflow_provider_integrator.polling.connection import shared_connection
-        from airflow_provider_integrator.polling.poller import Wait
+        from airflow_provider_integrator.polling.waits import Wait
 
-        self.execution_id = rendered("execution_id", self.execution_id)
-        if self.execution_id is None and self.created_after is None:
+        spec = replace(self.spec, execution_id=rendered("execution_id", self.execution_id))
+        if spec.execution_id is None and spec.created_after is None:
             raise ConfigurationError("A wait needs an execution_id or a created_after.")
-        async with shared_connection(self.integrator_conn_id) as shared:
-            looking = shared.poller(self.project_id, self.flow, is_flow_id=self.is_flow_id)
-            poller = await asyncio.wait_for(looking, self._seconds_left())
-            left = self._seconds_left()
-            wait = Wait(
-                execution_id=self.execution_id,
-                created_after=None if self.created_after is None else read_moment(self.created_after),
-                interval=self.poll_interval,
-                max_failed_polls=self.max_failed_polls,
-                adaptive=self.adaptive,
-                deadline=math.inf if left is None else asyncio.get_running_loop().time() + left,
-            )
+        if spec.end_time is None and self.timeout_after is not None:
+            spec = replace(spec, end_time=(self.timeout_after - DEFERRAL_GRACE).timestamp())
+        async with shared_connection(spec.integrator_conn_id) as shared:
+            finding = shared.poller(spec.project_id, spec.flow, is_flow_id=spec.is_flow_id)
+            left = None if spec.end_time is None else max(0.0, spec.end_time - time.time())
+            poller: FlowPoller = await asyncio.wait_for(finding, left)
+            wait = Wait(spec)
             poller.join(wait)
             try:
                 execution = await wait.done
@@ -141,9 +91,9 @@ class IntegratorExecutionTrigger(BaseTrigger):
             return execution.execution_id
 
     async def on_kill(self) -> None:
-        """Say what a user's kill means; Airflow calls this from 3.3 on."""
+        """Log what a user's kill means; Airflow calls this from 3.3 on."""
+        spec = self.spec
         self.log.info(
-            "Waiting stopped. The Integrator isn't told, as no documented call stops a flow: "
-            "execution %s goes on by itself.",
-            self.execution_id or f"of flow {self.flow}",
+            "Waiting stopped. No documented call stops a flow: execution %s goes on by itself.",
+            spec.execution_id or f"of flow {spec.flow}",
         )

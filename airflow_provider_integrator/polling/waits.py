@@ -1,0 +1,145 @@
+"""The waits of a poller, and the one timer that ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.arguments import read_moment
+from airflow_provider_integrator.exceptions import TransientError
+from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.polling.schedule import adaptive_interval
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Wait:
+    """One wait for an execution to finish.
+
+    :param spec: What is waited for, how often and how long.
+    :ivar execution_id: The execution; None until the flow's next one has been found.
+    :ivar created_after: From when on an execution counts as the next one; None if one is named.
+    :ivar deadline: When the wait is over, in the loop's time.
+    :ivar joined: When the wait began, in the loop's time.
+    :ivar polls: Polls since then.
+    :ivar created: When the execution was created, once that is known.
+    :ivar failed_polls: Failed polls in a row so far.
+    :ivar done: The execution, once it has finished.
+    :raises ConfigurationError: ``created_after`` can't be read.
+    """
+
+    spec: WaitSpec
+    execution_id: str | None = field(init=False)
+    created_after: datetime | None = field(init=False, default=None)
+    deadline: float = field(init=False, default=math.inf)
+    joined: float = field(init=False)
+    polls: int = field(init=False, default=0)
+    created: datetime | None = field(init=False, default=None)
+    failed_polls: int = field(init=False, default=0)
+    done: asyncio.Future[Execution] = field(init=False)
+    # The waiter's own, so that messages about its polls stand in its own task's log.
+    context: contextvars.Context = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        spec, loop = self.spec, asyncio.get_running_loop()
+        self.execution_id = spec.execution_id
+        if spec.execution_id is None and spec.created_after is not None:
+            self.created_after = read_moment(spec.created_after)
+        self.joined = loop.time()
+        if spec.end_time is not None:
+            self.deadline = self.joined + max(0.0, spec.end_time - time.time())
+        self.done = loop.create_future()
+        self.context = contextvars.copy_context()
+
+    def pause(self, now: float, usual: float | None) -> float:
+        """Choose the seconds until the next poll.
+
+        :param now: The loop's time.
+        :param usual: The flow's usual duration in seconds; None if it isn't known.
+        """
+        interval = self.spec.poll_interval
+        if not self.spec.adaptive:
+            return interval
+        elapsed = None if self.created is None else time.time() - self.created.timestamp()
+        return adaptive_interval(interval, now - self.joined, self.polls, elapsed, usual)
+
+    def succeed(self, execution: Execution | None, created: datetime | None) -> None:
+        """Record a successful poll.
+
+        :param execution: The execution if it has finished, which ends the wait.
+        :param created: When the execution was created, if that is known.
+        """
+        self.failed_polls = 0
+        self.created = created or self.created
+        if execution is not None and not self.done.done():
+            self.done.set_result(execution)
+
+    def expire(self) -> None:
+        """End the wait with a ``TimeoutError``, as its time is over."""
+        if not self.done.done():
+            self.done.set_exception(asyncio.TimeoutError())
+
+    def fail(self, error: Exception) -> None:
+        """Count a failed poll. It ends the wait if it is one too many, or if no later poll can succeed."""
+        self.failed_polls += 1
+        if self.done.done():
+            return
+        tolerated = self.spec.max_failed_polls
+        if not isinstance(error, TransientError) or self.failed_polls > tolerated:
+            self.done.set_exception(error)
+        else:
+            self.context.run(
+                log.warning,
+                "Failed poll %d of %d that are tolerated in a row: %s",
+                self.failed_polls,
+                tolerated,
+                error,
+            )
+
+
+class Deadlines:
+    """Ends waits whose time is over, also while a poll hangs.
+
+    One timer for all: a timer for each wait adds up in the garbage collector's rounds, which stop the loop.
+    """
+
+    def __init__(self) -> None:
+        self._waits: set[Wait] = set()
+        self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, wait: Wait) -> None:
+        """Watch a wait's deadline.
+
+        :param wait: Its deadline may be infinite.
+        """
+        self._waits.add(wait)
+        if wait.deadline < self._due:
+            self._set(wait.deadline)
+
+    def discard(self, wait: Wait) -> None:
+        """Forget a wait. The timer ends with the last one."""
+        self._waits.discard(wait)
+        if not self._waits:
+            self._set(math.inf)
+
+    def _set(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = None if due == math.inf else asyncio.get_running_loop().call_at(due, self._expire)
+
+    def _expire(self) -> None:
+        now = max(self._due, asyncio.get_running_loop().time())  # a timer may come a clock's tick early
+        over = {wait for wait in self._waits if wait.deadline <= now}
+        self._waits -= over
+        for wait in over:
+            wait.expire()
+        self._set(min((wait.deadline for wait in self._waits), default=math.inf))
