@@ -108,6 +108,15 @@ class AirflowApi:
         self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
         self.post("connections", connection_body(conn_id, connection))
 
+    def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
+        """Pause a DAG, or let it run again.
+
+        :param dag_id: The DAG; waited for.
+        """
+        self.wait_for_dag(dag_id)
+        answer = self._session.patch(f"{self._api}/dags/{dag_id}", json={"is_paused": is_paused}, timeout=60)
+        answer.raise_for_status()
+
     def forms(self) -> list[dict[str, Any]]:
         """List the connection forms as Airflow 3's own pages get them, which is no public call."""
         answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=60)

@@ -27,6 +27,7 @@ for first in range(0, WAITS, WAITS_IN_A_DAG):
                 task_id=f"wait_{number}",
                 flow=f"flow-{number % 10}",
                 execution_id=f"execution-{number}",
+                integrator_conn_id="integrator_crowd",
                 start_from_trigger=True,
                 poke_interval=5,
                 timeout=3600,
