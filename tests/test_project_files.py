@@ -49,7 +49,7 @@ def pythons_of(airflow: str) -> list[str]:
         text=True,
         check=False,
     )
-    found = re.search(r"needs a Python from 3\.(\d+) to 3\.(\d+)", done.stderr)
+    found = re.search(r"needs Python 3\.(\d+) to 3\.(\d+)", done.stderr)
     assert found, done.stderr
     return [f"3.{minor}" for minor in range(int(found[1]), int(found[2]) + 1)]
 
