@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
 from tests.forms.conftest import described
-from tests.operators.conftest import files
+from tests.stores import attached, uri
 from tests.tasks import MODES, POLL, run_operator, run_sensor
 
 #: Seconds; a test that gets this far is wrong.
@@ -58,21 +58,20 @@ def test_operator_to_xcom(world, mode):
 
 
 @pytest.mark.parametrize("mode", WAITS)
-def test_operator_to_object_storage(world, mode, tmp_path):
+def test_operator_to_object_storage(world, mode):
     flow, execution = begun(world, Status.FAILED)
-    outcome = run_operator(mode, flow=flow.slug, timeout=PATIENCE, output_path=f"file://{tmp_path}/")
+    store = attached()
+    outcome = run_operator(mode, flow=flow.slug, timeout=PATIENCE, output_path=uri(store, "logs/"))
     assert isinstance(outcome.error, AirflowFailException)
     assert "no such SKU" in outcome.message
-    (path,) = files(tmp_path)
-    assert path.name == f"{execution.log_id}.json"
-    assert json.loads(path.read_bytes()) == LOG
-    assert outcome.xcoms["return_value"]["uri"] == path.as_uri()
+    ((path, stored),) = store.objects.items()
+    assert path == f"/logs/{flow.slug}/{execution.id}/{execution.log_id}.json"
+    assert json.loads(stored) == LOG
     assert described(outcome.xcoms["return_value"]["execution"]) == world.described(execution)
 
 
-@pytest.mark.parametrize("adaptive", [False, True], ids=["fixed", "adaptive"])
 @pytest.mark.parametrize("is_named", [False, True], ids=["next", "by id"])
-def test_trigger(world, is_named, adaptive):
+def test_trigger(world, is_named):
     flow, execution = begun(world, Status.EMPTY)
     trigger = IntegratorExecutionTrigger(
         integrator_conn_id="integrator_default",
@@ -83,7 +82,7 @@ def test_trigger(world, is_named, adaptive):
         created_after=None if is_named else "2020-01-01T00:00:00+00:00",
         poll_interval=POLL,
         end_time=None,
-        adaptive=adaptive,
+        adaptive=is_named,
     )
 
     async def first_event():

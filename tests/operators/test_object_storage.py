@@ -3,62 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
-from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_integrator.simulator import Fault
+from tests.stores import attached, uri
 from tests.tasks import run_operator
-
-try:
-    from airflow.sdk.io import attach
-except ImportError:
-    from airflow.io.store import attach
 
 RAW = b'{"rows": [1, 2, 3]}\n'
 
 
-class Store(MemoryFileSystem):
-    """A memory file system of its own, that notes what is done and can fail."""
-
-    cachable = False
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.store, self.pseudo_dirs = {}, [""]
-        self.uploads, self.seen = [], []
-        self.fails = False
-
-    def put_file(self, lpath, rpath, **options):
-        self.uploads.append(rpath)
-        super().put_file(lpath, rpath, **options)
-        self.seen.append(set(self.store))
-        if self.fails:
-            raise ConnectionError("the store hung up")
-
-    @property
-    def objects(self):
-        return {path: bytes(file.getbuffer()) for path, file in self.store.items()}
-
-
 @pytest.fixture
 def store():
-    """A store behind ``memory://<connection>@…``; stores are cached by connection, hence a new one each time."""
-    made = Store()
-    made.conn_id = f"conn{uuid.uuid4().hex}"
-    attach("memory", made.conn_id, fs=made)
-    return made
+    return attached()
 
 
 @pytest.fixture
 def execution(simulator, flow):
     return simulator.add_execution(flow, lasts=0, log=RAW)
-
-
-def uri(store, path):
-    return f"memory://{store.conn_id}@/{path}"
 
 
 def test_byte_for_byte(store, simulator, execution):
@@ -139,9 +102,8 @@ def test_nothing_is_uploaded_of_a_faulty_log(fault, store, simulator, execution)
 
 @pytest.mark.parametrize("protocol", ["s3", "gs", "abfs"])
 def test_stores_that_are_atomic_get_it_under_its_own_name(protocol, simulator, execution):
-    store, conn_id = Store(), f"conn{uuid.uuid4().hex}"
-    attach(protocol, conn_id, fs=store)
-    outcome = run_operator(output_path=f"{protocol}://{conn_id}@bucket/logs/x.json")
+    store = attached(protocol)
+    outcome = run_operator(output_path=f"{protocol}://{store.conn_id}@bucket/logs/x.json")
     if "nstall" in outcome.message and outcome.state == "failed":
         pytest.skip(f"no {protocol} support is installed: {outcome.message}")
     assert [path.lstrip("/") for path in store.uploads] == ["bucket/logs/x.json"]
