@@ -61,7 +61,7 @@ class IntegratorLogOperator(WaitingOperator):
     :param kwargs: ``created_after``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
         ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` of
         :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
-            ``BaseOperator``.
+        ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (*ExecutionTask.template_fields, "log_id", "output_path")

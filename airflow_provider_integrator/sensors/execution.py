@@ -44,7 +44,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
     :param kwargs: ``flow``, ``execution_id``, ``created_after``, ``project_id``, ``project_slug``,
         ``integrator_conn_id``, ``deferrable``, ``adaptive``, ``max_failed_polls`` of
         :class:`~airflow_provider_integrator.operators.base.ExecutionTask`, and arguments of
-            ``BaseSensorOperator``: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
+        ``BaseSensorOperator``: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
     """
 
     def __init__(
