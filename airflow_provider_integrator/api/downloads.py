@@ -63,7 +63,7 @@ class LogPatience:
             raise RequestError(f"{error} {self._explanation()}", error.status) from error
         pause = min(self._poll_interval, self.until - now)
         log.info(
-            "The log isn't available yet. Next attempt in %.0f s, the last one in %.0f s (log_timeout). %s",
+            "The log isn't available yet. Next attempt in %.0f s; retries end in %.0f s (log_timeout). %s",
             pause,
             self.until - now,
             error,

@@ -306,7 +306,7 @@ class Execution:
         return timedelta(seconds=(self.finished - self.created).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None for unknown values."""
+        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None if unknown."""
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,

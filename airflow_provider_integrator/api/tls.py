@@ -42,7 +42,7 @@ def tls_error(name: str, error: Exception) -> ConfigurationError:
     """
     return ConfigurationError(
         f"{name}: no TLS connection to the Integrator ({error}). Set verify in the connection's Extra to the "
-        "path of a CA bundle for its certificate; if it has no TLS, begin Host with http://."
+        "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http://."
     )
 
 
