@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperatorLink
 
 from airflow_provider_integrator.arguments import read_count, read_seconds, rendered
-from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
+from airflow_provider_integrator.exceptions import LogArchiveError, RequestError, ResponseError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.executions.policy import Policy, Verdict
@@ -190,10 +190,8 @@ class IntegratorLogOperator(WaitingOperator):
     def _fail(self, context: Context, wait: ExecutionWait, verdict: Verdict) -> None:
         try:
             delivered = self._deliver(context, wait, verdict.execution)
-        except (
-            LogArchiveError,
-            RequestError,
-        ) as error:  # permanent errors; transient ones are left to Airflow's retries
+        except (LogArchiveError, RequestError, ResponseError) as error:
+            # What can't be delivered must not hide that the execution failed; an outage is left to retries.
             raise AirflowFailException(
                 verdict.message(where=f"Its log was not delivered: {error}")
             ) from error

@@ -36,6 +36,18 @@ class TestFailed:
         assert outcome.xcoms["return_value"]["uri"] in outcome.message
         assert outcome.xcoms["execution"]["status"] == "failed"
 
+    def test_without_a_log_id_it_still_fails_without_retries_and_says_why(self, simulator, failed):
+        def without_id(page):
+            for log in page["results"]:
+                log["id"] = None
+            return page
+
+        simulator.inject(Fault.mutate(without_id, on="logs"))
+        outcome = run_operator()
+        assert isinstance(outcome.error, AirflowFailException)
+        assert "status Failed" in outcome.message
+        assert "Its log was not delivered: List logs: field id is missing" in outcome.message
+
     def test_log_is_in_xcom(self, simulator, failed):
         assert len(run_operator().xcoms["return_value"]["errors"]) == 3
 
