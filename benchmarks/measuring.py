@@ -49,7 +49,7 @@ def peak_resident_bytes() -> int:
 def own_bytes(pid: int) -> int:
     """Memory that a process holds now and that is its own, not a mapped file's, which the system may take back.
 
-    :param pid: The process. If the system doesn't tell the two apart, both count.
+    :param pid: The process. If the system doesn't distinguish the two, both count.
     """
     own = _status_bytes(pid, "RssAnon:")
     if own is not None:
