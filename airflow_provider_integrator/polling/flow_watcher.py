@@ -115,7 +115,7 @@ class FlowFollower:
         await self._load()
         flow = self._flow
         async with shared_connection(flow.integrator_conn_id) as shared:
-            poller = await shared.poller(flow.project_id, flow.flow, is_flow_id=False)
+            poller = await shared.poller(flow.project_id, flow.flow)
             start = datetime.now(timezone.utc) - LOOK_BACK
             since = start if self._cursor is None else from_epoch(self._cursor.since)
             async with Watch(poller, since, flow.poll_interval, flow.flow) as watch:

@@ -9,6 +9,7 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
@@ -156,11 +157,12 @@ class FlowPoller:
             return
         for wait in waits:
             wait.polls += 1
+        began = datetime.now(timezone.utc)
         first = await self._client.call(endpoints.list_logs(self._query))
         if any(wait.adaptive for wait in waits):
             self._learn(first)
         self._take(first)
-        await self._read_history(first)
+        await self._read_history(first, began)
         if first.has_next:
             await self._find_missing()
         else:
@@ -180,7 +182,7 @@ class FlowPoller:
         """Take note of what a successful poll says of the execution that some wait for."""
         for wait in waits:
             wait.checked = self._round
-            wait.failed_polls = 0
+            wait.outage.end()
             if execution is not None:
                 wait.created = execution.created
                 if execution.is_finished:
@@ -225,7 +227,7 @@ class FlowPoller:
                 wait.checked = self._round
                 wait.fail(error)
 
-    async def _read_history(self, first: Page) -> None:
+    async def _read_history(self, first: Page, began: datetime) -> None:
         """Read what the watches want to know of, and what the waits for a flow's next execution choose from."""
         waits, watches = [wait for wait in self._open_waits() if wait.execution_id is None], [*self._watches]
         moments = [*(wait.created_after for wait in waits), *(watch.since for watch in watches)]
@@ -245,17 +247,19 @@ class FlowPoller:
         for watch in watches:
             watch.tell(history)
         for wait in waits:
-            self._choose_next(wait, history)
+            self._choose_next(wait, history, began)
 
-    def _choose_next(self, wait: Wait, history: History) -> None:
+    def _choose_next(self, wait: Wait, history: History, began: datetime) -> None:
         """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
         try:
-            chosen = history.first_since(wait.created_after) if wait.created_after else None
+            since, before = wait.created_after, wait.created_before
+            chosen = history.first_since(since, before) if since else None
         except ResponseError as error:
             wait.fail(error)
             return
         if chosen is None:
             self._know([wait], None)
+            wait.miss(began)
             return
         wait.execution_id = chosen.execution_id
         if chosen.error is not None:

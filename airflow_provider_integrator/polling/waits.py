@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import ExecutionMissingError, IntegratorError, WaitTimeoutError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.schedule import adaptive_interval
 
@@ -25,29 +25,29 @@ class Wait:
 
     :param execution_id: The execution; None: the first one created since ``created_after``.
     :param created_after: With a time zone; used where no execution is named.
+    :param created_before: The end of the window that begins there; None: it has no end.
     :param interval: Seconds between two polls.
-    :param max_failed_polls: Failed polls in a row that are tolerated.
+    :param outage: The tolerance of failed polls.
     :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
     :param deadline: When the wait is over, in the loop's time.
     :param joined: When the wait began, in the loop's time.
     :param polls: Polls since then.
     :param created: When the execution was created, once that is known.
     :param checked: The last round that looked for the execution, found or not.
-    :param failed_polls: Failed polls in a row so far.
     :param done: The execution, once it has finished.
     """
 
     execution_id: str | None
     created_after: datetime | None
     interval: float
-    max_failed_polls: int
+    outage: Outage
+    created_before: datetime | None = None
     adaptive: bool = False
     deadline: float = math.inf
     joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     polls: int = 0
     created: datetime | None = None
     checked: int = -1
-    failed_polls: int = 0
     done: asyncio.Future[Execution] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -55,19 +55,22 @@ class Wait:
     context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
 
     @classmethod
-    def of(cls, spec: WaitSpec) -> Wait:
+    def of(cls, spec: WaitSpec, outage: Outage) -> Wait:
         """Make the wait that a spec describes.
 
         :param spec: What is waited for, how often and how long.
+        :param outage: The outage, which may have begun with the look-up of the flow.
         :return: The wait; it begins now.
-        :raises ConfigurationError: ``created_after`` can't be read.
+        :raises ConfigurationError: The window can't be read.
         """
+        since, before = (None, None) if spec.execution_id is not None else spec.window()
         left = math.inf if spec.end_time is None else max(0.0, spec.end_time - time.time())
         return cls(
             execution_id=spec.execution_id,
-            created_after=None if spec.created_after is None else read_moment(spec.created_after),
+            created_after=since,
+            created_before=before,
             interval=spec.poll_interval,
-            max_failed_polls=spec.max_failed_polls,
+            outage=outage,
             adaptive=spec.adaptive,
             deadline=asyncio.get_running_loop().time() + left,
         )
@@ -89,25 +92,37 @@ class Wait:
             self.done.set_result(execution)
 
     def expire(self) -> None:
-        """Wake the waiter with a ``TimeoutError``, as its time is over."""
-        if not self.done.done():
-            self.done.set_exception(asyncio.TimeoutError())
+        """End the wait at its deadline."""
+        self._end(WaitTimeoutError("The time to wait is over."))
+
+    def miss(self, read: datetime) -> None:
+        """Record that a complete reading has no execution of the window; end the wait if the window had passed.
+
+        :param read: When the reading began.
+        """
+        if self.created_before is not None and self.created_before <= read:
+            self._end(
+                ExecutionMissingError(
+                    f"The flow has no execution that was created at or after {self.created_after} and before "
+                    f"{self.created_before}, and that time has passed."
+                )
+            )
 
     def fail(self, error: IntegratorError) -> None:
-        """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
-        self.failed_polls += 1
+        """Record a failed poll; end the wait if it is one too many, or if another wouldn't help.
+
+        :param error: The poll's error.
+        """
         if self.done.done():
             return
-        if not isinstance(error, TransientError) or self.failed_polls > self.max_failed_polls:
+        try:
+            self.context.run(self.outage.add, error)
+        except IntegratorError as final:
+            self._end(final)
+
+    def _end(self, error: IntegratorError) -> None:
+        if not self.done.done():
             self.done.set_exception(error)
-        else:
-            self.context.run(
-                log.warning,
-                "Failed poll %d of %d that are tolerated in a row: %s",
-                self.failed_polls,
-                self.max_failed_polls,
-                error,
-            )
 
 
 class Deadlines:

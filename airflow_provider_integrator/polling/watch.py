@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,7 @@ from datetime import datetime
 from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 
@@ -31,7 +33,6 @@ class Late(Wait):
 
     def fail(self, error: IntegratorError) -> None:
         """Let the next round look again; the watch itself says what is wrong."""
-        self.failed_polls += 1
 
 
 @dataclass(eq=False)
@@ -91,7 +92,7 @@ class Watch:
             self._finished.pop(each, None)
             await self.poller.leave(self._late.pop(each))
         for each in wanted - self._late.keys():
-            self._late[each] = Late(each, None, self.interval, 0, watch=self)
+            self._late[each] = Late(each, None, self.interval, Outage(math.inf), watch=self)
             self.poller.join(self._late[each])
 
     def tell(self, history: History) -> None:

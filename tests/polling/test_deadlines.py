@@ -4,6 +4,8 @@ import asyncio
 import math
 import random
 
+from airflow_provider_integrator.exceptions import WaitTimeoutError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 
@@ -12,13 +14,13 @@ def a_wait(seconds):
         execution_id="e",
         created_after=None,
         interval=5.0,
-        max_failed_polls=3,
+        outage=Outage(60.0),
         deadline=asyncio.get_running_loop().time() + seconds,
     )
 
 
 def over(wait):
-    return wait.done.done() and isinstance(wait.done.exception(), asyncio.TimeoutError)
+    return wait.done.done() and isinstance(wait.done.exception(), WaitTimeoutError)
 
 
 def test_each_wait_ends_in_its_time_whatever_the_order_they_came_in():

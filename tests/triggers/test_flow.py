@@ -19,6 +19,7 @@ from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulat
 
 pytest.importorskip("airflow.sdk", reason="asset watchers came with Airflow 3.0")
 
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.polling import flow_watcher as following
 from airflow_provider_integrator.polling.connection import shared_connection
 from airflow_provider_integrator.polling.waits import Wait
@@ -341,8 +342,8 @@ def test_fifty_assets_cost_one_reading_per_flow_and_interval(simulator: Integrat
         ):
             await until(lambda: len(store.values) == 50)
             # a task that waits for one of them costs nothing more
-            poller = await shared.poller(None, "flow-7", is_flow_id=False)
-            wait = Wait(running[7].id, None, interval, 3)
+            poller = await shared.poller(None, "flow-7")
+            wait = Wait(running[7].id, None, interval, Outage(60.0))
             poller.join(wait)
             await until(polled(simulator, 60))
             began, before = time.monotonic(), simulator.count("/logs")
