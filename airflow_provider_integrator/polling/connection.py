@@ -14,7 +14,7 @@ from airflow_provider_integrator.exceptions import ConfigurationError, RequestEr
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.poller import FlowPoller
 
-#: A poll comes again by itself, so that it needn't be insisted on.
+#: A poll is repeated by the next one, so that few attempts will do.
 _RETRY = Retry(attempts=3, max_total=60.0)
 
 
@@ -35,10 +35,10 @@ class SharedConnection:
     async def poller(self, project_id: str | None, flow: str, *, is_flow_id: bool) -> FlowPoller:
         """Find or make the poller of a flow.
 
-        :param project_id: The project, the connection's where None.
+        :param project_id: The project; the connection's if None.
         :param flow: The flow's id, or its slug or name.
-        :param is_flow_id: Whether it is surely an id, so that it needn't be looked up.
-        :return: The poller; join it before anything is awaited.
+        :param is_flow_id: Whether it is known to be an id, so that it needn't be looked up.
+        :return: The poller; join it before anything else is awaited.
         :raises IntegratorError: The connection can't be used, or the flow isn't found.
         """
         async with self._starting:  # one reading of the connection, one look-up of a flow
@@ -55,7 +55,7 @@ class SharedConnection:
         return self._pollers[key]
 
     async def _find(self, project: str, flow: str) -> str:
-        """Look up a flow's id; the flows of a project are listed once, and anew where one isn't among them."""
+        """Look up a flow's id. The flows of a project are listed once, and again if one isn't among them."""
         with suppress(ConfigurationError):
             return choose_flow(self._flows.get(project, ()), flow, project).id
         try:
@@ -65,7 +65,7 @@ class SharedConnection:
         return choose_flow(self._flows[project], flow, project).id
 
     def tidy(self) -> None:
-        """Forget the pollers that nobody uses."""
+        """Forget the pollers without a wait or subscriber."""
         for key in [key for key, poller in self._pollers.items() if not len(poller)]:
             del self._pollers[key]
 
@@ -74,10 +74,10 @@ _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConne
 
 
 class shared_connection:  # noqa: N801 - used as contextlib's own are
-    """Uses, as a context manager, what the loop's waits on a connection share.
+    """A context manager for what the loop's waits on a connection share.
 
-    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: what a generator
-    takes for the same adds up in the garbage collector's rounds, which stop the loop.
+    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: the objects of a
+    generator for the same add up in the garbage collector's rounds, which stop the loop.
 
     :param integrator_conn_id: The Airflow connection.
     """
@@ -101,7 +101,7 @@ class shared_connection:  # noqa: N801 - used as contextlib's own are
         self._shared.users -= 1
         self._shared.tidy()
         if not self._shared.users:
-            # Out of sight before it is closed: who comes now makes a new one.
+            # Removed before it is closed: the next to enter makes a new one.
             connections = _connections[asyncio.get_running_loop()]
             if connections.get(self._conn_id) is self._shared:
                 del connections[self._conn_id]

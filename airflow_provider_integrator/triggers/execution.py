@@ -81,7 +81,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
             finding = shared.poller(spec.project_id, spec.flow, is_flow_id=spec.is_flow_id)
             left = None if spec.end_time is None else max(0.0, spec.end_time - time.time())
             poller: FlowPoller = await asyncio.wait_for(finding, left)
-            wait = Wait.of(spec)
+            wait = Wait(spec)
             poller.join(wait)
             try:
                 execution = await wait.done
