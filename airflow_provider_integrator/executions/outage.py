@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import TransientError
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ class Outage:
         """Record a successful poll."""
         self.began = None
 
-    def add(self, error: IntegratorError) -> None:
+    def add(self, error: Exception) -> None:
         """Record a failed poll, and log that the wait goes on.
 
         :param error: Its error.
-        :raises IntegratorError: The error, if it is permanent or if polls have failed for too long.
+        :raises Exception: The error, if it is permanent or if polls have failed for too long.
         """
         if not isinstance(error, TransientError):
             raise error

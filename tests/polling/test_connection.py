@@ -12,11 +12,10 @@ import pytest
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.polling import connection as sharing
 from airflow_provider_integrator.polling.connection import shared_connection
-from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import IntegratorSimulator
+from tests.polling.making import make_wait
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[IntegratorSimulator]:
 async def wait_for(flow: str, execution_id: str) -> str:
     async with shared_connection("integrator_default") as shared:
         poller = await shared.poller(None, flow)
-        wait = Wait(execution_id, None, 0.1, Outage(60.0))
+        wait = make_wait(execution_id)
         poller.join(wait)
         try:
             return (await asyncio.wait_for(wait.done, 60)).execution_id

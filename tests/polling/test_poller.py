@@ -23,10 +23,10 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
+from tests.polling.making import make_wait
 
 #: Seconds in which anything that is to happen surely has, on a busy machine.
 PATIENCE = 60.0
@@ -55,11 +55,6 @@ async def polling(
     assert asyncio.all_tasks() <= before, "a task is left"
     timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
     assert [timer for timer in timers if not timer.cancelled() and "Deadlines" in repr(timer)] == []
-
-
-def make_wait(execution_id: str | None, interval: float = 0.1, tolerance: float = 60.0, **more: Any) -> Wait:
-    more.setdefault("deadline", asyncio.get_running_loop().time() + 3600)
-    return Wait(execution_id, more.pop("created_after", None), interval, Outage(tolerance), **more)
 
 
 async def waited(poller: FlowPoller, wait: Wait) -> Execution:
@@ -107,7 +102,7 @@ def test_all_waits_on_a_flow_share_one_request_an_interval(
                 simulator.finish(each, status=Status.SUCCESS)
             found = await asyncio.gather(*tasks)
             assert {each.execution_id for each in found} == {each.id for each in running}
-            # whatever round they are told in, it is the same for many
+            # whatever poll finds them, it is the same for many
             assert simulator.count("/logs") - before <= 5
 
     run(scenario())
@@ -139,12 +134,12 @@ def test_polling_begins_with_the_first_wait_and_ends_with_the_last(
     run(scenario())
 
 
-class SlowToLetGo(AsyncClient):
+class SlowToEnd(AsyncClient):
     """Takes its time with what follows a request, and another time for each."""
 
-    async def run(self, script: Any) -> Any:
+    async def call(self, call: Any) -> Any:
         try:
-            return await super().run(script)
+            return await super().call(call)
         finally:
             await asyncio.sleep(random.uniform(0.01, 0.3))
 
@@ -160,7 +155,7 @@ def test_who_leaves_last_waits_until_no_request_is_under_way(
     simulator.inject(looked_up)
 
     async def scenario() -> None:
-        async with polling(simulator, flow, SlowToLetGo) as poller:
+        async with polling(simulator, flow, SlowToEnd) as poller:
             before = asyncio.all_tasks()
             waits = [make_wait(f"missing-{n}") for n in range(8)]
             for wait in waits:
@@ -174,15 +169,15 @@ def test_who_leaves_last_waits_until_no_request_is_under_way(
 
 
 class Mistaken(AsyncClient):
-    """Has a mistake in it that comes to light with the first look-up by id."""
+    """Has a mistake in it that comes to light with one of several questions that are under way."""
 
-    lookups = 0
+    calls = 0
 
-    async def run(self, script: Any) -> Any:
-        self.lookups += 1
-        if self.lookups == 1:
+    async def call(self, call: Any) -> Any:
+        self.calls += 1
+        if self.calls == 2:
             raise RuntimeError("a mistake")
-        return await super().run(script)
+        return await super().call(call)
 
 
 def test_a_mistake_of_ours_ends_the_waits_and_leaves_nothing_behind(
@@ -245,12 +240,13 @@ def test_nothing_yet_is_waited_for(simulator: IntegratorSimulator, flow: Flow) -
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
-def test_an_execution_is_found_within_two_rounds_wherever_it_stands(
-    simulator: IntegratorSimulator, flow: Flow, order: Any
+@pytest.mark.parametrize(("count", "within"), [(60, 1), (240, 2)])
+def test_an_execution_is_found_within_two_polls_wherever_it_stands(
+    simulator: IntegratorSimulator, flow: Flow, order: Any, count: int, within: int
 ) -> None:
     simulator.order = order
     began = datetime.now(timezone.utc) - timedelta(days=30)
-    awaited = random.Random(7).sample(range(3000), 60)
+    awaited = random.Random(7).sample(range(3000), count)
     made = [
         simulator.add_execution(
             flow, id=f"e{n}", created=began + timedelta(minutes=n), lasts=None if n in awaited else 0
@@ -260,30 +256,21 @@ def test_an_execution_is_found_within_two_rounds_wherever_it_stands(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            interval = 0.5
-            tasks = {n: asyncio.create_task(waited(poller, make_wait(f"e{n}", interval))) for n in awaited}
-            rounds = 4
-            await until(lambda: pages_of(simulator, 1) >= rounds)
-            seen = pages_of(simulator, 1)
-            # at most one request, and one for every second of the 60 that are missing, in a round
-            assert simulator.count("/logs") <= (seen + 1) * 31 + 60
+            waits = {n: make_wait(f"e{n}", 0.5) for n in awaited}
+            for wait in waits.values():
+                poller.join(wait)
+            await until(lambda: all(wait.polls >= 5 for wait in waits.values()))
+            polls = {n: wait.polls for n, wait in waits.items()}
             for n in awaited:
                 simulator.finish(made[n], status=Status.SUCCESS)
-            finished = pages_of(simulator, 1)
-            await asyncio.gather(*tasks.values())
-            # the round under way when they finished doesn't count
-            assert pages_of(simulator, 1) - finished <= 3
+            await asyncio.wait([wait.done for wait in waits.values()], timeout=PATIENCE)
+            # the poll that was under way when they finished doesn't count
+            assert max(wait.polls - polls[n] for n, wait in waits.items()) <= within + 1
+            for wait in waits.values():
+                assert wait.done.result().is_finished
+                await poller.leave(wait)
 
     run(scenario())
-
-
-def pages_of(simulator: IntegratorSimulator, number: int) -> int:
-    return sum(
-        request.path == "/logs"
-        and request.param("page") == str(number)
-        and request.param("filename_uuid") is None
-        for request in list(simulator.requests)
-    )
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
