@@ -22,6 +22,7 @@ from airflow_provider_integrator.api.exchange import (
     exchange,
 )
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
+from airflow_provider_integrator.api.retry_after import MAX_RETRY_AFTER
 from airflow_provider_integrator.api.tokens import REFUSAL_SECONDS, TokenStore
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
@@ -191,6 +192,7 @@ def test_a_redirect_is_refused(call, status):
 
 
 PASSING = [
+    pytest.param(answer(408), id="408"),
     pytest.param(answer(429), id="429"),
     pytest.param(answer(500, "Try later."), id="500"),
     pytest.param(answer(502), id="502"),
@@ -244,7 +246,24 @@ def test_retry_after_as_a_date_is_honoured():
 
 
 @pytest.mark.parametrize(
-    "said", ["0", "soon", "-5", "1.5", "", "Thu, 01 Jan 1970 00:00:00 GMT", "\u0661\u0662x"]
+    "said",
+    [
+        "0",
+        "soon",
+        "-5",
+        "1.5",
+        "",
+        "nan",
+        "inf",
+        "-inf",
+        "1e3",
+        "\u0661\u0662x",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Fri, 31 Dec 9999 99:99:99 GMT",
+        "Mon, 01 Jan 0001 00:00:00 -0000",
+        "Fri, 31 Dec 9999 23:59:59 -9959",
+    ],
 )
 def test_retry_after_that_asks_for_nothing(said):
     hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
@@ -254,20 +273,53 @@ def test_retry_after_that_asks_for_nothing(said):
 
 def test_retry_after_beyond_the_bound_is_an_error_at_once():
     hand = Hand(answer(429, Retry_After="3600"))
-    with pytest.raises(UnavailableError, match=r"after 1 attempt in .*429.* retry after 3600 s") as caught:
+    with pytest.raises(
+        UnavailableError,
+        match=r"after 1 attempt in .*429.* retry after 3600 s \(at most 300 s are honoured\)",
+    ) as caught:
         hand.do(LOGS)
-    assert caught.value.retry_after == 3600.0
+    assert caught.value.retry_after == MAX_RETRY_AFTER == 300.0
     assert hand.pauses == []
 
 
-@given(st.text(max_size=40) | st.integers().map(str))
+@pytest.mark.parametrize("said", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_long_retry_after_is_capped(said, caplog):
+    caplog.set_level("INFO")
+    hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
+    assert hand.do(LOGS, Retry(max_total=3600.0)) == "page"
+    assert hand.pauses == [MAX_RETRY_AFTER]
+    assert "List logs: the Integrator asks to retry after " in caplog.text
+    assert "at most 300 s are honoured" in caplog.text
+
+
+def test_a_date_without_a_zone_is_in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        later = datetime.now(timezone.utc) + timedelta(seconds=30)
+        hand = Hand(
+            answer(503, Retry_After=later.strftime("%a, %d %b %Y %H:%M:%S -0000")), answer(200, value="page")
+        )
+        hand.do(LOGS)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert 20.0 < hand.pauses[0] <= 30.0
+
+
+@given(
+    st.text(max_size=40)
+    | st.integers().map(str)
+    | st.builds("{}, {} {} {} {} {}".format, *[st.sampled_from(["Mon", "99", "Jan", "-1", "1e9", "GMT"])] * 6)
+    | st.from_regex(r"\w{3}, \d{1,30} (Jan|Dec) \d{1,30} \d{2}:\d{2}:\d{2} (GMT|[+-]\d{4})", fullmatch=True)
+)
 def test_any_retry_after_leads_to_a_pause_or_an_error(said):
     hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
     try:
         assert hand.do(LOGS) == "page"
         assert 0.5 <= hand.pauses[0] <= 60.0
     except UnavailableError as error:
-        assert error.retry_after > 50.0  # noqa: PT017 - either is right
+        assert 50.0 < error.retry_after <= MAX_RETRY_AFTER  # noqa: PT017 - either is right
 
 
 @given(st.integers(1, 40), st.none() | st.floats(0, 1000))
