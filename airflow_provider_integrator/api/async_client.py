@@ -31,6 +31,7 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
+    Token,
     carry_out,
     exchange,
 )
@@ -65,8 +66,7 @@ class AsyncClient:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        self._token = token_store(access)
-        self._login_lock = asyncio.Lock()
+        self._tokens = token_store(access)
         self._session_lock = asyncio.Lock()
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
@@ -157,14 +157,17 @@ class AsyncClient:
         await asyncio.sleep(effect.seconds)
         return None
 
-    async def _get_token(self, stale: str | None) -> str:
-        async with self._login_lock:
-            token = self._token.usable(stale)
-            if token is None:
-                token = await self._drive(self._token.login(self._retry))
+    async def _get_token(self, stale: str | None) -> Token:
+        while not isinstance(taken := self._tokens.take(stale), Token):
+            if taken is not None:
+                await asyncio.wrap_future(taken)
+                continue
+            with self._tokens.logging_in():
+                token = await self.call(self._tokens.login)
                 if self._on_token is not None:
                     await self._on_token(token)
-            return token
+                self._tokens.keep(token)
+        return taken
 
     async def _send(self, send: Send[T]) -> Answer[T] | Fault:
         call = send.call

@@ -22,6 +22,7 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
+    Token,
     carry_out,
     exchange,
 )
@@ -58,7 +59,7 @@ class Client:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        self._token = token_store(access)
+        self._tokens = token_store(access)
         self._session = requests.Session()
         self._session.auth = _no_auth
         self._session.headers["User-Agent"] = USER_AGENT
@@ -142,14 +143,17 @@ class Client:
         time.sleep(effect.seconds)
         return None
 
-    def _get_token(self, stale: str | None) -> str:
-        with self._token.lock:
-            token = self._token.usable(stale)
-            if token is None:
-                token = self._drive(self._token.login(self._retry))
+    def _get_token(self, stale: str | None) -> Token:
+        while not isinstance(taken := self._tokens.take(stale), Token):
+            if taken is not None:
+                taken.result()
+                continue
+            with self._tokens.logging_in():
+                token = self.call(self._tokens.login)
                 if self._on_token is not None:
                     self._on_token(token)
-            return token
+                self._tokens.keep(token)
+        return taken
 
     def _send(self, send: Send[T]) -> Answer[T] | Fault:
         call = send.call

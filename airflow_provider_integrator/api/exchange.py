@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 MAX_TEXT = 500
 #: The maximum number of bytes read of an unsuccessful answer.
 MAX_ERROR_BYTES = 16 * 1024
+#: A token that is sent within these seconds of its issue and refused is refused for good; an older one may have
+#: expired, as tokens may live a minute.
+PROMPT_SECONDS = 10.0
 #: The statuses below 500 after which the call is retried: Request Timeout and Too Many Requests.
 TRANSIENT_STATUSES = (408, 429)
 
@@ -58,6 +61,18 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class Token:
+    """A token that authorises calls.
+
+    :param value: The token.
+    :param issued: When it was issued, in seconds of the monotonic clock.
+    """
+
+    value: str = field(repr=False)
+    issued: float
+
+
+@dataclass(frozen=True)
 class Send(Generic[T]):
     """An instruction to send a call; its result is an :class:`Answer` or a :class:`Fault`.
 
@@ -71,7 +86,7 @@ class Send(Generic[T]):
 
 @dataclass(frozen=True)
 class NeedToken:
-    """An instruction to get a token; its result is the token.
+    """An instruction to get a token; its result is a :class:`Token`.
 
     :param stale: A refused token, which must not be returned; None if none was refused.
     """
@@ -116,30 +131,33 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
     :param retry: The retry policy.
     :param clock: A monotonic clock, in seconds.
     :return: A generator that yields effects, receives their results and returns the call's value.
-    :raises AuthenticationError: A new token, or one set by hand, was refused.
+    :raises AuthenticationError: A renewed token was refused at once, or one set by hand was refused.
     :raises RequestError: The call was refused for good.
     :raises UnavailableError: The call got no usable answer within its retries.
     """
     started = clock()
     failures = 0
-    token: str | None = (yield NeedToken(stale=None)) if call.authorised else None
+    token: Token | None = (yield NeedToken(stale=None)) if call.authorised else None
     renewed = False
     while True:
-        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, token)), call, token)
+        sent, value = clock(), token.value if token else None
+        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, value)), call, value)
         if isinstance(outcome, Answer):
             if 200 <= outcome.status < 300:
                 return outcome.value  # type: ignore[return-value]  # a receiver's value is a T
             if outcome.status == 404 and call.absent is not None:
                 return call.absent
-            if outcome.status == 401 and call.authorised:
-                if renewed:
+            if outcome.status == 401 and token:
+                if renewed and sent - token.issued < PROMPT_SECONDS:
                     raise AuthenticationError(
                         f"{call.name}: the Integrator refused a new token (401{_quoted(outcome.text)}); "
                         "check that the connection's user may use this project. If it may, set auth_header to "
                         "Authentication in the connection's Extra."
                     )
-                token = yield NeedToken(stale=token)
-                renewed = True
+                if renewed:  # the renewed token has expired meanwhile
+                    failures += 1
+                    yield Pause(_next_delay(call, retry, outcome, failures, clock() - started))
+                token, renewed = (yield NeedToken(stale=token.value)), True
                 continue
             if outcome.status not in TRANSIENT_STATUSES and outcome.status < 500:
                 raise _refusal(call, outcome)
