@@ -178,20 +178,22 @@ class AsyncClient:
             if not is_passing(error):
                 raise tls_error(call.name, error) from error
             return Fault(f"{type(error).__name__}: {error}")
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, BrokenBodyError) as error:
+        except (aiohttp.ClientError, OSError, BrokenBodyError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                return Fault(self._access.out_of_time(call))
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
 
     async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
-        call, timeout = send.call, self._access.timeout
+        call, access = send.call, self._access
         session = await self._get_session()
         async with session.request(
             call.method,
-            self._access.url(call.path),
-            params=self._access.query(call),
+            access.url(call.path),
+            params=access.query(call),
             data=call.form,
-            headers=self._access.headers(send.token),
+            headers=access.headers(send.token),
             timeout=aiohttp.ClientTimeout(
-                total=None if call.streamed else timeout, sock_connect=timeout, sock_read=timeout
+                total=access.time_limit(call), sock_connect=access.timeout, sock_read=access.timeout
             ),
             allow_redirects=False,
         ) as response:
