@@ -24,7 +24,7 @@ except ImportError:
     from airflow.exceptions import AirflowRescheduleException
 
 MODES = ("poke", "reschedule", "deferrable")
-POLL = 0.05
+POLL = 0.01
 #: Seconds; a test that gets this far is wrong, so it may be long.
 TIMEOUT = 60.0
 
