@@ -151,7 +151,7 @@ class TestDestination:
     @pytest.mark.parametrize("path", ["/proc/x.json", "/proc/self/", "/sys/x/y.json"])
     def test_a_folder_is_tried(self, path):
         # The system lets root write here, by its permissions, and makes no file.
-        with pytest.raises(ConfigurationError, match="^The folder /(proc|proc/self|sys) can't be written"):
+        with pytest.raises(ConfigurationError, match=r"^The folder /(proc|proc/self|sys) can't be written"):
             Destination(path).check_writable()
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
