@@ -35,7 +35,7 @@ class UnavailableError(TransientError):
     """A call got no usable answer within its retries.
 
     :param message: The call and how it failed.
-    :param retry_after: The seconds of the server's Retry-After; None if it sent none.
+    :param retry_after: The seconds of the server's Retry-After, at most 300; None if it sent none.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -65,3 +65,7 @@ class StorageError(IntegratorError):
 
 class WaitTimeoutError(IntegratorError):
     """An execution didn't finish within the timeout of a wait."""
+
+
+class ExecutionMissingError(IntegratorError):
+    """A flow has no execution that was created within the window of a wait, and the window has passed."""

@@ -24,7 +24,11 @@ from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
+from airflow_provider_integrator.operators.base import (
+    ExecutionTask,
+    WaitingOperator,
+    no_retry_of_permanent_errors,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -68,8 +72,9 @@ class IntegratorLogOperator(WaitingOperator):
     :param max_log_bytes: The maximum size of the unpacked JSON.
     :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
         those who may read the file.
-    :param kwargs: ``created_after``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
-        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` of
+    :param kwargs: ``created_after``, ``created_before``, ``on_missing``, ``project_id``, ``project_slug``,
+        ``integrator_conn_id``, ``wait``, ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``,
+        ``outage_tolerance`` of
         :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
         ``BaseOperator``.
     """
@@ -163,6 +168,7 @@ class IntegratorLogOperator(WaitingOperator):
         )
         return delivered.value
 
+    @no_retry_of_permanent_errors()
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
         """Retry the download of a log that wasn't stored yet.
 
@@ -233,7 +239,7 @@ class IntegratorLogOperator(WaitingOperator):
         with self._delivery.download(wait, execution, self._slug(wait), patience, pause) as self._archive:
             if self._is_killed:  # while it was downloaded
                 self._archive.cancel()
-            flow = execution.flow_slug or wait.flow
+            flow = execution.flow_slug or wait.spec.flow
             self._delivered = self._delivery.deliver(self._archive, flow, execution)
         if self._delivered.where:
             self.log.info(self._delivered.where)
