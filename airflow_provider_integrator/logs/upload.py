@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
+from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
+
 from airflow_provider_integrator.exceptions import IntegratorError, StorageError
 
 if TYPE_CHECKING:
@@ -28,11 +30,10 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
     """
     try:
         if target.protocol in _ATOMIC_STORES:
-            with _appearing(target.fs, target.path) as written:
-                _copy(file, written, check_cancelled)
+            _send(file, target.fs, target.path, check_cancelled)
         else:
-            with _renamed(target.fs, target.path) as part, target.fs.open(part, "wb") as written:
-                _copy(file, written, check_cancelled)
+            with _renamed(target.fs, target.path) as part:
+                _send(file, target.fs, part, check_cancelled)
     except IntegratorError:
         raise
     except Exception as error:  # each store has errors of its own
@@ -42,26 +43,27 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
         ) from error
 
 
-def _copy(file: IO[bytes], written: IO[bytes], check_cancelled: Callable[[], None]) -> None:
+def _send(file: IO[bytes], store: Any, path: str, check_cancelled: Callable[[], None]) -> None:
     file.seek(0)
-    while piece := file.read(_PIECE):
-        check_cancelled()
-        written.write(piece)
-    check_cancelled()
-
-
-@contextmanager
-def _appearing(store: Any, path: str) -> Iterator[IO[bytes]]:
-    """Open an object that appears when it is closed, and is abandoned after an error."""
     written = store.open(path, "wb", block_size=_PIECE)
     try:
-        yield written
+        while piece := file.read(_PIECE):
+            check_cancelled()
+            written.write(piece)
+        check_cancelled()
         written.close()
     except BaseException:
-        with suppress(Exception):  # the failure to report is the first one
-            written.discard()  # aborts a multipart upload, whose parts would be kept and charged
-        written.closed = True  # else its finalizer would complete it
+        _abandon(written)
         raise
+
+
+def _abandon(written: Any) -> None:
+    with suppress(Exception):  # the failure to report is the first one
+        if not isinstance(written, AbstractBufferedFile):
+            written.close()
+            return
+        written.closed = True  # else it would be completed when it is collected
+        written.discard()  # aborts a multipart upload, whose parts would be kept and charged
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from tests.stores import attached
 
 way, flow, log, path = sys.argv[1:]
 
-def halt(*_):
+def halt(*_, **__):
     print("halted", flush=True)
     time.sleep(600)
 
