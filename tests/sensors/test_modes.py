@@ -126,7 +126,7 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
 FEW = {"max_failed_polls": 2}
-SHORT = {"timeout": 0.4}
+SHORT = {"timeout": 0.1}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 
 CASES = [
