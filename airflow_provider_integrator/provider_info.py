@@ -41,8 +41,13 @@ CONN_FIELDS: dict[str, Any] = {
     },
     "timeout": {
         "label": "Timeout",
-        "description": "Seconds that one request may take.",
+        "description": "Seconds that one request may take; for a download, the longest silence in it.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
+    },
+    "download_timeout": {
+        "label": "Download timeout",
+        "description": "Seconds that one download of a log may take.",
+        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 3600},
     },
     "project_parameter": {
         "label": "Project parameter",

@@ -10,15 +10,15 @@ from pathlib import Path
 import certifi
 import pytest
 
+from airflow_provider_integrator.api import tokens
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 
 @pytest.fixture(autouse=True)
 def _no_tokens():
     """No test finds the tokens of another one, whose port it may have been given."""
-    token_store.cache_clear()
+    tokens._stores.cache_clear()
 
 
 @pytest.fixture(autouse=True)

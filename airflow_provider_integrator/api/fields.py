@@ -113,7 +113,7 @@ class Fields:
     :raises ResponseError: The value isn't an object.
     """
 
-    __slots__ = ("call", "path", "values")
+    __slots__ = ("_values", "call", "path")
 
     def __init__(self, call: str, value: object, path: str = "") -> None:
         self.call = call
@@ -122,7 +122,25 @@ class Fields:
             raise ResponseError(
                 f"{call}: {path.rstrip('.') or 'the answer'} should be an object but is {shown(value)}."
             )
-        self.values: dict[str, Any] = value
+        self._values: dict[str, Any] = value
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The object's fields, unparsed."""
+        return self._values
+
+    @property
+    def content(self) -> str:
+        """The object as text, cut to 100 characters."""
+        return shown(self.values)
+
+    def get(self, name: str) -> Any:
+        """Return one field, unparsed.
+
+        :param name: The field.
+        :return: Its value; None if it is missing.
+        """
+        return self.values.get(name)
 
     def fault(self, name: str, expected: str) -> ResponseError:
         """Build the error for a required field that can't be read.
@@ -143,7 +161,7 @@ class Fields:
         note(self.call, name, what)
 
     def _note_type(self, name: str, expected: str) -> None:
-        self.note(name, f"should be {expected} but is of type {type(self.values[name]).__name__}")
+        self.note(name, f"should be {expected} but is of type {type(self.get(name)).__name__}")
 
     def identifier(self, name: str) -> str:
         """Parse a required id.
@@ -152,7 +170,7 @@ class Fields:
         :return: The id as a string, whatever its form.
         :raises ResponseError: The field is missing, empty, or neither a string nor an integer.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if isinstance(value, str) and value.strip():
             return value.strip()
         if isinstance(value, str) or (number := whole_number(value)) is None:
@@ -165,7 +183,7 @@ class Fields:
         :param name: The field.
         :return: The id as a string; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
             return self.identifier(name)
@@ -179,7 +197,7 @@ class Fields:
         :param name: The field.
         :return: The string without outer white space, or the digits of a number; None if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, str):
             return value if value is None else value.strip()
         return self.optional_identifier(name)
@@ -190,9 +208,9 @@ class Fields:
         :param name: The field.
         :return: A non-negative integer; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
-        count = whole_number(self.values[name])
+        count = whole_number(self.get(name))
         if count is None or count < 0:
             self._note_type(name, "a whole number from 0")
             return None
@@ -204,7 +222,7 @@ class Fields:
         :param name: The field.
         :return: The boolean; None if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, bool):
             return value
         text = str(whole_number(value)) if whole_number(value) is not None else value
@@ -221,7 +239,7 @@ class Fields:
         :return: The member.
         :raises ResponseError: The field is missing or isn't the number of a member.
         """
-        number = whole_number(self.values.get(name))
+        number = whole_number(self.get(name))
         try:
             return members(number)  # type: ignore[arg-type]  # None is no member
         except ValueError:
@@ -235,7 +253,7 @@ class Fields:
         :param members: The enum.
         :return: The member; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
         try:
             return self.member(name, members)
@@ -249,10 +267,10 @@ class Fields:
         :param name: The field.
         :return: The time, in UTC; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
-            return parse_time(self.values[name])
+            return parse_time(self.get(name))
         except ValueError:
             self._note_type(name, "a time")
             return None
@@ -263,7 +281,7 @@ class Fields:
         :param name: The field.
         :return: The object's fields; empty if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is not None and not isinstance(value, dict):
             self._note_type(name, "an object")
         return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
@@ -274,7 +292,7 @@ class Fields:
         :param name: The field.
         :return: The objects; members of other types are skipped.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if isinstance(value, list):
             for index, member in enumerate(value):
                 if isinstance(member, dict):

@@ -16,7 +16,8 @@ from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.client import Client
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 #: Repeats like the real one, without the pauses.

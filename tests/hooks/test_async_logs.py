@@ -94,7 +94,7 @@ def test_cancelling_leaves_neither_child_nor_file(form, simulator, flow, tmp_pat
     mocker.patch.object(document, "_CHILD", "import time; time.sleep(600)")
     children = mocker.spy(subprocess, "Popen")
     attach("memory", "cancelled", fs=MemoryFileSystem())
-    upload = mocker.patch("airflow_provider_integrator.logs.storage._upload")
+    upload = mocker.patch("airflow_provider_integrator.logs.storage.upload")
     asyncio.run(cancel(save(flow, execution, form.format(tmp_path)), lambda: children.spy_return is not None))
     assert children.spy_return.returncode == -9
     assert upload.call_count == 0

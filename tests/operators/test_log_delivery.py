@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
     LogArchiveError,
     LogTooLargeError,
 )
@@ -196,17 +194,3 @@ class TestOutputPath:
         assert isinstance(outcome.error, LogTooLargeError)
         assert "raise max_log_bytes" in outcome.message
         assert files(tmp_path) == []
-
-    def test_disk_refuses(self, simulator, execution, tmp_path, mocker):
-        full = OSError(28, "No space left on device")
-        mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=full)
-        outcome = run_operator(output_path=f"{tmp_path}/x.json")
-        assert isinstance(outcome.error, ConfigurationError)
-        assert "No space left" in outcome.message
-        assert files(tmp_path) == []
-
-    def test_file_is_as_readable_as_any(self, simulator, execution, tmp_path):
-        (tmp_path / "any").write_text("")
-        run_operator(output_path=f"{tmp_path}/x.json")
-        modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("any", "x.json")}
-        assert len(modes) == 1
