@@ -30,7 +30,10 @@ LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secre
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
-    items[:] = [item for item in items if item.path.parent != HERE] + ours
+    for item in ours:
+        item.add_marker(pytest.mark.xdist_group("e2e"))
+    # First, as they take the longest: one of several processes runs them, and then what is left of the others.
+    items[:] = ours + [item for item in items if item.path.parent != HERE]
 
 
 @pytest.fixture(scope="package")
