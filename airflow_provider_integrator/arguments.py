@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.exceptions import ConfigurationError
 
@@ -31,6 +31,14 @@ def rendered(name: str, value: str | None) -> str | None:
             f"{name} is empty: its template rendered to nothing; check it, or the task whose XCom it reads."
         )
     return text
+
+
+def is_template(value: Any) -> bool:
+    """Return whether an argument's value is known only once the task runs: a template or a task's output.
+
+    :param value: The value, as the DAG's author has set it.
+    """
+    return "{{" in value or "{%" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
@@ -99,6 +107,54 @@ def read_created_after(value: datetime | str | None, context: Context) -> DateTi
     if moment is None:
         raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
     return read_moment(moment)
+
+
+def read_window(
+    created_after: datetime | str, created_before: datetime | timedelta | str | float | None
+) -> tuple[DateTime, DateTime | None]:
+    """Read the window in which an execution is created.
+
+    :param created_after: The beginning: a datetime, or ISO 8601.
+    :param created_before: The end, which doesn't belong to the window: a datetime, ISO 8601, or the time after
+        the beginning as a timedelta or in seconds; None: the window has no end.
+    :return: The beginning and the end, in UTC.
+    :raises ConfigurationError: One can't be read, or the end isn't after the beginning.
+    """
+    since = read_moment(created_after)
+    if created_before is None:
+        return since, None
+    if isinstance(created_before, (int, float)):
+        created_before = timedelta(seconds=created_before)
+    if isinstance(created_before, timedelta):
+        before = since + created_before
+    else:
+        before = read_moment(created_before, "created_before")
+    if before <= since:
+        raise ConfigurationError(
+            f"created_before ({before.isoformat()}) isn't after created_after ({since.isoformat()})."
+        )
+    return since, before
+
+
+def check_window(created_after: Any, created_before: Any) -> None:
+    """Check the window's arguments when a DAG is parsed, as far as they aren't templates.
+
+    :param created_after: The beginning, or None.
+    :param created_before: The end, or None.
+    :raises ConfigurationError: One can't be read, or the end isn't after the beginning.
+    """
+    after = None if is_template(created_after) else created_after
+    before = None if is_template(created_before) else created_before
+    if before is not None and not isinstance(before, (datetime, timedelta, str)):
+        raise ConfigurationError(
+            f"created_before is {before!r}; set it to a datetime, to ISO 8601, or to a timedelta after created_after."
+        )
+    if after is not None:
+        read_window(after, before)
+    elif isinstance(before, timedelta):
+        read_window("1970-01-01", before)
+    elif before is not None:
+        read_moment(before, "created_before")
 
 
 def _parsed(text: str) -> object:

@@ -57,3 +57,7 @@ class LogTooLargeError(LogArchiveError):
 
 class WaitTimeoutError(IntegratorError):
     """An execution didn't finish within the timeout of a wait."""
+
+
+class ExecutionMissingError(IntegratorError):
+    """A flow has no execution that was created within the window of a wait, and the window has passed."""

@@ -103,16 +103,17 @@ class History:
         """The errors of the unreadable logs."""
         return [*(seen.error for seen in self.sightings if seen.error is not None), *self.faults]
 
-    def first_since(self, moment: datetime) -> Sighting | None:
-        """Choose the first execution created at or after a point in time.
+    def first_since(self, moment: datetime, before: datetime | None = None) -> Sighting | None:
+        """Choose the first execution created within a window.
 
-        :param moment: The point in time, with a time zone.
+        :param moment: The window's beginning, with a time zone.
+        :param before: Its end, which doesn't belong to it; None: it has no end.
         :return: The execution, readable or not; None if there is none yet.
         :raises ResponseError: There may be one, but it has no id or no creation time.
         """
         since = to_milliseconds(moment)
         for seen in self.sightings:
-            if seen.is_created and seen.timestamp >= since:
+            if seen.is_created and seen.timestamp >= since and (before is None or seen.timestamp < before):
                 return seen
         if self.faults:
             raise self.faults[0]
@@ -226,17 +227,20 @@ def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[
     return history.executions
 
 
-def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Script[Execution | None]:
-    """Fetch a flow's first execution created at or after a point in time.
+def first_execution_since(
+    project_id: str, flow_id: str, moment: datetime, before: datetime | None = None
+) -> Script[Execution | None]:
+    """Fetch a flow's first execution created within a window.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param moment: The point in time, with a time zone.
+    :param moment: The window's beginning, with a time zone.
+    :param before: Its end, which doesn't belong to it; None: it has no end.
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
     history = yield from read_since(project_id, flow_id, moment)
-    first = history.first_since(moment)
+    first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error
     return None if first is None else first.execution

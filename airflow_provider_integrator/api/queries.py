@@ -88,14 +88,13 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     :param project_id: The project.
     :param wanted: An id, a slug or a name.
     :return: The flow; if the call is refused, a flow with ``wanted`` as its id, with a warning.
-    :raises ConfigurationError: No flow matches, or several do.
-    :raises RequestError: The project is wrong (400).
+    :raises ConfigurationError: No flow matches, or several do; or the project is wrong (400).
     """
     try:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
-            raise
+            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from error
         log.warning("%s Taking %r as a flow's id.", error, wanted)
         return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
     return choose_flow(flows, wanted, project_id)

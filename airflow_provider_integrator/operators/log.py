@@ -17,7 +17,11 @@ from airflow_provider_integrator.executions.delivery import Delivered, LogDelive
 from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
-from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
+from airflow_provider_integrator.operators.base import (
+    ExecutionTask,
+    WaitingOperator,
+    no_retry_of_permanent_errors,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -58,8 +62,8 @@ class IntegratorLogOperator(WaitingOperator):
     :param show_errors: Whether the message of a failed task shows the first of the log's ``errors``.
     :param max_xcom_bytes: The maximum size of the JSON for XCom.
     :param max_log_bytes: The maximum size of the unpacked JSON.
-    :param kwargs: ``created_after``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
-        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``max_failed_polls`` of
+    :param kwargs: ``created_after``, ``created_before``, ``on_missing``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
+        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``outage_tolerance`` of
         :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
         ``BaseOperator``.
     """
@@ -147,6 +151,7 @@ class IntegratorLogOperator(WaitingOperator):
         )
         return delivered.value
 
+    @no_retry_of_permanent_errors()
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
         """Retry the download of a log that wasn't stored yet.
 
@@ -205,7 +210,9 @@ class IntegratorLogOperator(WaitingOperator):
         patience = self._delivery.patience(execution, self.log_timeout, self.poll_interval, until)
         pause = partial(self._pause, wait, patience)
         with self._delivery.download(wait, execution, self._slug(wait), patience, pause) as archive:
-            self._delivered = self._delivery.deliver(archive, execution.flow_slug or wait.flow, execution)
+            self._delivered = self._delivery.deliver(
+                archive, execution.flow_slug or wait.spec.flow, execution
+            )
         if self._delivered.where:
             self.log.info(self._delivered.where)
         StoredLogLink().push(context, self, self._delivered.page)

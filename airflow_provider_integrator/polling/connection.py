@@ -1,4 +1,4 @@
-"""What all waits of a triggerer process on one Airflow connection share: a session, a login, pollers."""
+"""The session, the login and the pollers that all waits of a triggerer on one Airflow connection share."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from contextlib import suppress
 from types import TracebackType
 from weakref import WeakKeyDictionary
 
-from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
-from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, RequestError
+from airflow_provider_integrator.executions.wait import POLL_RETRY
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.poller import FlowPoller
-
-#: A poll is repeated by the next one, so that few attempts will do.
-_RETRY = Retry(attempts=3, max_total=60.0)
 
 
 class SharedConnection:
@@ -25,34 +22,46 @@ class SharedConnection:
     """
 
     def __init__(self, integrator_conn_id: str) -> None:
-        self.hook = IntegratorHook(integrator_conn_id, retry=_RETRY)
+        self.hook = IntegratorHook(integrator_conn_id, retry=POLL_RETRY)
         self.users = 0
         self._starting = asyncio.Lock()
+        self._failures: dict[tuple[str | None, str], tuple[float, IntegratorError]] = {}
         self._flow_ids: dict[tuple[str, str], str] = {}
         self._flows: dict[str, list[Flow]] = {}
         self._pollers: dict[tuple[str, str], FlowPoller] = {}
 
-    async def poller(self, project_id: str | None, flow: str, *, is_flow_id: bool) -> FlowPoller:
+    async def poller(self, project_id: str | None, flow: str, flow_id: str | None = None) -> FlowPoller:
         """Find or make the poller of a flow.
 
         :param project_id: The project; the connection's if None.
-        :param flow: The flow's id, or its slug or name.
-        :param is_flow_id: Whether it is known to be an id, so that it needn't be looked up.
+        :param flow: The flow's slug, name or id.
+        :param flow_id: The flow's id; None: it is looked up.
         :return: The poller; join it before anything else is awaited.
         :raises IntegratorError: The connection can't be used, or the flow isn't found.
         """
+        arrived = asyncio.get_running_loop().time()
         async with self._starting:  # one reading of the connection, one look-up of a flow
-            client, settings = await self.hook.aget_conn(), await self.hook.asettings()
-            project = settings.project(project_id)
-            flow_id = flow
-            if not is_flow_id:
-                if (project, flow) not in self._flow_ids:
-                    self._flow_ids[project, flow] = await self._find(project, flow)
-                flow_id = self._flow_ids[project, flow]
+            failure = self._failures.pop((project_id, flow), None)
+            if failure is not None and failure[0] >= arrived:  # it failed for all who were waiting for it
+                self._failures[project_id, flow] = failure
+                raise failure[1].with_traceback(None)
+            try:
+                client, settings = await self.hook.aget_conn(), await self.hook.asettings()
+                project = settings.project(project_id)
+                if flow_id is None:
+                    flow_id = await self._flow_id(project, flow)
+            except IntegratorError as error:
+                self._failures[project_id, flow] = asyncio.get_running_loop().time(), error
+                raise
         key = (project, flow_id)
         if key not in self._pollers:
             self._pollers[key] = FlowPoller(client, project, flow_id)
         return self._pollers[key]
+
+    async def _flow_id(self, project: str, flow: str) -> str:
+        if (project, flow) not in self._flow_ids:
+            self._flow_ids[project, flow] = await self._find(project, flow)
+        return self._flow_ids[project, flow]
 
     async def _find(self, project: str, flow: str) -> str:
         """Look up a flow's id. The flows of a project are listed once, and again if one isn't among them."""
@@ -74,10 +83,10 @@ _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConne
 
 
 class shared_connection:  # noqa: N801 - used as contextlib's own are
-    """A context manager for what the loop's waits on a connection share.
+    """A context manager for the hook and the pollers that the loop's waits on a connection share.
 
-    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: the objects of a
-    generator for the same add up in the garbage collector's rounds, which stop the loop.
+    The first to enter makes them, the last to leave closes them. A class, as there may be thousands: with a generator
+    for each, a full garbage collection would stop the loop for longer.
 
     :param integrator_conn_id: The Airflow connection.
     """

@@ -80,7 +80,7 @@ class WatchedFlow:
             integrator_conn_id=self.integrator_conn_id,
             project_id=self.project_id,
             flow=self.flow,
-            is_flow_id=False,
+            flow_id=None,
             execution_id=None,
             created_after=None,
             poll_interval=self.poll_interval,
@@ -147,7 +147,7 @@ class FlowWatcher:
         await self._load()
         flow = self._flow
         async with shared_connection(flow.integrator_conn_id) as shared:
-            poller = await shared.poller(flow.project_id, flow.flow, is_flow_id=False)
+            poller = await shared.poller(flow.project_id, flow.flow)
             start = datetime.now(timezone.utc) - LOOK_BACK
             since = start if self._cursor is None else from_epoch(self._cursor.since)
             async with Subscription(poller, flow.wait, since) as subscription:

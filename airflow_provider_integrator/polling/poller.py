@@ -8,7 +8,7 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_integrator.api.endpoints import LogQuery
@@ -225,6 +225,7 @@ class FlowPoller:
         ]
         if not moments or self._round < self._next_reading:
             return
+        began = datetime.now(timezone.utc)
         try:
             history = await self._recent.read(min(moments))
         except ResponseError as error:  # which doesn't hinder the search by id
@@ -237,7 +238,7 @@ class FlowPoller:
         for subscriber in subscribers:
             subscriber.deliver(history)
         for wait in waits:
-            _choose_next(wait, history)
+            _choose_next(wait, history, began)
 
 
 def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
@@ -261,15 +262,16 @@ def _record(waits: list[Wait], fields: Fields) -> None:
         wait.succeed(execution, created)
 
 
-def _choose_next(wait: Wait, history: History) -> None:
+def _choose_next(wait: Wait, history: History, began: datetime) -> None:
     """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
+    since, before = wait.created_after, wait.created_before
     try:
-        chosen = history.first_since(wait.created_after) if wait.created_after else None
+        chosen = history.first_since(since, before) if since else None
     except ResponseError as error:
         wait.fail(error)
         return
     if chosen is None:
-        wait.succeed(None, None)
+        wait.miss(began)
         return
     wait.execution_id = chosen.execution_id
     if chosen.error is not None:

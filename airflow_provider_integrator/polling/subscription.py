@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from datetime import datetime
 from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import TransientError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
@@ -85,7 +87,7 @@ class Subscription:
         for each in self._open.keys() - wanted:
             await self.poller.leave(self._open.pop(each))
         for each in wanted - self._open.keys():
-            self._open[each] = _OpenExecution(replace(self.wait, execution_id=each))
+            self._open[each] = _OpenExecution(replace(self.wait, execution_id=each), Outage(math.inf))
             self.poller.join(self._open[each])
 
     def since(self, *, is_newest_first: bool) -> datetime:

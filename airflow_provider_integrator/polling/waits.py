@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import math
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import TransientError
+from airflow_provider_integrator.exceptions import ExecutionMissingError, WaitTimeoutError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.schedule import adaptive_interval
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -24,25 +21,27 @@ class Wait:
     """One wait for an execution to finish.
 
     :param spec: The execution, the interval and the deadline.
+    :param outage: The tolerance of failed polls; an outage may have begun with the look-up of the flow.
     :ivar execution_id: The execution; None until the flow's next one has been found.
-    :ivar created_after: The time from which an execution counts as the next one; None if one is named.
+    :ivar created_after: The beginning of the window in which the next execution is created; None if one is named.
+    :ivar created_before: The window's end; None: it has no end.
     :ivar deadline: The end of the wait, in the loop's time.
     :ivar joined: The beginning of the wait, in the loop's time.
     :ivar polls: The number of polls so far.
     :ivar created: The execution's creation time, if known.
-    :ivar failed_polls: The number of consecutive failed polls.
     :ivar done: The execution, once it has finished.
-    :raises ConfigurationError: ``created_after`` can't be read.
+    :raises ConfigurationError: The window can't be read.
     """
 
     spec: WaitSpec
+    outage: Outage
     execution_id: str | None = field(init=False)
     created_after: datetime | None = field(init=False, default=None)
+    created_before: datetime | None = field(init=False, default=None)
     deadline: float = field(init=False, default=math.inf)
     joined: float = field(init=False)
     polls: int = field(init=False, default=0)
     created: datetime | None = field(init=False, default=None)
-    failed_polls: int = field(init=False, default=0)
     done: asyncio.Future[Execution] = field(init=False)
     # The task's own context, so that messages about its polls are written to its own log.
     context: contextvars.Context = field(init=False, repr=False)
@@ -50,8 +49,8 @@ class Wait:
     def __post_init__(self) -> None:
         spec, loop = self.spec, asyncio.get_running_loop()
         self.execution_id = spec.execution_id
-        if spec.execution_id is None and spec.created_after is not None:
-            self.created_after = read_moment(spec.created_after)
+        if spec.execution_id is None:
+            self.created_after, self.created_before = spec.window()
         self.joined = loop.time()
         if spec.end_time is not None:
             self.deadline = self.joined + max(0.0, spec.end_time - time.time())
@@ -77,35 +76,44 @@ class Wait:
         :param execution: The execution, if it has finished: this ends the wait.
         :param created: The execution's creation time, if known.
         """
-        self.failed_polls = 0
+        self.outage.end()
         self.created = created or self.created
         if execution is not None and not self.done.done():
             self.done.set_result(execution)
 
+    def miss(self, began: datetime) -> None:
+        """Record a complete reading without an execution of the window, which ends the wait if the window had passed.
+
+        :param began: When the reading began.
+        """
+        self.succeed(None, None)
+        if self.created_before is not None and self.created_before <= began:
+            self._end(
+                ExecutionMissingError(
+                    f"The flow has no execution that was created at or after {self.created_after} and before "
+                    f"{self.created_before}, and that time has passed."
+                )
+            )
+
     def fail(self, error: Exception) -> None:
-        """Record a failed poll, which ends the wait if it is one too many or if no later poll can succeed.
+        """Record a failed poll, which ends the wait if polls have failed for too long or no later one can succeed.
 
         :param error: The poll's error.
         """
         if self.done.done():
             return
-        self.failed_polls += 1
-        tolerated = self.spec.max_failed_polls
-        if not isinstance(error, TransientError) or self.failed_polls > tolerated:
-            self.done.set_exception(error)
-        else:
-            self.context.run(
-                log.warning,
-                "Failed poll %d of %d that are tolerated in a row: %s",
-                self.failed_polls,
-                tolerated,
-                error,
-            )
+        try:
+            self.context.run(self.outage.add, error)
+        except Exception as final:  # noqa: BLE001 - a programming error, too, ends the wait
+            self._end(final)
 
     def expire(self) -> None:
-        """End the wait with a ``TimeoutError``, as its deadline has passed."""
+        """End the wait at its deadline."""
+        self._end(WaitTimeoutError("The time to wait is over."))
+
+    def _end(self, error: Exception) -> None:
         if not self.done.done():
-            self.done.set_exception(asyncio.TimeoutError())
+            self.done.set_exception(error)
 
 
 class Deadlines:

@@ -9,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
     LogArchiveError,
     LogTooLargeError,
 )
@@ -201,7 +200,7 @@ class TestOutputPath:
         full = OSError(28, "No space left on device")
         mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=full)
         outcome = run_operator(output_path=f"{tmp_path}/x.json")
-        assert isinstance(outcome.error, ConfigurationError)
+        assert isinstance(outcome.error, AirflowFailException)
         assert "No space left" in outcome.message
         assert files(tmp_path) == []
 

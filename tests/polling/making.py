@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.waits import Wait
 
@@ -12,7 +13,7 @@ from airflow_provider_integrator.polling.waits import Wait
 def make_wait(
     execution_id: str | None,
     interval: float = 0.1,
-    most: int = 3,
+    tolerance: float = 60.0,
     *,
     created_after: datetime | None = None,
     seconds: float | None = 3600.0,
@@ -20,7 +21,7 @@ def make_wait(
 ) -> Wait:
     """Make a wait, in a running event loop.
 
-    :param most: Failed polls in a row that it tolerates.
+    :param tolerance: Seconds for which all polls may fail.
     :param seconds: How long it lasts at most; None: for ever.
     """
     return Wait(
@@ -28,12 +29,13 @@ def make_wait(
             integrator_conn_id="integrator_default",
             project_id=None,
             flow="price",
-            is_flow_id=False,
+            flow_id=None,
             execution_id=execution_id,
             created_after=None if created_after is None else created_after.isoformat(),
             poll_interval=interval,
             end_time=None if seconds is None else time.time() + seconds,
-            max_failed_polls=most,
+            outage_tolerance=tolerance,
             adaptive=adaptive,
-        )
+        ),
+        Outage(tolerance),
     )

@@ -231,7 +231,7 @@ def test_the_shortest_interval_counts(simulator: IntegratorSimulator, flow: Flow
 def test_nothing_yet_is_waited_for(simulator: IntegratorSimulator, flow: Flow) -> None:
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            task = asyncio.create_task(waited(poller, make_wait("later", most=0)))
+            task = asyncio.create_task(waited(poller, make_wait("later", tolerance=0)))
             await until(lambda: simulator.count("/logs") >= 3)  # all of them answered 404
             simulator.add_execution(flow, id="later", lasts=0)
             assert (await task).execution_id == "later"
@@ -303,8 +303,8 @@ def test_a_failed_poll_counts_against_each_waits_own_bound(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, most=1)))
-            patient = asyncio.create_task(waited(poller, make_wait(running[1].id, most=1000)))
+            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.2)))
+            patient = asyncio.create_task(waited(poller, make_wait(running[1].id, tolerance=3600)))
             await until(lambda: simulator.count("/logs") >= 1)
             fault = Fault.status(503, on="/logs")
             simulator.inject(fault)
@@ -327,7 +327,7 @@ def test_a_good_poll_ends_a_row_of_failed_ones(simulator: IntegratorSimulator, f
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            task = asyncio.create_task(waited(poller, make_wait(running.id, most=6)))
+            task = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=60)))
             await until(lambda: simulator.count("/logs") >= 14)
             simulator.finish(running, status=Status.SUCCESS)
             await task
@@ -349,7 +349,7 @@ def test_what_no_further_poll_can_help_ends_all_waits_at_once(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            waits = [waited(poller, make_wait(name, most=1000)) for name in ("a", "b")]
+            waits = [waited(poller, make_wait(name, tolerance=3600)) for name in ("a", "b")]
             ended = await asyncio.gather(*waits, return_exceptions=True)
             assert [type(each) for each in ended] == [error, error]
 
@@ -371,9 +371,9 @@ def test_anothers_malformed_log_harms_no_wait(simulator: IntegratorSimulator, fl
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            good = asyncio.create_task(waited(poller, make_wait(running.id, most=0)))
+            good = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=0)))
             with pytest.raises(ResponseError, match=r"state should be .* but is 99"):
-                await waited(poller, make_wait(broken.id, most=2))
+                await waited(poller, make_wait(broken.id, tolerance=0.3))
             simulator.finish(running, status=Status.SUCCESS)
             assert (await good).execution_id == running.id
 
@@ -390,7 +390,7 @@ def test_an_expired_token_is_renewed_once_for_all(simulator: IntegratorSimulator
         async with AsyncClient(access, Retry(attempts=1)) as client:
             pollers = [FlowPoller(client, project.id, each.id) for each in flows]
             tasks = [
-                asyncio.create_task(waited(poller, make_wait(each.id, most=0)))
+                asyncio.create_task(waited(poller, make_wait(each.id, tolerance=0)))
                 for poller, each in zip(pollers, running, strict=True)
             ]
             await until(lambda: simulator.count("/logs") >= 16)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.polling.waits import Deadlines
 from tests.polling.making import make_wait
 
@@ -12,7 +13,7 @@ def a_wait(seconds):
 
 
 def over(wait):
-    return wait.done.done() and isinstance(wait.done.exception(), asyncio.TimeoutError)
+    return wait.done.done() and isinstance(wait.done.exception(), WaitTimeoutError)
 
 
 def test_each_wait_ends_in_its_time_whatever_the_order_they_came_in():

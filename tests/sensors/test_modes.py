@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -15,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.exceptions import IntegratorError
+from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import MODES, after_looks, run_sensor
 
@@ -125,7 +126,7 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
-FEW = {"max_failed_polls": 2}
+FEW = {"outage_tolerance": 0.5}
 SHORT = {"timeout": 0.4}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 
@@ -218,7 +219,7 @@ CASES = [
         "a slower spell of faults than one look's retries",
         going(SUCCESS, on_logs(Fault.status, 503, times=9, after=1)),
         "success",
-        {"max_failed_polls": 5},
+        {"outage_tolerance": 60},
     ),
     # Faults that stay
     Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", FEW, IntegratorError, "503"),
@@ -341,16 +342,16 @@ CASES = [
     ),
     # Access
     Case("token expires", expiring, "success"),
-    Case("wrong password", wrong_password, "failed", {}, IntegratorError, "not valid"),
+    Case("wrong password", wrong_password, "failed", {}, AirflowFailException, "not valid"),
     Case("wrong password, never_fail", wrong_password, "skipped", NEVER, AirflowSkipException),
-    Case("token stays refused", refused_for_good, "failed", {}, IntegratorError, "401"),
+    Case("token stays refused", refused_for_good, "failed", {}, AirflowFailException, "401"),
     # What can be known at once
     Case(
         "unknown flow",
         lambda *_: None,
         "failed",
         {"flow": "prize"},
-        IntegratorError,
+        AirflowFailException,
         "Set flow to a slug, name or id of: price",
     ),
     Case(
@@ -366,17 +367,17 @@ CASES = [
         lambda *_: None,
         "failed",
         {"flow": "prize", **SOFT},
-        IntegratorError,
+        AirflowFailException,
         "prize",
     ),
-    Case("ambiguous flow", ambiguous, "failed", {}, IntegratorError, "ambiguous"),
+    Case("ambiguous flow", ambiguous, "failed", {}, AirflowFailException, "ambiguous"),
     Case("List flows refused, a slug", listing_refused, "failed", {}, IntegratorError, "flowId"),
     Case(
         "empty execution id",
         lambda *_: None,
         "failed",
         {"execution_id": "{{ '' }}"},
-        IntegratorError,
+        AirflowFailException,
         "execution_id is empty",
     ),
 ]
@@ -463,16 +464,44 @@ def test_flow_by(by, mode, simulator, flow):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_failed_polls_are_bounded_and_said(mode, simulator, flow, logged):
+def test_an_outage_is_tolerated_for_its_time(mode, simulator, flow, logged):
     unfinished(on_logs(Fault.status, 503))(simulator, flow)
-    assert run_sensor(mode, max_failed_polls=2).state == "failed"
-    assert "Failed poll 2 of 2" in logged.text
-    # Three polls of at most five attempts, and one look more where the wait is deferred.
-    assert 3 <= simulator.count("logs") <= 4 * 5
+    began = time.monotonic()
+    assert run_sensor(mode, outage_tolerance=1).state == "failed"
+    assert time.monotonic() - began >= 1
+    assert "as polls may fail for 1 s (outage_tolerance)" in logged.text
+    assert "outage_tolerance is 1 s" in logged.text
+
+
+@pytest.mark.parametrize("on", ["login", "flows", "logs"])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_outage_that_begins_before_the_wait_is_tolerated_too(mode, on, simulator, flow, logged):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.status(503, on=on, times=30))
+    assert run_sensor(mode).state == "success"
+    assert logged.text.count("A poll failed; the wait goes on") >= 6  # each has 3 attempts, a login 5
+
+
+@pytest.mark.parametrize("on", ["login", "flows", "logs"])
+@pytest.mark.parametrize("mode", MODES)
+def test_none_is_tolerated(mode, on, simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.status(503, on=on, times=5))
+    outcome = run_sensor(mode, outage_tolerance=0)
+    assert (outcome.state, outcome.deferrals) == ("failed", [])
+    assert isinstance(outcome.error, UnavailableError)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_good_poll_between_bad_ones_counts_anew(mode, simulator, flow):
+def test_none_of_a_bad_answer_either(mode, simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.not_json(on="logs", times=3))
+    outcome = run_sensor(mode, outage_tolerance=0)
+    assert (outcome.state, outcome.deferrals) == ("failed", [])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_outage_ends_with_a_good_poll(mode, simulator, flow):
     execution = simulator.add_execution(flow)
     after_looks(simulator, 40, lambda: simulator.finish(execution))
     bad = 0
@@ -480,7 +509,7 @@ def test_a_good_poll_between_bad_ones_counts_anew(mode, simulator, flow):
     def mostly(_: Any) -> bool:
         nonlocal bad
         bad = (bad + 1) % 12
-        return bad >= 2  # ten bad answers in a row are two failed polls at most
+        return bad >= 2  # ten bad answers in a row are four failed polls at most
 
     simulator.inject(Fault.status(503, on="logs", where=mostly))
-    assert run_sensor(mode, max_failed_polls=4).state == "success"
+    assert run_sensor(mode, outage_tolerance=2).state == "success"
