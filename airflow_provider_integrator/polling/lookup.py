@@ -148,7 +148,9 @@ class ExecutionLookup:
         return pages[0].logs
 
     async def _look_up(self, execution_id: str) -> None:
-        query = replace(self._query, filename_uuid=execution_id, limit=_BY_ID)
+        query = LogQuery(
+            self._query.project_id, self._query.flow_id, filename_uuid=execution_id, limit=_BY_ID
+        )
         try:
             outcome: Outcome = logs_of(await self._fetch(query), execution_id)
         except IntegratorError as error:
