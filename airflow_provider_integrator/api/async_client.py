@@ -227,6 +227,8 @@ class AsyncClient:
             verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
         if verify is False:
             return False
+        if environment_proxy(self._access.base_url) is None and self._access.base_url.startswith("http:"):
+            return True  # there is no TLS
         # Reading a CA bundle takes milliseconds, so not on the event loop.
         return await asyncio.to_thread(trusting, verify)
 
