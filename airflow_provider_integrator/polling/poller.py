@@ -234,7 +234,6 @@ class FlowPoller:
         ]
         if not moments or self._round < self._next_reading:
             return
-        began = datetime.now(timezone.utc)
         try:
             history = await self._recent.read(min(moments))
         except ResponseError as error:  # which doesn't hinder the search by id
