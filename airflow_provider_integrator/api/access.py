@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api.endpoints import PROJECT, Call
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 USER_AGENT = f"airflow-provider-integrator/{__version__}"
@@ -107,6 +108,19 @@ class Access:
         :return: The header; None without a token.
         """
         return {self.auth_header: f"Bearer {token}"} if token else None
+
+
+def unsendable(name: str, error: ValueError) -> ConfigurationError:
+    """Build the error for a request that an HTTP library refuses to send.
+
+    :param name: The call's name.
+    :param error: The library's error.
+    :return: The error to raise.
+    """
+    return ConfigurationError(
+        f"{name}: the request can't be sent ({type(error).__name__}: {fit(str(error))}). Check the connection's "
+        "Host, and the ids that the task passes."
+    )
 
 
 def normalize_base_url(host: str) -> str:
