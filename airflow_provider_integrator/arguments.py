@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.exceptions import ConfigurationError
 
@@ -31,6 +31,14 @@ def rendered(name: str, value: str | None) -> str | None:
             f"{name} is empty: its template rendered to nothing; check it, or the task whose XCom it reads."
         )
     return text
+
+
+def is_template(value: Any) -> bool:
+    """Return whether an argument's value is known only once the task runs: a template or a task's output.
+
+    :param value: The value, as the DAG's author has set it.
+    """
+    return "{{" in value or "{%" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
@@ -61,6 +69,49 @@ def read_count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number, 0 or more.")
     return value
+
+
+def read_file_mode(name: str, value: int) -> int:
+    """Read a file's permissions.
+
+    :param name: The argument's name, for messages.
+    :param value: The permissions.
+    :return: The permissions.
+    :raises ConfigurationError: The value isn't such, or locks the owner out.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value & ~0o177 != 0o600:
+        raise ConfigurationError(
+            f"{name} is {value!r}; set it to octal permissions that let the owner read and write: 0o600, 0o640, "
+            "0o660 or 0o644."
+        )
+    return value
+
+
+def check_scheme(name: str, path: object) -> None:
+    """Check that a file system is known for a path; no file system is opened.
+
+    :param name: The argument's name, for messages.
+    :param path: An object storage URI or a local path, which may be a template.
+    :raises ConfigurationError: No installed package has the URI's scheme.
+    """
+    scheme, separator, _ = str(path).partition("://")
+    if not separator or "{" in scheme:
+        return
+    from fsspec.registry import known_implementations, registry  # type: ignore[import-untyped]
+
+    if scheme not in known_implementations and scheme not in registry and not _has_provider(scheme):
+        raise ConfigurationError(
+            f"{name} begins with {scheme}://, which no installed package knows; correct it, or install the provider "
+            "of that storage."
+        )
+
+
+def _has_provider(scheme: str) -> bool:
+    try:
+        from airflow.sdk.io import has_fs
+    except ImportError:
+        from airflow.io import has_fs  # type: ignore[attr-defined,no-redef]  # Airflow 2's
+    return bool(has_fs(scheme))
 
 
 def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
@@ -99,6 +150,54 @@ def read_created_after(value: datetime | str | None, context: Context) -> DateTi
     if moment is None:
         raise ConfigurationError("The DAG run has no date to start from; set created_after or execution_id.")
     return read_moment(moment)
+
+
+def read_window(
+    created_after: datetime | str, created_before: datetime | timedelta | str | float | None
+) -> tuple[DateTime, DateTime | None]:
+    """Read the window in which an execution is created.
+
+    :param created_after: The beginning: a datetime, or ISO 8601.
+    :param created_before: The end, which doesn't belong to the window: a datetime, ISO 8601, or the time after
+        the beginning as a timedelta or in seconds; None: the window has no end.
+    :return: The beginning and the end, in UTC.
+    :raises ConfigurationError: One can't be read, or the end isn't after the beginning.
+    """
+    since = read_moment(created_after)
+    if created_before is None:
+        return since, None
+    if isinstance(created_before, (int, float)):
+        created_before = timedelta(seconds=created_before)
+    if isinstance(created_before, timedelta):
+        before = since + created_before
+    else:
+        before = read_moment(created_before, "created_before")
+    if before <= since:
+        raise ConfigurationError(
+            f"created_before ({before.isoformat()}) isn't after created_after ({since.isoformat()})."
+        )
+    return since, before
+
+
+def check_window(created_after: Any, created_before: Any) -> None:
+    """Check the window's arguments when a DAG is parsed, as far as they aren't templates.
+
+    :param created_after: The beginning, or None.
+    :param created_before: The end, or None.
+    :raises ConfigurationError: One can't be read, or the end isn't after the beginning.
+    """
+    after = None if is_template(created_after) else created_after
+    before = None if is_template(created_before) else created_before
+    if before is not None and not isinstance(before, (datetime, timedelta, str)):
+        raise ConfigurationError(
+            f"created_before is {before!r}; set it to a datetime, to ISO 8601, or to a timedelta after created_after."
+        )
+    if after is not None:
+        read_window(after, before)
+    elif isinstance(before, timedelta):
+        read_window("1970-01-01", before)
+    elif before is not None:
+        read_moment(before, "created_before")
 
 
 def _parsed(text: str) -> object:

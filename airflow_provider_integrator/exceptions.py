@@ -55,5 +55,17 @@ class LogTooLargeError(LogArchiveError):
     """A downloaded log exceeds a limit on its size or on its compression ratio."""
 
 
+class LogCancelledError(IntegratorError):
+    """The reading or saving of a log was cancelled; nothing of it is left."""
+
+
+class StorageError(IntegratorError):
+    """A disk or a store can't take a log now, such as a full one; the message says where and what to do."""
+
+
 class WaitTimeoutError(IntegratorError):
     """An execution didn't finish within the timeout of a wait."""
+
+
+class ExecutionMissingError(IntegratorError):
+    """A flow has no execution that was created within the window of a wait, and the window has passed."""

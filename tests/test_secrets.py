@@ -133,7 +133,7 @@ def used(simulator):
 def test_sensor(situation, mode, simulator, flow, secrets, masked, logged):
     SITUATIONS[situation](simulator, flow)
     outcome = run_sensor(
-        mode, max_failed_polls=1, timeout=2 if situation != "timeout" else 0.2, fail_on_failed=True
+        mode, outage_tolerance=0.2, timeout=2 if situation != "timeout" else 0.2, fail_on_failed=True
     )
     shown = everything(outcome, logged)
     assert shown.strip()
@@ -145,7 +145,7 @@ def test_sensor(situation, mode, simulator, flow, secrets, masked, logged):
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_operator(situation, mode, simulator, flow, secrets, masked, logged):
     SITUATIONS[situation](simulator, flow)
-    outcome = run_operator(mode, max_failed_polls=1, timeout=2 if situation != "timeout" else 0.2)
+    outcome = run_operator(mode, outage_tolerance=0.2, timeout=2 if situation != "timeout" else 0.2)
     shown = everything(outcome, logged)
     assert shown.strip()
     assert [secret for secret in secrets() if secret in shown] == []

@@ -93,14 +93,15 @@ class Client:
         """
         return self._drive(exchange(call, self._retry))
 
-    def run(self, script: Script[T]) -> T:
+    def run(self, script: Script[T], retry: Retry | None = None) -> T:
         """Run a script of calls.
 
         :param script: A generator that yields calls and receives their values or errors.
+        :param retry: The retry policy of its calls; None: the client's.
         :return: The script's return value.
         :raises IntegratorError: A call's error that the script doesn't handle.
         """
-        return self._drive(carry_out(script, self._retry))
+        return self._drive(carry_out(script, retry or self._retry))
 
     def logs(self, query: LogQuery) -> Iterator[Fields]:
         """Fetch all pages of a query, prefetching the next one while one is processed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, shown
 from airflow_provider_integrator.api.models import Flow, Project, read_all
-from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page
+from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page, decode_json
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
 
 T = TypeVar("T")
@@ -127,25 +126,18 @@ class BodyReceiver(Generic[T]):
         self._body.clear()
 
 
-def _decode(body: bytes) -> Any:
-    # Decoding is a large part of a poll's CPU time; msgspec takes less than half the time of json.
-    import msgspec
-
-    try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return json.loads(body)  # accepts more than the JSON standard, as a server may send more
-
-
 def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
-    def read_body(body: bytes) -> T:
+    return _decoded(name, lambda body: read(decode_json(body)))
+
+
+def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiver[T]]:
+    def read(body: bytes) -> T:
         try:
-            answer = _decode(body)
+            return decode(body)
         except (ValueError, RecursionError) as error:
             raise BrokenBodyError(f"the body isn't JSON ({type(error).__name__})") from error
-        return read(answer)
 
-    return lambda: BodyReceiver(name, MAX_JSON_BYTES, read_body)
+    return lambda: BodyReceiver(name, MAX_JSON_BYTES, read)
 
 
 def log_in(username: str, password: str) -> Call[str]:
@@ -276,16 +268,9 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
         method="GET",
         path="/logs",
         query=tuple(query.parameters(page)),
-        receive=_json(name, lambda answer: _read_page(name, answer, page)),
+        receive=_decoded(name, lambda body: Page.decode(name, body, page)),
         absent=EMPTY_PAGE,
     )
-
-
-def _read_page(name: str, answer: object, number: int) -> Page:
-    # The answer after the last page isn't documented; it may be other than 404.
-    if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
-        return EMPTY_PAGE
-    return Page.read(Fields(name, answer))
 
 
 def download_log(

@@ -49,7 +49,7 @@ def shown(value: object) -> str:
     :param value: Any value of an answer.
     :return: The value's ``repr``, fit for a message and cut to 100 characters.
     """
-    text = _short.repr(value)
+    text = _short.repr(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
@@ -135,7 +135,7 @@ class Fields:
     :raises ResponseError: The value isn't an object.
     """
 
-    __slots__ = ("call", "path", "values")
+    __slots__ = ("_values", "call", "path")
 
     def __init__(self, call: str, value: object, path: str = "") -> None:
         self.call = call
@@ -144,7 +144,25 @@ class Fields:
             raise ResponseError(
                 f"{call}: {path.rstrip('.') or 'the answer'} should be an object but is {shown(value)}."
             )
-        self.values: dict[str, Any] = value
+        self._values: dict[str, Any] = value
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The object's fields, unparsed."""
+        return self._values
+
+    @property
+    def content(self) -> str:
+        """The object as text, cut to 100 characters."""
+        return shown(self.values)
+
+    def get(self, name: str) -> Any:
+        """Return one field, unparsed.
+
+        :param name: The field.
+        :return: Its value; None if it is missing.
+        """
+        return self.values.get(name)
 
     def fault(self, name: str, expected: str) -> ResponseError:
         """Build the error for a required field that can't be read.
@@ -165,7 +183,7 @@ class Fields:
         note(self.call, name, what)
 
     def _note_type(self, name: str, expected: str) -> None:
-        self.note(name, f"should be {expected} but is of type {type(self.values[name]).__name__}")
+        self.note(name, f"should be {expected} but is of type {type(self.get(name)).__name__}")
 
     def identifier(self, name: str) -> str:
         """Parse a required id.
@@ -175,7 +193,7 @@ class Fields:
         :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
             characters that can't be shown.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         text = value.strip() if isinstance(value, str) else _digits(value)
         if text is None or not is_id(text):
             raise self.fault(name, "an id")
@@ -187,7 +205,7 @@ class Fields:
         :param name: The field.
         :return: The id as a string; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
             return self.identifier(name)
@@ -202,7 +220,7 @@ class Fields:
         :return: The string without outer white space and fit for messages, or the digits of a number; None if it
             can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, str):
             return value if value is None else fit_name(value.strip())
         return self.optional_identifier(name)
@@ -213,9 +231,9 @@ class Fields:
         :param name: The field.
         :return: A non-negative integer; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
-        count = whole_number(self.values[name])
+        count = whole_number(self.get(name))
         if count is None or count < 0:
             self._note_type(name, "a whole number from 0")
             return None
@@ -227,7 +245,7 @@ class Fields:
         :param name: The field.
         :return: The boolean; None if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is None or isinstance(value, bool):
             return value
         text = str(whole_number(value)) if whole_number(value) is not None else value
@@ -244,7 +262,7 @@ class Fields:
         :return: The member.
         :raises ResponseError: The field is missing or isn't the number of a member.
         """
-        number = whole_number(self.values.get(name))
+        number = whole_number(self.get(name))
         try:
             return members(number)  # type: ignore[arg-type]  # None is no member
         except ValueError:
@@ -258,7 +276,7 @@ class Fields:
         :param members: The enum.
         :return: The member; None if it can't be read.
         """
-        if self.values.get(name) is None:
+        if self.get(name) is None:
             return None
         try:
             return self.member(name, members)
@@ -272,10 +290,10 @@ class Fields:
         :param name: The field.
         :return: The time, in UTC; None if it can't be read.
         """
-        if self.values.get(name) in (None, ""):
+        if self.get(name) in (None, ""):
             return None
         try:
-            return parse_time(self.values[name])
+            return parse_time(self.get(name))
         except ValueError:
             self._note_type(name, "a time")
             return None
@@ -286,7 +304,7 @@ class Fields:
         :param name: The field.
         :return: The object's fields; empty if it can't be read.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if value is not None and not isinstance(value, dict):
             self._note_type(name, "an object")
         return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
@@ -297,7 +315,7 @@ class Fields:
         :param name: The field.
         :return: The objects; members of other types are skipped.
         """
-        value = self.values.get(name)
+        value = self.get(name)
         if isinstance(value, list):
             for index, member in enumerate(value):
                 if isinstance(member, dict):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import LogQuery, Script
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page, Paging
@@ -17,12 +18,18 @@ log = logging.getLogger(__name__)
 
 
 class NewestFirst:
-    """Detects whether List logs, whose order isn't documented, returns the newest logs first."""
+    """Detects whether List logs, whose order isn't documented, returns the newest logs first.
+
+    :ivar is_possible: Whether no log so far contradicts it.
+    """
+
+    #: Logs that each follow a younger one, of which one random order in millions has so many.
+    ENOUGH = 10
 
     def __init__(self) -> None:
+        self.is_possible = True
         self._last: datetime | None = None
-        self._ordered = True
-        self._descended = False
+        self._descents = 0
 
     def see(self, created: datetime) -> None:
         """Record the creation time of the next log.
@@ -30,9 +37,14 @@ class NewestFirst:
         :param created: The time.
         """
         if self._last is not None:
-            self._ordered = self._ordered and created <= self._last
-            self._descended = self._descended or created < self._last
+            self.is_possible = self.is_possible and created <= self._last
+            self._descents += created < self._last
         self._last = created
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the logs so far leave no doubt about it."""
+        return self.is_possible and self._descents >= self.ENOUGH
 
     def all_before(self, moment: datetime) -> bool:
         """Return whether all further logs must be older than a point in time.
@@ -40,7 +52,7 @@ class NewestFirst:
         :param moment: The point in time.
         :return: True only if all logs so far came newest first, and the last one is older.
         """
-        return self._ordered and self._descended and self._last is not None and self._last < moment
+        return self.is_possible and self._descents > 0 and self._last is not None and self._last < moment
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,18 @@ class History:
     :param sightings: The executions created at or after it, oldest first.
     :param faults: Errors of logs that can't be listed: a missing execution id, or missing times if no log has
         one.
+    :param since: The point in time.
     :param pages: The number of pages read.
+    :param is_complete: Whether all pages of the flow were read.
+    :param order: The order of the logs read.
     """
 
     sightings: tuple[Sighting, ...]
     faults: tuple[ResponseError, ...]
+    since: datetime
     pages: int
+    is_complete: bool
+    order: NewestFirst
 
     @property
     def executions(self) -> list[Execution]:
@@ -85,16 +103,17 @@ class History:
         """The errors of the unreadable logs."""
         return [*(seen.error for seen in self.sightings if seen.error is not None), *self.faults]
 
-    def first_since(self, moment: datetime) -> Sighting | None:
-        """Choose the first execution created at or after a point in time.
+    def first_since(self, moment: datetime, before: datetime | None = None) -> Sighting | None:
+        """Choose the first execution created within a window.
 
-        :param moment: The point in time, with a time zone.
+        :param moment: The window's beginning, with a time zone.
+        :param before: Its end, which doesn't belong to it; None: it has no end.
         :return: The execution, readable or not; None if there is none yet.
         :raises ResponseError: There may be one, but it has no id or no creation time.
         """
         since = to_milliseconds(moment)
         for seen in self.sightings:
-            if seen.is_created and seen.timestamp >= since:
+            if seen.is_created and seen.timestamp >= since and (before is None or seen.timestamp < before):
                 return seen
         if self.faults:
             raise self.faults[0]
@@ -142,16 +161,21 @@ class _HistoryReader:
     def has_all(self) -> bool:
         return self._order.all_before(self._moment)
 
-    def history(self, pages: int) -> History:
+    def history(self, pages: int, *, is_complete: bool) -> History:
         if self._undated is not None and not self._has_dated:
             self._faults.append(self._undated.fault("created", "a time"))
         # Of those of one millisecond a readable one comes first: an unreadable one doesn't hide it from a wait.
         sightings = sorted(self._found.values(), key=lambda seen: (seen.timestamp, seen.execution is None))
-        return History(tuple(sightings), tuple(self._faults), pages)
+        return History(tuple(sightings), tuple(self._faults), self._moment, pages, is_complete, self._order)
 
 
 def read_since(
-    project_id: str, flow_id: str, moment: datetime, first_page: Page | None = None
+    project_id: str,
+    flow_id: str,
+    moment: datetime,
+    *,
+    first_limit: int = MAX_PAGE_SIZE,
+    is_last: Callable[[Page], bool] = lambda page: False,
 ) -> Script[History]:
     """Read a flow's executions created at or after a point in time.
 
@@ -160,20 +184,25 @@ def read_since(
     :param project_id: The project.
     :param flow_id: The flow.
     :param moment: The point in time, with a time zone.
-    :param first_page: The first page, if it has already been fetched.
+    :param first_limit: The size of the first page. If a smaller one than usual isn't enough, the history is read
+        again from its beginning, in pages of the usual size.
+    :param is_last: Called with each page; returns whether it is known to be the last one.
     :return: The history.
     """
-    query, moment = LogQuery(project_id, flow_id), to_milliseconds(moment)
-    reader, paging, number = _HistoryReader(moment), Paging(), 1
-    page = first_page
+    moment, limit, number = to_milliseconds(moment), first_limit, 1
+    reader, paging = _HistoryReader(moment), Paging()
     while True:
-        if page is None:
-            page = yield endpoints.list_logs(query, number)
+        page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
+        is_end = is_last(page)
         for fields in paging.take(page):
             reader.take(fields)
-        if paging.ended or reader.has_all():
-            return reader.history(number)
-        page, number = None, number + 1
+        is_end = is_end or paging.ended
+        if is_end or reader.has_all():
+            return reader.history(number, is_complete=is_end)
+        if limit < MAX_PAGE_SIZE:
+            limit, reader, paging = MAX_PAGE_SIZE, _HistoryReader(moment), Paging()
+        else:
+            number += 1
 
 
 def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sighting:
@@ -198,17 +227,20 @@ def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[
     return history.executions
 
 
-def first_execution_since(project_id: str, flow_id: str, moment: datetime) -> Script[Execution | None]:
-    """Fetch a flow's first execution created at or after a point in time.
+def first_execution_since(
+    project_id: str, flow_id: str, moment: datetime, before: datetime | None = None
+) -> Script[Execution | None]:
+    """Fetch a flow's first execution created within a window.
 
     :param project_id: The project.
     :param flow_id: The flow.
-    :param moment: The point in time, with a time zone.
+    :param moment: The window's beginning, with a time zone.
+    :param before: Its end, which doesn't belong to it; None: it has no end.
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
     history = yield from read_since(project_id, flow_id, moment)
-    first = history.first_since(moment)
+    first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error
     return None if first is None else first.execution

@@ -89,14 +89,13 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     :param project_id: The project.
     :param wanted: An id, a slug or a name.
     :return: The flow; if the call is refused, a flow with ``wanted`` as its id, with a warning.
-    :raises ConfigurationError: No flow matches, or several do.
-    :raises RequestError: The project is wrong (400).
+    :raises ConfigurationError: No flow matches, or several do; or the project is wrong (400).
     """
     try:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
-            raise
+            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from error
         log.warning("%s Taking %r as a flow's id.", error, wanted)
         return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
     return choose_flow(flows, wanted, project_id)
@@ -136,23 +135,31 @@ def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Ex
     :raises ResponseError: The answer has other executions instead, or the execution can't be read.
     """
     page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id))
-    others, error = [], None
-    for fields in page.logs:
-        found = fields.optional_identifier("filename_uuid")
-        if found != execution_id:
-            others.append(found)
-            continue
+    error = None
+    for fields in logs_of(page, execution_id):
         try:
             return Execution.read(fields)
         except ResponseError as fault:
             error = error or fault
     if error is not None:
         raise error
-    if any(others):
-        raise ResponseError(
-            f"List logs: filename_uuid should be {execution_id!r} but is {shown(next(filter(None, others)))}; "
-            "the filter was not applied."
-        )
-    if others:
-        raise page.logs[0].fault("filename_uuid", "the id of the requested execution")
     return None
+
+
+def logs_of(page: Page, execution_id: str) -> list[Fields]:
+    """Choose the logs of the execution that a look-up by ``filename_uuid`` asked for.
+
+    :param page: The answer.
+    :param execution_id: The execution (``filename_uuid``).
+    :return: Its logs, unparsed: usually one; none if List logs has none with this id (yet).
+    :raises ResponseError: The answer has other executions instead.
+    """
+    ids = [fields.optional_identifier("filename_uuid") for fields in page.logs]
+    found = [fields for fields, each in zip(page.logs, ids, strict=True) if each == execution_id]
+    if found or not ids:
+        return found
+    if other := next(filter(None, ids), None):
+        raise ResponseError(
+            f"List logs: filename_uuid should be {execution_id!r} but is {shown(other)}; the filter was not applied."
+        )
+    raise page.logs[0].fault("filename_uuid", "the id of the requested execution")

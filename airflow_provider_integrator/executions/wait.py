@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_integrator.api import queries
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import first_execution_since
 from airflow_provider_integrator.exceptions import (
+    AuthenticationError,
     ConfigurationError,
+    ExecutionMissingError,
     IntegratorError,
+    RequestError,
     ResponseError,
     TransientError,
+    UnavailableError,
     WaitTimeoutError,
 )
+from airflow_provider_integrator.executions.outage import Outage
+from airflow_provider_integrator.executions.progress import Progress, in_words
 from airflow_provider_integrator.executions.spec import WaitSpec
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
+OnMissing = Literal["fail", "skip"]
+
 log = logging.getLogger(__name__)
+
+#: The retries within one poll; the next poll is the next retry.
+POLL_RETRY = Retry(attempts=3, max_total=60.0)
+#: Polls without any execution after which the flow is looked up again; doubled each time.
+EMPTY_POLLS = 20
+_ERRORS = {each.__name__: each for each in (AuthenticationError, ConfigurationError)}
 
 
 class ExecutionWait:
@@ -32,33 +51,47 @@ class ExecutionWait:
 
     :param hook: The hook that fetches the execution.
     :param spec: The specification.
-    :param flow: The task's name of the flow, for messages.
     :param timeout: The maximum time to wait in seconds, for messages.
     :param on_seen: Called with the execution each time that it has changed.
-    :ivar failed_polls: The number of consecutive failed polls so far.
+    :param on_missing: What happens to the task if the window has passed without an execution.
+    :param prepare: Called once before the first look, and as part of it; None: nothing.
+    :param is_continued: Whether another process has polled before, as of a rescheduled task.
     """
 
     def __init__(
         self,
         hook: IntegratorHook,
         spec: WaitSpec,
-        flow: str,
         timeout: float,
         on_seen: Callable[[Execution], None],
+        *,
+        on_missing: OnMissing = "fail",
+        prepare: Callable[[], None] | None = None,
+        is_continued: bool = False,
     ) -> None:
         self.hook = hook
         self.spec = spec
-        self.flow = flow
-        self.failed_polls = 0
         self._timeout = timeout
         self._on_seen = on_seen
+        self._on_missing = on_missing
+        self._prepare = prepare
+        self._outage = Outage(spec.outage_tolerance, spec.outage_began)
+        self._progress = Progress(spec.poll_interval, is_continued=is_continued)
+        self._polls = 0
+        self._not_before = 0.0
+        self._empty_polls = 0
+        self._look_up_after = EMPTY_POLLS
         self._seen: Execution | None = None
-        self._is_announced = False
 
     @property
     def project_id(self) -> str:
         """The project: the task's, or the connection's."""
         return self.hook.settings.project(self.spec.project_id)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last poll failed."""
+        return self._outage.began is not None
 
     def find_flow(self) -> str:
         """Find the flow's id, once.
@@ -66,10 +99,9 @@ class ExecutionWait:
         :return: The id.
         :raises IntegratorError: The flow is unknown or ambiguous, or List flows failed.
         """
-        if not self.spec.is_flow_id:
-            flow = self.hook.find_flow(self.spec.flow, project_id=self.project_id)
-            self.spec = replace(self.spec, flow=flow.id, is_flow_id=True)
-        return self.spec.flow
+        if self.spec.flow_id is None:
+            self.spec = replace(self.spec, flow_id=self._look_up_flow())
+        return str(self.spec.flow_id)
 
     def look(self) -> Execution | None:
         """Fetch the execution once; from the first time that it is found, it is fetched by id.
@@ -77,38 +109,49 @@ class ExecutionWait:
         :return: The current execution; None if there is none yet.
         :raises TransientError: A call failed, and a later one may succeed.
         :raises IntegratorError: A call failed for good.
+        :raises AirflowException: The window has passed without an execution: the task fails or is skipped.
         """
-        flow_id, spec, client = self.find_flow(), self.spec, self.hook.get_conn()
-        if spec.execution_id is not None:
-            found = client.run(queries.get_execution(self.project_id, flow_id, spec.execution_id))
-        elif spec.created_after is not None:
-            since = datetime.fromisoformat(spec.created_after)
-            found = client.run(first_execution_since(self.project_id, flow_id, since))
+        if self._prepare is not None:
+            self._prepare()
+            self._prepare = None
+        self.find_flow()
+        try:
+            found = self._fetch()
+        except RequestError as error:
+            if error.status != 400 or not self._has_moved():
+                raise
+            found = self._fetch()
+        if found is None:
+            self._empty_polls += 1
+            if self._empty_polls >= self._look_up_after:
+                self._look_up_after *= 2
+                with suppress(TransientError):
+                    self._has_moved()
         else:
-            raise ConfigurationError("Neither execution_id nor created_after is set.")
-        if found is not None:
-            self.spec = replace(spec, execution_id=found.execution_id)
+            self.spec = replace(self.spec, execution_id=found.execution_id)
             if found != self._seen:
                 self._seen = found
                 self._on_seen(found)
         return found
 
     def poll(self) -> Execution | None:
-        """Poll once, tolerating transient errors.
+        """Poll once, tolerating transient errors; not before the server's Retry-After, but before the deadline.
 
         :return: The execution if it has finished; None if it hasn't, or if the poll failed.
-        :raises IntegratorError: A poll failed for good, or more polls in a row failed than are tolerated.
+        :raises IntegratorError: A poll failed for good, or polls have failed for longer than is tolerated.
         """
+        time.sleep(max(0.0, min(self._not_before, self.spec.end_time or math.inf) - time.time()))
+        if not self._polls:
+            self._progress.begin(self._beginning())
+        self._polls += 1
         try:
             found = self.look()
         except TransientError as error:
             self._tolerate(error)
             return None
-        self.failed_polls = 0
-        if found is not None and found.is_finished:
-            return found
-        self._announce()
-        return None
+        self._outage.end()
+        self._progress.see(found, self._polls)
+        return found if found is not None and found.is_finished else None
 
     def until_finished(self, defer: Callable[[], None] | None = None) -> Execution:
         """Poll until the execution has finished.
@@ -116,7 +159,7 @@ class ExecutionWait:
         :param defer: Defers the task instead of the first pause; None: the task waits in its worker.
         :return: The finished execution.
         :raises WaitTimeoutError: The execution didn't finish in time.
-        :raises IntegratorError: A poll failed for good, or more polls in a row failed than are tolerated.
+        :raises IntegratorError: A poll failed for good, or polls have failed for longer than is tolerated.
         """
         while True:
             if (execution := self.poll()) is not None:
@@ -127,15 +170,25 @@ class ExecutionWait:
                 raise self._timed_out(self._seen)
             time.sleep(self.spec.poll_interval)
 
+    def suspend(self) -> WaitSpec:
+        """Return the specification with which another process goes on: resolved ids, and an outage's beginning."""
+        self.spec = replace(self.spec, outage_began=self._outage.began)
+        return self.spec
+
     def resume(self, event: Any) -> Execution:
         """Resume after the triggerer's wait.
 
         :param event: The trigger's event.
         :return: The finished execution.
         :raises WaitTimeoutError: The execution didn't finish in time.
-        :raises IntegratorError: The event is an error, or more polls in a row failed than are tolerated.
+        :raises IntegratorError: The event is an error, or polls have failed for longer than is tolerated.
+        :raises AirflowException: The window has passed without an execution: the task fails or is skipped.
         """
-        answer = read_event(event)
+        self._outage.end()  # the trigger's own outage is over, as it has an answer
+        try:
+            answer = read_event(event)
+        except ExecutionMissingError as error:
+            raise self._missing(error) from None
         self.spec = replace(self.spec, execution_id=answer.get("execution_id") or self.spec.execution_id)
         if answer["status"] == "finished":
             return self.confirm()
@@ -148,10 +201,10 @@ class ExecutionWait:
         return last
 
     def confirm(self) -> Execution:
-        """Fetch an execution that the trigger has reported as finished, retrying on transient errors.
+        """Fetch an execution that the trigger has reported as finished, tolerating transient errors.
 
         :return: The finished execution.
-        :raises IntegratorError: A call failed for good, or more in a row failed than are tolerated.
+        :raises IntegratorError: A call failed for good, or calls have failed for longer than is tolerated.
         """
         while True:
             try:
@@ -166,10 +219,8 @@ class ExecutionWait:
     def described(self) -> str:
         """Describe the awaited execution, as a clause without a full stop."""
         if self.spec.execution_id is not None:
-            return f"execution {self.spec.execution_id} of flow {self.flow}"
-        return (
-            f"the first execution of flow {self.flow} that was created at or after {self.spec.created_after}"
-        )
+            return f"execution {self.spec.execution_id} of flow {self.spec.flow}"
+        return f"the first execution of flow {self.spec.flow} that was created {self.spec.within()}"
 
     def not_finished(self, execution: Execution | None) -> str:
         """Describe why the wait isn't over.
@@ -179,32 +230,65 @@ class ExecutionWait:
         """
         if execution is not None:
             return (
-                f"execution {execution.execution_id} of flow {self.flow} has not finished "
+                f"execution {execution.execution_id} of flow {self.spec.flow} has not finished "
                 f"(state {execution.state.name.lower()})"
             )
         if self.spec.execution_id is not None:
-            return f"List logs doesn't know an execution {self.spec.execution_id} of flow {self.flow}"
-        return f"flow {self.flow} has no execution that was created at or after {self.spec.created_after}"
+            return f"List logs doesn't know an execution {self.spec.execution_id} of flow {self.spec.flow}"
+        return f"flow {self.spec.flow} has no execution that was created {self.spec.within()}"
+
+    def _beginning(self) -> str:
+        return (
+            f"Waiting for {self.described()}:\n"
+            f"a poll every {self.spec.poll_interval:g} s, for at most {in_words(self._timeout)}."
+        )
+
+    def _fetch(self) -> Execution | None:
+        spec, client, flow_id = self.spec, self.hook.get_conn(), self.find_flow()
+        if spec.execution_id is not None:
+            script = queries.get_execution(self.project_id, flow_id, spec.execution_id)
+            return client.run(script, POLL_RETRY)
+        since, before = spec.window()
+        # Read before the call: what its answer doesn't have wasn't created by then.
+        is_over = before is not None and before <= datetime.now(timezone.utc)
+        found = client.run(first_execution_since(self.project_id, flow_id, since, before), POLL_RETRY)
+        if found is None and is_over:
+            raise self._missing(
+                ExecutionMissingError(f"{self.not_finished(None)}, and that time has passed.")
+            )
+        return found
+
+    def _look_up_flow(self) -> str:
+        return self.hook.get_conn().run(queries.find_flow(self.project_id, self.spec.flow), POLL_RETRY).id
+
+    def _has_moved(self) -> bool:
+        """Look the flow up again, as it may have been deleted and created again.
+
+        :return: Whether it has another id now; the wait goes on with that one.
+        """
+        old = self.spec.flow_id
+        try:
+            new = self._look_up_flow()
+        except (ConfigurationError, RequestError) as error:
+            log.warning("Flow %s was looked up again, without success: %s", self.spec.flow, error)
+            return False
+        if new == old:
+            return False
+        log.warning("Flow %s was created again: its id is %s now, no longer %s.", self.spec.flow, new, old)
+        self.spec = replace(self.spec, flow_id=new)
+        return True
+
+    def _missing(self, error: ExecutionMissingError) -> AirflowFailException | AirflowSkipException:
+        text = f"{error} on_missing is {self._on_missing}."
+        return AirflowSkipException(text) if self._on_missing == "skip" else AirflowFailException(text)
 
     def _timed_out(self, last: Execution | None) -> WaitTimeoutError:
         return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.")
 
     def _tolerate(self, error: TransientError) -> None:
-        limit = self.spec.max_failed_polls
-        self.failed_polls += 1
-        if self.failed_polls > limit:
-            raise error
-        log.warning("Failed poll %d of %d tolerated in a row: %s", self.failed_polls, limit, error)
-
-    def _announce(self) -> None:
-        if not self._is_announced:
-            self._is_announced = True
-            log.info(
-                "Waiting for %s: a poll every %g s, for at most %g s.",
-                self.described(),
-                self.spec.poll_interval,
-                self._timeout,
-            )
+        self._outage.add(error)
+        retry_after = error.retry_after if isinstance(error, UnavailableError) else None
+        self._not_before = time.time() + (retry_after or 0.0)
 
 
 def read_event(event: Any) -> Mapping[str, Any]:
@@ -213,15 +297,19 @@ def read_event(event: Any) -> Mapping[str, Any]:
     :param event: The event.
     :return: The event: its ``status`` is ``finished`` (with ``execution_id``) or ``timeout``
         (``execution_id`` optional).
-    :raises IntegratorError: The event is an error, or is unknown.
+    :raises ExecutionMissingError: The window has passed without an execution.
+    :raises IntegratorError: The event is an error, of the class that it names, or is unknown.
     """
     if isinstance(event, Mapping):
         if event.get("status") == "timeout":
             return event
         if event.get("status") == "finished" and isinstance(event.get("execution_id"), str):
             return event
+        if event.get("status") == "missing":
+            raise ExecutionMissingError(str(event.get("message")))
         if event.get("status") == "error":
-            raise IntegratorError(f"The wait failed: {event.get('message')}")
+            kind = _ERRORS.get(str(event.get("error")), IntegratorError)
+            raise kind(f"The wait failed: {event.get('message')}")
     raise IntegratorError(
         "The trigger returned an unknown event. Install the same version of the provider on all workers and "
         "triggerers."

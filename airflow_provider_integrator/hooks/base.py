@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
 
 if TYPE_CHECKING:
@@ -71,9 +72,17 @@ class IntegratorBaseHook(BaseHook):
 
     @property
     def settings(self) -> IntegratorConnection:
-        """The parsed Airflow connection."""
+        """The parsed Airflow connection.
+
+        :raises UnavailableError: Airflow couldn't look it up, and may succeed later.
+        """
         if self._settings is None:
-            connection = self.get_connection(self.integrator_conn_id)
+            try:
+                connection = self.get_connection(self.integrator_conn_id)
+            except (OSError, asyncio.TimeoutError) as error:  # of a secrets backend
+                raise UnavailableError(
+                    f"Airflow can't look up connection {self.integrator_conn_id}: {type(error).__name__} {error}"
+                ) from error
             self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
             if complaint := self._settings.complaint():
                 self.log.warning("Connection %s: %s", self.integrator_conn_id, complaint)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, BaseOperatorLink, conf
 
 from airflow_provider_integrator.arguments import (
     MIN_POLL_INTERVAL,
-    read_count,
+    check_window,
     read_created_after,
     read_seconds,
+    read_window,
     rendered,
 )
-from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
-from airflow_provider_integrator.executions.spec import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE, WaitSpec
-from airflow_provider_integrator.executions.wait import ExecutionWait
+from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, IntegratorError
+from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, DEFERRAL_GRACE, WaitSpec
+from airflow_provider_integrator.executions.wait import ExecutionWait, OnMissing
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.links import IntegratorExecutionLink
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
 
 
+@contextmanager
+def no_retry_of_permanent_errors() -> Iterator[None]:
+    """Fail the task without retries if a retry can't succeed: after refused credentials it would lock an account.
+
+    :raises AirflowFailException: The credentials were refused, or the connection or an argument is wrong.
+    """
+    try:
+        yield
+    except (AuthenticationError, ConfigurationError) as error:
+        raise AirflowFailException(str(error)) from error
+
+
 class ExecutionTask(BaseOperator):
     """A task for an execution: its hook, project, flow, wait and links.
 
@@ -39,13 +53,18 @@ class ExecutionTask(BaseOperator):
     :param execution_id: The execution; None: the flow's first one created at or after ``created_after``.
     :param created_after: A datetime, or ISO 8601; None: the DAG run's ``run_after`` (its logical date if it
         has none).
+    :param created_before: The end of the window that begins at ``created_after``: a datetime, ISO 8601, or a
+        timedelta after ``created_after``. What was created at or after it doesn't count. None: no end.
+    :param on_missing: What happens once the window has passed without an execution: ``fail``, without retries,
+        or ``skip``.
     :param project_id: The project; None: the connection's.
     :param project_slug: The project's slug; None: the connection's, or the one in List projects.
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
     :param deferrable: Whether to wait in the triggerer, without occupying a worker.
     :param adaptive: Whether a deferred wait polls rarely at first and often near the flow's usual duration,
         with no more requests than at a fixed interval.
-    :param max_failed_polls: The number of consecutive failed polls that are tolerated.
+    :param outage_tolerance: Seconds, or a timedelta, for which all polls may fail before the wait gives up; 0:
+        it gives up at the first failed poll.
     :param kwargs: Arguments of ``BaseOperator``.
     """
 
@@ -53,6 +72,7 @@ class ExecutionTask(BaseOperator):
         "flow",
         "execution_id",
         "created_after",
+        "created_before",
         "project_id",
         "project_slug",
         "integrator_conn_id",
@@ -69,63 +89,103 @@ class ExecutionTask(BaseOperator):
         flow: str,
         execution_id: str | None = None,
         created_after: datetime | str | None = None,
+        created_before: datetime | timedelta | str | None = None,
+        on_missing: OnMissing = "fail",
         project_id: str | None = None,
         project_slug: str | None = None,
         integrator_conn_id: str = IntegratorHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         adaptive: bool = False,
-        max_failed_polls: int = DEFAULT_MAX_FAILED_POLLS,
+        outage_tolerance: float | timedelta = DEFAULT_OUTAGE_TOLERANCE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.flow = flow
         self.execution_id = execution_id
         self.created_after = created_after
+        self.created_before = created_before
+        self.on_missing = on_missing
         self.project_id = project_id
         self.project_slug = project_slug
         self.integrator_conn_id = integrator_conn_id
         self.deferrable = deferrable
         self.adaptive = adaptive
-        self.max_failed_polls = read_count("max_failed_polls", max_failed_polls)
+        self.outage_tolerance = read_seconds("outage_tolerance", outage_tolerance)
         self.pushed_links: dict[str, str] = {}
         self._carried: dict[str, Any] = {}  # resolved values that a deferral carries besides the spec
         if adaptive and not deferrable:
             raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
+        if on_missing not in get_args(OnMissing):
+            raise ConfigurationError(f"on_missing is {on_missing!r}; set it to fail or skip.")
+        if flow is None or (isinstance(flow, str) and not flow.strip()):
+            raise ConfigurationError("flow is empty; set it to the flow's slug, name or id.")
+        check_window(created_after, created_before)
 
     @cached_property
     def hook(self) -> IntegratorHook:
         """The hook, created once."""
         return IntegratorHook(self.integrator_conn_id)
 
-    def make_wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
+    def make_wait(
+        self, context: Context, carried: dict[str, Any] | None = None, *, is_continued: bool = False
+    ) -> ExecutionWait:
         """Make the wait for the execution.
 
         :param context: The task's context.
         :param carried: The values that a deferral carried; None if the task starts.
+        :param is_continued: Whether the task has polled before, in another process.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """
-        flow = rendered("flow", self.flow) or ""
-        if carried:
-            self._carried = dict(carried)
-            spec = WaitSpec(**self._carried.pop("spec"))
-        else:
-            execution_id = rendered("execution_id", self.execution_id)
-            created_after = None if execution_id else read_created_after(self.created_after, context)
-            spec = WaitSpec(
-                integrator_conn_id=self.integrator_conn_id,
-                project_id=self.hook.settings.project(rendered("project_id", self.project_id)),
-                flow=flow,
-                is_flow_id=False,
-                execution_id=execution_id,
-                created_after=None if created_after is None else created_after.isoformat(),
-                poll_interval=self.poll_interval,
-                end_time=time.time() + self.timeout,
-                max_failed_polls=self.max_failed_polls,
-                adaptive=self.adaptive,
-            )
-        wait = ExecutionWait(self.hook, spec, flow, self.timeout, lambda seen: self.saw(context, wait, seen))
+        self._carried = dict(carried or {})
+        spec = WaitSpec(**self._carried.pop("spec")) if carried else self._spec(context)
+
+        def prepare() -> None:
+            if "is_checked" not in self._carried:
+                self.check(wait)
+                self._carried["is_checked"] = True
+
+        wait = ExecutionWait(
+            self.hook,
+            spec,
+            self.timeout,
+            lambda seen: self.saw(context, wait, seen),
+            on_missing=self.on_missing,
+            prepare=prepare,
+            is_continued=is_continued,
+        )
         return wait
+
+    def check(self, wait: ExecutionWait) -> None:
+        """Check what the task needs besides the execution, before its first poll and as a part of it.
+
+        :param wait: The wait.
+        :raises ConfigurationError: Something is missing.
+        """
+
+    def _spec(self, context: Context) -> WaitSpec:
+        execution_id = rendered("execution_id", self.execution_id)
+        created_after = created_before = None
+        if execution_id is None:
+            since, before = read_window(read_created_after(self.created_after, context), self._before())
+            created_after, created_before = since.isoformat(), None if before is None else before.isoformat()
+        return WaitSpec(
+            integrator_conn_id=self.integrator_conn_id,
+            project_id=rendered("project_id", self.project_id),
+            flow=rendered("flow", self.flow) or "",
+            flow_id=None,
+            execution_id=execution_id,
+            created_after=created_after,
+            created_before=created_before,
+            poll_interval=self.poll_interval,
+            end_time=time.time() + self.timeout,
+            outage_tolerance=self.outage_tolerance,
+            adaptive=self.adaptive,
+        )
+
+    def _before(self) -> datetime | timedelta | str | None:
+        value = self.created_before
+        return rendered("created_before", value) if isinstance(value, str) else value
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Handle an execution that the wait found or that has changed: push the link to its page.
@@ -143,11 +203,12 @@ class ExecutionTask(BaseOperator):
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
-        left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
+        spec = wait.suspend()
+        left = max(0.0, (spec.end_time or 0.0) - time.time())
         self.defer(
-            trigger=trigger or IntegratorExecutionTrigger(**wait.spec.as_arguments()),
+            trigger=trigger or IntegratorExecutionTrigger(**spec.as_arguments()),
             method_name=method,
-            kwargs={"carried": {**self._carried, "spec": wait.spec.as_arguments()}},
+            kwargs={"carried": {**self._carried, "spec": spec.as_arguments()}},
             timeout=None if trigger else timedelta(seconds=left) + DEFERRAL_GRACE,
         )
 
@@ -174,6 +235,7 @@ class WaitingOperator(ExecutionTask):
         self.poll_interval = read_seconds("poll_interval", poll_interval, least=MIN_POLL_INTERVAL)
         self.timeout = read_seconds("timeout", timeout)
 
+    @no_retry_of_permanent_errors()
     def execute(self, context: Context) -> Any:
         """Wait, if requested, and handle the execution.
 
@@ -182,7 +244,6 @@ class WaitingOperator(ExecutionTask):
         :raises IntegratorError: The execution has not finished, or the wait failed.
         """
         wait = self.make_wait(context)
-        self.check(wait)
         if not self.wait:
             execution = wait.look()
             if execution is None or not execution.is_finished:
@@ -191,6 +252,7 @@ class WaitingOperator(ExecutionTask):
             execution = wait.until_finished(partial(self.defer_wait, wait) if self.deferrable else None)
         return self.conclude(context, wait, execution)
 
+    @no_retry_of_permanent_errors()
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 
@@ -201,13 +263,6 @@ class WaitingOperator(ExecutionTask):
         """
         wait = self.make_wait(context, carried)
         return self.conclude(context, wait, wait.resume(event))
-
-    def check(self, wait: ExecutionWait) -> None:
-        """Check the preconditions of :meth:`conclude` before waiting.
-
-        :param wait: The wait.
-        :raises ConfigurationError: A precondition isn't met.
-        """
 
     @abstractmethod
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:

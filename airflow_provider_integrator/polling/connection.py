@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from types import TracebackType
 from weakref import WeakKeyDictionary
 
-from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
-from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, RequestError
+from airflow_provider_integrator.executions.wait import POLL_RETRY
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.poller import FlowPoller
 
-#: A poll comes again by itself, so that it needn't be insisted on.
-_RETRY = Retry(attempts=3, max_total=60.0)
+#: A poll is repeated by the next one, so that few attempts will do.
 
 
 class SharedConnection:
@@ -25,37 +25,65 @@ class SharedConnection:
     """
 
     def __init__(self, integrator_conn_id: str) -> None:
-        self.hook = IntegratorHook(integrator_conn_id, retry=_RETRY)
+        self.hook = IntegratorHook(integrator_conn_id, retry=POLL_RETRY)
         self.users = 0
         self._starting = asyncio.Lock()
+        self._failures: dict[tuple[str | None, str], tuple[float, IntegratorError]] = {}
+        self._looked_up: dict[tuple[str | None, str], float] = {}
         self._flow_ids: dict[tuple[str, str], str] = {}
         self._flows: dict[str, list[Flow]] = {}
         self._pollers: dict[tuple[str, str], FlowPoller] = {}
 
-    async def poller(self, project_id: str | None, flow: str, *, is_flow_id: bool) -> FlowPoller:
+    async def poller(self, project_id: str | None, flow: str, flow_id: str | None = None) -> FlowPoller:
         """Find or make the poller of a flow.
 
-        :param project_id: The project, the connection's where None.
-        :param flow: The flow's id, or its slug or name.
-        :param is_flow_id: Whether it is surely an id, so that it needn't be looked up.
-        :return: The poller; join it before anything is awaited.
+        :param project_id: The project; the connection's if None.
+        :param flow: The flow's slug, name or id.
+        :param flow_id: The flow's id; None: it is looked up.
+        :return: The poller; join it before anything else is awaited.
         :raises IntegratorError: The connection can't be used, or the flow isn't found.
         """
+        arrived = asyncio.get_running_loop().time()
         async with self._starting:  # one reading of the connection, one look-up of a flow
-            client, settings = await self.hook.aget_conn(), await self.hook.asettings()
-            project = settings.project(project_id)
-            flow_id = flow
-            if not is_flow_id:
-                if (project, flow) not in self._flow_ids:
-                    self._flow_ids[project, flow] = await self._find(project, flow)
-                flow_id = self._flow_ids[project, flow]
+            failed_at, error = self._failures.get((project_id, flow), (-math.inf, None))
+            if error is not None and failed_at >= arrived:  # it failed for all who were waiting for it
+                raise error.with_traceback(None)
+            try:
+                client, settings = await self.hook.aget_conn(), await self.hook.asettings()
+                project = settings.project(project_id)
+                if flow_id is None:
+                    flow_id = await self._flow_id(project, flow)
+            except IntegratorError as failure:
+                self._failures[project_id, flow] = asyncio.get_running_loop().time(), failure
+                raise
         key = (project, flow_id)
         if key not in self._pollers:
             self._pollers[key] = FlowPoller(client, project, flow_id)
         return self._pollers[key]
 
+    async def look_up_again(self, project_id: str | None, flow: str, fresh: float) -> FlowPoller:
+        """Find the poller of a flow that may have been deleted and created again under another id.
+
+        :param project_id: The project; the connection's if None.
+        :param flow: The flow's slug, name or id.
+        :param fresh: Seconds for which a look-up holds, as many waits may doubt at once.
+        :return: The poller of the flow's current id.
+        :raises IntegratorError: The flow isn't found.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._looked_up.get((project_id, flow), -math.inf) < now - fresh:
+            self._looked_up[project_id, flow] = now
+            self._flow_ids.clear()
+            self._flows.clear()
+        return await self.poller(project_id, flow)
+
+    async def _flow_id(self, project: str, flow: str) -> str:
+        if (project, flow) not in self._flow_ids:
+            self._flow_ids[project, flow] = await self._find(project, flow)
+        return self._flow_ids[project, flow]
+
     async def _find(self, project: str, flow: str) -> str:
-        """Look up a flow's id; the flows of a project are listed once, and anew where one isn't among them."""
+        """Look up a flow's id. The flows of a project are listed once, and again if one isn't among them."""
         with suppress(ConfigurationError):
             return choose_flow(self._flows.get(project, ()), flow, project).id
         try:
@@ -65,7 +93,7 @@ class SharedConnection:
         return choose_flow(self._flows[project], flow, project).id
 
     def tidy(self) -> None:
-        """Forget the pollers that nobody uses."""
+        """Forget the pollers without a wait or subscriber."""
         for key in [key for key, poller in self._pollers.items() if not len(poller)]:
             del self._pollers[key]
 
@@ -74,10 +102,10 @@ _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConne
 
 
 class shared_connection:  # noqa: N801 - used as contextlib's own are
-    """Uses, as a context manager, what the loop's waits on a connection share.
+    """A context manager for what the loop's waits on a connection share.
 
-    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: what a generator
-    takes for the same adds up in the garbage collector's rounds, which stop the loop.
+    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: the objects of a
+    generator for the same add up in the garbage collector's rounds, which stop the loop.
 
     :param integrator_conn_id: The Airflow connection.
     """
@@ -101,7 +129,7 @@ class shared_connection:  # noqa: N801 - used as contextlib's own are
         self._shared.users -= 1
         self._shared.tidy()
         if not self._shared.users:
-            # Out of sight before it is closed: who comes now makes a new one.
+            # Removed before it is closed: the next to enter makes a new one.
             connections = _connections[asyncio.get_running_loop()]
             if connections.get(self._conn_id) is self._shared:
                 del connections[self._conn_id]

@@ -1,4 +1,4 @@
-"""Which of a flow's executions were told: what survives a restart. No I/O."""
+"""The record of a flow's delivered executions, which survives a restart. No I/O."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from airflow_provider_integrator.exceptions import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-#: Told executions that are remembered at the least: one may show up in List logs after this many younger ones.
+#: Delivered executions that are remembered at least: one may show up in List logs after so many younger ones.
 KEPT = 50
-#: Executions that are told between two readings at the most.
+#: The youngest of them, which every reading covers: most of those that show up late do so soon.
+NEAR = 5
+#: Executions that are delivered between two readings at most.
 BATCH = 250
-#: Old unfinished executions that are remembered at the most, and for how long.
+#: Old unfinished executions that are remembered at most, and for how long.
 MAX_OPEN = 500
 MAX_AGE = timedelta(days=7)
 
@@ -27,11 +29,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Seen(NamedTuple):
-    """What a reading says of one execution.
+    """One execution of a reading.
 
     :param execution_id: The execution.
-    :param created: In epoch milliseconds.
-    :param execution: The execution where it has finished, None where it hasn't or can't be read.
+    :param created: The creation time in epoch milliseconds.
+    :param execution: The execution if it has finished; None if it hasn't, or can't be read.
     """
 
     execution_id: str
@@ -40,101 +42,133 @@ class Seen(NamedTuple):
 
     @classmethod
     def of(cls, execution: Execution) -> Seen:
-        """Shorten an execution."""
+        """Make it from an execution.
+
+        :param execution: The execution.
+        :return: Its id and times, and the execution if it has finished.
+        """
         finished = execution if execution.is_finished else None
         return cls(execution.execution_id, to_epoch(execution.timestamp or _EPOCH), finished)
 
 
 @dataclass
 class FlowCursor:
-    """Remembers which executions were told, so that each is told once, in whatever order they come.
+    """Remembers which executions have been delivered, so that each is delivered once, in whatever order they come.
 
-    Of what was created before ``since`` all has been told but ``open``; of the rest, ``told``. ``since`` rises
-    as executions are told, from the second reading on: what slid from page to page during one is in the next.
+    Of the executions created before ``since``, all but ``open`` have been delivered; of the others, ``delivered``.
+    ``since`` rises as executions are delivered, from the second whole reading on: an execution that moved from page to
+    page during one is in the next.
 
-    Its size is bounded: ``told`` by ``KEPT`` and ``BATCH``, ``open`` by ``MAX_OPEN``.
+    Its size is bounded: ``delivered`` by ``KEPT`` and ``BATCH``, ``open`` by ``MAX_OPEN``.
 
     :param since: In epoch milliseconds.
-    :param told: Executions that were told, with their time of creation.
-    :param open: Executions that weren't told when ``since`` passed them, with their time of creation.
+    :param delivered: Delivered executions, with their creation times.
+    :param open: Executions that hadn't been delivered when ``since`` passed them, with their creation times.
     """
 
     since: int
-    told: dict[str, int] = field(default_factory=dict)
+    delivered: dict[str, int] = field(default_factory=dict)
     open: dict[str, int] = field(default_factory=dict)
     _pending: dict[str, int] = field(default_factory=dict, repr=False)
     _has_read: bool = field(default=False, repr=False)
 
     @classmethod
     def read(cls, stored: Any) -> FlowCursor:
-        """Read what ``as_json`` made.
+        """Parse a stored cursor.
 
-        :raises ConfigurationError: It is something else.
+        :param stored: The JSON object that :meth:`as_json` made.
+        :return: The cursor.
+        :raises ConfigurationError: The value is something else.
         """
         try:
-            told, unfinished = dict(stored["told"]), dict(stored["open"])
-            return cls(int(stored["since"]), told, unfinished)
+            delivered, unfinished = dict(stored["delivered"]), dict(stored["open"])
+            return cls(int(stored["since"]), delivered, unfinished)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(
-                "The cursor in the asset's state store can't be read; delete its key there to start anew."
+                "The cursor in the asset's state store can't be read; delete its key there to start again."
             ) from error
 
     def as_json(self) -> dict[str, Any]:
-        """Make the JSON object to store."""
-        return {"since": self.since, "told": dict(self.told), "open": dict(self.open)}
+        """Return the JSON object to store."""
+        return {"since": self.since, "delivered": dict(self.delivered), "open": dict(self.open)}
 
     def start(self, reading: Iterable[Seen]) -> None:
-        """Take what has finished before the first start as told."""
-        for seen in self._untold(reading):
-            self.tell(seen.execution_id, seen.created)
-        self._rise(bound=None)
+        """Take the executions that finished before the first start as delivered.
 
-    def choose(self, reading: Iterable[Seen]) -> list[Seen]:
-        """Choose what is to be told next.
-
-        :param reading: All executions created since ``since``, and of the open ones those that were looked at.
-            All that was chosen before was told or is chosen again.
-        :return: Finished executions that weren't told, oldest first, ``BATCH`` at the most.
+        :param reading: All executions created since ``since``.
         """
-        news = self._untold(reading)
-        if self._has_read:
-            bound = (seen.created for seen in news if seen.execution_id not in self.open)
-            self._rise(min(bound, default=None))
-        self._has_read = True
-        return news[:BATCH]
+        for seen in self._undelivered(reading):
+            self.mark_delivered(seen.execution_id, seen.created)
+        self._rise(bound=None)
+        self._give_up()
 
-    def _untold(self, reading: Iterable[Seen]) -> list[Seen]:
-        news: dict[str, Seen] = {}
+    def recent(self) -> int | None:
+        """Choose the latest time since which the next reading may read.
+
+        :return: The time in epoch milliseconds; None if it must read since ``since``, which is to rise.
+        """
+        if not self._has_read or len(self.delivered) > 2 * KEPT:
+            return None
+        youngest = sorted(self.delivered.values(), reverse=True)[:NEAR]
+        return max(self.since, min([*self._pending.values(), *youngest], default=self.since))
+
+    def choose(self, reading: Iterable[Seen], *, is_whole: bool = True) -> list[Seen]:
+        """Choose the executions to deliver next. Those chosen before have been delivered, or are chosen again.
+
+        :param reading: The executions created since ``since`` or ``recent``, and of the open ones those that were
+            looked up.
+        :param is_whole: Whether it has all executions created since ``since``.
+        :return: Finished executions that haven't been delivered, oldest first, at most ``BATCH``.
+        """
+        undelivered = self._undelivered(reading)
+        if is_whole:
+            if self._has_read:
+                bound = (seen.created for seen in undelivered if seen.execution_id not in self.open)
+                self._rise(min(bound, default=None))
+            self._has_read = True
+        self._give_up()
+        return undelivered[:BATCH]
+
+    def _undelivered(self, reading: Iterable[Seen]) -> list[Seen]:
+        finished: dict[str, Seen] = {}
         for seen in reading:
             is_open = seen.execution_id in self.open
-            if seen.execution_id in self.told or (seen.created < self.since and not is_open):
+            if seen.execution_id in self.delivered or (seen.created < self.since and not is_open):
                 continue
             if seen.execution is not None:
-                news[seen.execution_id] = seen
+                finished[seen.execution_id] = seen
             if not is_open:
                 self._pending[seen.execution_id] = seen.created
-        return sorted(news.values(), key=lambda seen: (seen.created, seen.execution_id))
+        return sorted(finished.values(), key=lambda seen: (seen.created, seen.execution_id))
 
-    def tell(self, execution_id: str, created: int) -> None:
-        """Take note that an execution was told."""
+    def mark_delivered(self, execution_id: str, created: int) -> None:
+        """Record that an execution has been delivered.
+
+        :param execution_id: The execution.
+        :param created: Its creation time in epoch milliseconds.
+        """
         self.open.pop(execution_id, None)
         self._pending.pop(execution_id, None)
         if created >= self.since:
-            self.told[execution_id] = created
+            self.delivered[execution_id] = created
 
     def _rise(self, bound: int | None) -> None:
-        """Raise ``since`` as far as it may: not above what is still to be told, nor the youngest that were."""
-        youngest = sorted(self.told.values(), reverse=True)
+        """Raise ``since``, but not above an execution to be delivered nor the youngest delivered ones.
+
+        :param bound: The creation time of the oldest execution to be delivered; None if there is none.
+        """
+        youngest = sorted(self.delivered.values(), reverse=True)
         if len(youngest) > KEPT:
             since = youngest[KEPT - 1]
             if sum(created >= since for created in youngest) > 2 * KEPT:
                 since += 1  # too many of the same millisecond
             self.since = max(self.since, since if bound is None else min(since, bound))
-            self.told = {each: created for each, created in self.told.items() if created >= self.since}
+            self.delivered = {
+                each: created for each, created in self.delivered.items() if created >= self.since
+            }
         passed = [each for each, created in self._pending.items() if created < self.since]
         for each in passed:
             self.open[each] = self._pending.pop(each)
-        self._give_up()
 
     def _give_up(self) -> None:
         youngest = sorted(self.open, key=lambda each: self.open[each], reverse=True)
@@ -152,16 +186,21 @@ class FlowCursor:
 
 
 def is_wanted(execution: Execution, statuses: Iterable[str]) -> bool:
-    """Tell whether a finished execution's status is among some."""
+    """Return whether a finished execution has one of some statuses.
+
+    :param execution: The execution.
+    :param statuses: The names of the statuses, in lower case.
+    :return: Whether it has.
+    """
     return execution.status.name.lower() in statuses
 
 
 def read_statuses(status: str | Iterable[str]) -> tuple[str, ...]:
-    """Read a filter on the status.
+    """Parse a filter on the status.
 
     :param status: One or more of ``success``, ``failed`` and ``empty``.
-    :return: They, sorted, each once.
-    :raises ConfigurationError: There is none, or another.
+    :return: The statuses, sorted, each once.
+    :raises ConfigurationError: No status is given, or an unknown one.
     """
     known = [each.name.lower() for each in Status if each is not Status.IN_PROGRESS]
     wanted = {status} if isinstance(status, str) else set(status)
@@ -171,11 +210,19 @@ def read_statuses(status: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def to_epoch(moment: datetime) -> int:
-    """Make epoch milliseconds of a moment, rounded down."""
+    """Convert a time to epoch milliseconds, rounded down.
+
+    :param moment: The time, with a time zone.
+    :return: The milliseconds.
+    """
     # By its parts, as the difference of Airflow's own times can't be divided.
     return timegm(moment.utctimetuple()) * 1000 + moment.microsecond // 1000
 
 
 def from_epoch(milliseconds: int) -> datetime:
-    """Make a moment of epoch milliseconds."""
+    """Convert epoch milliseconds to a time.
+
+    :param milliseconds: The milliseconds.
+    :return: The time, in UTC.
+    """
     return _EPOCH + timedelta(milliseconds=milliseconds)

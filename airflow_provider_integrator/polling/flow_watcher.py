@@ -1,4 +1,4 @@
-"""Follows a flow across restarts: each finished execution once. Knows asyncio and the API, nothing of Airflow."""
+"""A watch on a flow that yields each finished execution once, across restarts."""
 
 from __future__ import annotations
 
@@ -12,36 +12,53 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import IntegratorError, RequestError, TransientError
+from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import EMPTY_POLLS
+from airflow_provider_integrator.polling.connection import SharedConnection, shared_connection
 from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
+from airflow_provider_integrator.polling.poller import FlowPoller
+from airflow_provider_integrator.polling.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
-#: How far back the first start looks for executions that go on.
+#: How far back the first start looks for executions that are running.
 LOOK_BACK = timedelta(days=1)
-#: Seconds until a flow is tried anew whose connection or name can't be used.
+#: Seconds until the next try if a flow's connection or name can't be used.
 PAUSE = 60.0
+#: Of so many polls one reads all that the cursor spans, for executions that show up late behind younger ones.
+WHOLE_EVERY = 10
 
 
 class Store(Protocol):
-    """Where the cursor is kept: an asset's state store, or a stand-in."""
+    """A store for the cursor: an asset's state store, or a stand-in."""
 
     async def aget(self, key: str, default: Any = None) -> Any:
-        """Read a value."""
+        """Read a value.
+
+        :param key: The key.
+        :param default: The value if there is none.
+        :return: The value.
+        """
 
     async def aset(self, key: str, value: Any) -> None:
-        """Write a value."""
+        """Write a value.
+
+        :param key: The key.
+        :param value: The value, fit for JSON.
+        """
 
 
 @dataclass(frozen=True)
-class FollowedFlow:
-    """What is followed.
+class WatchedFlow:
+    """A flow to watch.
 
     :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project, the connection's where None.
+    :param project_id: The project; the connection's if None.
     :param flow: The flow: its slug, name or id.
-    :param status: The statuses that are told of.
-    :param since: ISO 8601: what was created since then counts at the first start; None: what finishes from then on.
+    :param status: The statuses of the executions to deliver.
+    :param since: ISO 8601: the first start delivers executions created since then; None: those that finish from
+        then on.
     :param poll_interval: Seconds between two polls.
     """
 
@@ -54,86 +71,123 @@ class FollowedFlow:
 
     @property
     def key(self) -> str:
-        """What the cursor is stored under; ``since`` and the interval may change without losing it."""
+        """The key of the stored cursor; ``since`` and the interval may change without losing it."""
         project = "" if self.project_id is None else f"{quote(self.project_id, safe='')}/"
         return f"integrator:{project}{quote(self.flow, safe='')}:{','.join(self.status)}"
 
+    @property
+    def wait(self) -> WaitSpec:
+        """The wait for one of its executions, which has no id yet."""
+        return WaitSpec(
+            integrator_conn_id=self.integrator_conn_id,
+            project_id=self.project_id,
+            flow=self.flow,
+            flow_id=None,
+            execution_id=None,
+            created_after=None,
+            poll_interval=self.poll_interval,
+            end_time=None,
+        )
 
-class FlowFollower:
-    """Tells the finished executions of a flow, and keeps the cursor.
 
-    :param flow: What is followed.
-    :param store: Where the cursor is kept; None: nowhere, each start is the first.
+class FlowWatcher:
+    """Yields the finished executions of a flow, and keeps the cursor.
+
+    :param flow: The flow.
+    :param store: The store for the cursor; None for no store, so that each start is the first.
     """
 
-    def __init__(self, flow: FollowedFlow, store: Store | None) -> None:
+    def __init__(self, flow: WatchedFlow, store: Store | None) -> None:
         self._flow = flow
         self._store = store
         self._cursor: FlowCursor | None = None
         self._stored: dict[str, Any] | None = None
-        self._on_the_way: set[str] = set()
-        self._arrived = asyncio.Event()
-        self._complained: set[str] = set()
+        self._in_flight: set[str] = set()
+        self._is_settled = asyncio.Event()
+        self._polls_since_whole = 0
+        self._warned: dict[str, None] = {}
+        self._is_doubted = False
+        self._empty_polls = 0
+        self._doubt_after = EMPTY_POLLS
 
     async def executions(self) -> AsyncGenerator[Seen, None]:
-        """Tell the finished executions; each is to be ``told`` or not, and ``let_go``.
+        """Yield the finished executions, without end; after an error the watch begins again.
 
-        :return: They, without end; what can't be reached is tried again.
+        :return: The executions. Acknowledge each if it was delivered, and release it in any case.
         """
         while True:
+            pause = 0.0
             try:
-                async with contextlib.aclosing(self._follow()) as executions:
+                async with contextlib.aclosing(self._watch()) as executions:
                     async for seen in executions:
                         yield seen
             except IntegratorError as error:
-                passes = isinstance(error, TransientError)
-                pause = max(0.0 if passes else PAUSE, self._flow.poll_interval)
+                self._is_doubted = isinstance(error, RequestError) and error.status == 400
+                pause = max(0.0 if isinstance(error, TransientError) else PAUSE, self._flow.poll_interval)
                 log.warning("Flow %s isn't watched; another try in %g s: %s", self._flow.flow, pause, error)
             except Exception:
-                # Airflow would start us again at once, and again.
+                # Airflow would start the trigger again at once, and again.
                 pause = max(PAUSE, self._flow.poll_interval)
                 log.exception("Flow %s isn't watched; another try in %g s.", self._flow.flow, pause)
             await asyncio.sleep(pause)
 
-    async def told(self, *executions: Seen) -> None:
-        """Take note that executions are surely told, and store that."""
+    async def acknowledge(self, *executions: Seen) -> None:
+        """Mark executions as delivered, and store the cursor.
+
+        :param executions: Executions that were yielded.
+        """
         assert self._cursor is not None  # noqa: S101 - they came from it
         for seen in executions:
-            self._cursor.tell(seen.execution_id, seen.created)
+            self._cursor.mark_delivered(seen.execution_id, seen.created)
         await self._save()
 
-    def let_go(self, *executions: Seen) -> None:
-        """Say that executions aren't on their way any longer; those that weren't told are chosen again."""
-        self._on_the_way -= {seen.execution_id for seen in executions}
-        if not self._on_the_way:
-            self._arrived.set()
+    def release(self, *executions: Seen) -> None:
+        """End the delivery of executions; those that weren't acknowledged are yielded again.
 
-    async def _follow(self) -> AsyncGenerator[Seen, None]:
-        from airflow_provider_integrator.polling.connection import shared_connection
-        from airflow_provider_integrator.polling.watch import Watch
+        :param executions: Executions that were yielded.
+        """
+        self._in_flight -= {seen.execution_id for seen in executions}
+        if not self._in_flight:
+            self._is_settled.set()
 
+    async def _watch(self) -> AsyncGenerator[Seen, None]:
         await self._load()
         flow = self._flow
         async with shared_connection(flow.integrator_conn_id) as shared:
-            poller = await shared.poller(flow.project_id, flow.flow, is_flow_id=False)
+            poller = await self._poller(shared)
             start = datetime.now(timezone.utc) - LOOK_BACK
             since = start if self._cursor is None else from_epoch(self._cursor.since)
-            async with Watch(poller, since, flow.poll_interval, flow.flow) as watch:
+            async with Subscription(poller, flow.wait, since) as subscription:
                 if self._cursor is None:
                     cursor = FlowCursor(to_epoch(start))
-                    cursor.start(await self._read(watch))
+                    cursor.start((await self._read(subscription))[0])
                     self._cursor = cursor
                     await self._save()
-                while True:
-                    await watch.follow(from_epoch(self._cursor.since), self._cursor.open)
-                    for seen in self._choose(await self._read(watch)):
-                        self._on_the_way.add(seen.execution_id)
-                        self._arrived.clear()
+                while not self._is_doubted:
+                    await subscription.request(
+                        from_epoch(self._cursor.since), self._recent(), self._cursor.open
+                    )
+                    for seen in self._choose(*await self._read(subscription)):
+                        self._in_flight.add(seen.execution_id)
+                        self._is_settled.clear()
                         yield seen
-                        await asyncio.sleep(0)  # who takes them gets its turn
-                    if self._on_the_way:
-                        await self._arrived.wait()
+                        await asyncio.sleep(0)  # lets the consumer run
+                    if self._in_flight:
+                        await self._is_settled.wait()
                     await self._save()
+
+    async def _poller(self, shared: SharedConnection) -> FlowPoller:
+        flow, is_doubted, self._is_doubted = self._flow, self._is_doubted, False
+        if not is_doubted:
+            return await shared.poller(flow.project_id, flow.flow)
+        return await shared.look_up_again(flow.project_id, flow.flow, EMPTY_POLLS * flow.poll_interval / 2)
+
+    def _count(self, *, is_empty: bool) -> None:
+        """Count empty polls: after many, the flow may have been deleted and created again under another id."""
+        self._empty_polls = self._empty_polls + 1 if is_empty else 0
+        if self._empty_polls >= self._doubt_after:
+            self._is_doubted = True
+            self._doubt_after *= 2
 
     async def _load(self) -> None:
         if self._cursor is not None:
@@ -141,7 +195,7 @@ class FlowFollower:
         if self._store is None:
             if self._flow.since is not None:
                 log.warning(
-                    "since needs the asset state store of Airflow 3.3; flow %s is told from now on.",
+                    "since needs the asset state store of Airflow 3.3; flow %s is watched from now on.",
                     self._flow.flow,
                 )
             return
@@ -159,31 +213,43 @@ class FlowFollower:
             await self._store.aset(self._flow.key, now)
             self._stored = now
 
-    async def _read(self, watch: Any) -> list[Seen]:
-        history, earlier = await watch.news()
-        # By the execution, as an error names a place on a page, which changes from poll to poll.
+    def _recent(self) -> datetime | None:
+        """Choose the latest time since which the next poll may read; None if it must read all."""
+        assert self._cursor is not None  # noqa: S101 - as above
+        recent = self._cursor.recent()
+        is_whole_due = self._polls_since_whole + 1 >= WHOLE_EVERY
+        return None if recent is None or is_whole_due else from_epoch(recent)
+
+    async def _read(self, subscription: Subscription) -> tuple[list[Seen], bool]:
+        """Wait for the next reading: its executions, and whether it has all that the cursor spans."""
+        history, finished = await subscription.next_reading()
+        self._count(is_empty=not (history.sightings or finished))
+        is_whole = history.since <= subscription.start
+        self._polls_since_whole = 0 if is_whole else self._polls_since_whole + 1
+        # Known by the execution, as an error names a place on a page, which changes from poll to poll.
         errors = {f"Execution {seen.execution_id}": seen.error for seen in history.sightings if seen.error}
         for what, error in [*errors.items(), *(("An execution", fault) for fault in history.faults)]:
-            if what not in self._complained:
-                self._complained = {*list(self._complained)[-100:], what}
+            if what not in self._warned:
+                self._warned = dict.fromkeys([*list(self._warned)[-100:], what])
                 log.warning("%s of flow %s can't be read yet: %s", what, self._flow.flow, error)
-        return [
+        seen = [
             *map(Seen.of, history.executions),
-            *map(Seen.of, earlier),
+            *map(Seen.of, finished),
             *(
                 Seen(each.execution_id, to_epoch(each.timestamp), None)
                 for each in history.sightings
                 if each.execution is None
             ),
         ]
+        return seen, is_whole
 
-    def _choose(self, reading: list[Seen]) -> list[Seen]:
-        """Choose what to tell; what isn't wanted is passed over for good."""
+    def _choose(self, reading: list[Seen], is_whole: bool) -> list[Seen]:
+        """Choose the executions to deliver; those of other statuses are marked as delivered."""
         assert self._cursor is not None  # noqa: S101 - as above
         chosen = []
-        for seen in self._cursor.choose(reading):
+        for seen in self._cursor.choose(reading, is_whole=is_whole):
             if seen.execution is not None and is_wanted(seen.execution, self._flow.status):
                 chosen.append(seen)
             else:
-                self._cursor.tell(seen.execution_id, seen.created)
+                self._cursor.mark_delivered(seen.execution_id, seen.created)
         return chosen

@@ -3,106 +3,127 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.history import History, read_since
+from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page
-from airflow_provider_integrator.exceptions import IntegratorError, ResponseError, UnavailableError
+from airflow_provider_integrator.exceptions import IntegratorError, ResponseError
+from airflow_provider_integrator.polling.lookup import CONCURRENCY, ExecutionLookup, Outcome
+from airflow_provider_integrator.polling.recent import RecentExecutions
 from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
-    from airflow_provider_integrator.polling.watch import Watch
 
-log = logging.getLogger(__name__)
+#: Logs from which the flow's usual duration is learnt, and polls after which it is learnt again.
+LEARN_FROM, LEARN_EVERY = 25, 100
 
-#: Requests of one poller that are under way at once.
-CONCURRENCY = 4
-#: Rounds after which the flow's usual duration is learnt anew.
-LEARN_EVERY = 20
+
+class Subscriber(Protocol):
+    """Receives a flow's recent executions from each poll."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two polls."""
+
+    def since(self, *, is_newest_first: bool) -> datetime:
+        """Choose the point in time since which the next poll reads.
+
+        :param is_newest_first: Whether a later time makes the poll cheaper.
+        :return: The point in time, with a time zone.
+        """
+
+    def deliver(self, history: History) -> None:
+        """Receive the executions that a poll read.
+
+        :param history: The executions.
+        """
+
+    def fail(self, error: Exception) -> None:
+        """Record a failed poll.
+
+        :param error: The poll's error.
+        """
 
 
 class FlowPoller:
-    """Asks List logs for a flow once per interval, wakes the waits whose execution has finished, tells watches.
+    """Polls List logs for a flow once per interval, for all its waits and subscribers.
 
-    The first page is read in each round. An awaited execution that isn't on it is looked for within two
-    rounds, wherever it stands: among the other pages, or by its ``filename_uuid`` where that takes fewer
-    requests. So a round costs one request, and one for every second execution that is missing from the
-    first page or for every second page, whichever is less.
-
-    :param client: Carries the calls through.
+    :param client: Makes the calls.
     :param project_id: The project.
     :param flow_id: The flow.
+    :ivar flow_id: The flow.
     """
 
     def __init__(self, client: AsyncClient, project_id: str, flow_id: str) -> None:
-        self._client = client
-        self._query = LogQuery(project_id, flow_id)
+        query = LogQuery(project_id, flow_id)
+        self.flow_id = flow_id
+        self._lookup = ExecutionLookup(client, query, self._report)
+        self._recent = RecentExecutions(client, query, self._take)
         self._waits: set[Wait] = set()
-        self._watches: set[Watch] = set()
+        self._awaited: dict[str, list[Wait]] = {}
+        self._subscribers: set[Subscriber] = set()
         self._deadlines = Deadlines()
         self._round = 0
-        self._pages: int | None = None  # as many as are known of; None before the first look
-        self._next_page = 2
-        self._next_history_round = 0
+        self._asked = datetime.now(timezone.utc)
+        self._next_reading = 0
+        self._next_learning = 0
         self._usual: float | None = None
         self._hurry = asyncio.Event()
         self._slept_interval = math.inf
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waits) + len(self._watches)
+        return len(self._waits) + len(self._subscribers)
 
     def join(self, wait: Wait) -> None:
-        """Begin to wait. The first to join starts the polling.
+        """Add a wait. The first one starts the polling.
 
-        :param wait: Its ``done`` is the answer.
+        :param wait: The wait; its ``done`` gets the result.
         """
-        wait.checked = self._round
         self._waits.add(wait)
         self._deadlines.add(wait)
-        self._begin(wait.interval)
+        self._begin(wait.spec.poll_interval)
 
     async def leave(self, wait: Wait) -> None:
-        """Stop waiting. The last to leave ends the polling.
+        """Remove a wait. The last one ends the polling: no request is under way then.
 
-        :param wait: One that joined.
+        :param wait: A wait that joined.
         """
         self._waits.discard(wait)
         self._deadlines.discard(wait)
         wait.done.cancel()
         await self._end_if_idle()
 
-    def watch(self, watch: Watch) -> None:
-        """Begin to tell a watch what each round reads.
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Add a subscriber, which receives what each poll reads.
 
-        :param watch: It.
+        :param subscriber: The subscriber.
         """
-        self._watches.add(watch)
-        self._begin(watch.interval)
+        self._subscribers.add(subscriber)
+        self._begin(subscriber.interval)
 
-    async def unwatch(self, watch: Watch) -> None:
-        """Stop telling a watch.
+    async def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Remove a subscriber.
 
-        :param watch: One that ``watch`` was called with.
+        :param subscriber: The subscriber.
         """
-        self._watches.discard(watch)
+        self._subscribers.discard(subscriber)
         await self._end_if_idle()
 
     def _begin(self, interval: float) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._query.flow_id}")
+            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self.flow_id}")
         elif interval < self._slept_interval:
             self._hurry.set()
 
@@ -114,34 +135,31 @@ class FlowPoller:
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
-        share = random.uniform(0.5, 1.0)  # noqa: S311 - pollers that start together drift apart
+        # Pollers that start together drift apart once. No pause is shorter, as that would cost a poll.
+        share = random.uniform(1.0, 1.1)  # noqa: S311
         while True:
-            started, at_least = loop.time(), 0.0
+            started = loop.time()
             try:
                 await self._poll_once()
-            except IntegratorError as error:
-                for user in self._users():
-                    user.fail(error)
-                at_least = (error.retry_after or 0.0) if isinstance(error, UnavailableError) else 0.0
-            except Exception as error:  # noqa: BLE001 - a mistake of ours ends the waits, not in silence
-                for wait in self._open_waits():
-                    wait.done.set_exception(error)
-                for watch in self._watches:
-                    watch.fail(error)
-            await self._sleep(started, share, at_least)
-            share = random.uniform(0.9, 1.0)  # noqa: S311 - never above 1, so that detection isn't late
+            except Exception as error:  # noqa: BLE001 - a programming error ends the waits, not in silence
+                if isinstance(error, IntegratorError):
+                    self._lookup.note(error)
+                _fail([*self._open_waits(), *self._subscribers], error)
+            await self._sleep(started, share)
+            # A search in every second poll finds an execution within two intervals, its own duration included.
+            share = 0.9 if self._lookup.alternates else 1.0
 
-    async def _sleep(self, started: float, share: float, at_least: float) -> None:
-        """Sleep until the next round is due; a wait with a shorter interval that joins brings it forward."""
+    async def _sleep(self, started: float, share: float) -> None:
+        """Sleep until the next poll is due; a wait with a shorter interval that joins brings it forward."""
         loop = asyncio.get_running_loop()
         while True:
             self._hurry.clear()
             now = loop.time()
             pauses = [wait.pause(now, self._usual) for wait in self._waits]
             self._slept_interval = min(
-                (*pauses, *(each.interval for each in self._watches)), default=math.inf
+                (*pauses, *(each.interval for each in self._subscribers)), default=math.inf
             )
-            left = started + max(self._slept_interval * share, at_least) - loop.time()
+            left = started + max(self._slept_interval * share, self._lookup.retry_after) - now
             if left <= 0:
                 return
             try:
@@ -151,175 +169,109 @@ class FlowPoller:
 
     async def _poll_once(self) -> None:
         self._round += 1
+        self._asked = datetime.now(timezone.utc)
         waits = self._open_waits()
-        if not waits and not self._watches:
-            return
+        self._awaited = defaultdict(list)
+        is_adaptive = False
         for wait in waits:
             wait.polls += 1
-        first = await self._client.call(endpoints.list_logs(self._query))
-        if any(wait.adaptive for wait in waits):
+            is_adaptive = is_adaptive or wait.spec.adaptive
+            if wait.execution_id is not None:
+                self._awaited[wait.execution_id].append(wait)
+        self._lookup.start(self._awaited)
+        await self._read_recent([wait for wait in waits if wait.execution_id is None])
+        learns = is_adaptive and self._round >= self._next_learning
+        first = await self._lookup.find_rest(LEARN_FROM if learns else 0)
+        if first and learns:
             self._learn(first)
-        self._take(first)
-        await self._read_history(first)
-        if first.has_next:
-            await self._find_missing()
-        else:
-            # All logs stand on the one page: what is missing there doesn't exist yet.
-            self._know(self._missing_waits(), None)
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]
 
-    def _users(self) -> list[Wait | Watch]:
-        return [*self._open_waits(), *self._watches]
-
-    def _missing_waits(self) -> list[Wait]:
-        return [wait for wait in self._open_waits() if wait.execution_id and wait.checked < self._round]
-
-    def _know(self, waits: Iterable[Wait], execution: Execution | None) -> None:
-        """Take note of what a successful poll says of the execution that some wait for."""
-        for wait in waits:
-            wait.checked = self._round
-            wait.failed_polls = 0
-            if execution is not None:
-                wait.created = execution.created
-                if execution.is_finished:
-                    wait.finish(execution)
-
-    def _learn(self, page: Page) -> None:
-        """Take the median of a page's finished executions as the flow's usual duration."""
-        if self._usual is not None and self._round % LEARN_EVERY:
-            return
-        durations = []
-        for fields in page.logs:
-            try:
-                execution = Execution.read(fields)
-            except ResponseError:
-                continue  # another's; who waits for it is told
-            if execution.duration is not None:
-                durations.append(execution.duration.total_seconds())
-        self._usual = statistics.median(durations) if durations else None
-
     def _take(self, page: Page) -> None:
-        """Wake the waits whose execution stands on a page and has finished."""
-        awaited: dict[str, list[Wait]] = defaultdict(list)
-        for wait in self._missing_waits():
-            awaited[wait.execution_id or ""].append(wait)
-        for fields in page.logs:
-            execution_id = fields.optional_identifier("filename_uuid")
-            if execution_id in awaited:
-                self._read(awaited[execution_id], fields)
+        self._lookup.take(page.logs)
 
-    def _read(self, waits: list[Wait], fields: Fields) -> None:
-        try:
-            if fields.member("state", State) is State.FINISHED:
-                self._know(waits, Execution.read(fields))
+    def _report(self, execution_id: str, outcome: Outcome) -> None:
+        """Record the outcome of a search with the waits for the execution."""
+        waits = self._awaited[execution_id]
+        error = outcome if isinstance(outcome, IntegratorError) else None
+        for fields in outcome if isinstance(outcome, list) else ():
+            try:
+                self._record(waits, fields)
                 return
-            # Of what still runs, and that is most of it each time, no more is read than is needed.
-            fields.member("status", Status)
-            self._know(waits, None)
+            except ResponseError as fault:
+                error = error or fault
+        if error is not None:
+            _fail(waits, error)
+        else:
             for wait in waits:
-                wait.created = wait.created or fields.optional_time("created")
-        except ResponseError as error:
-            for wait in waits:
-                wait.checked = self._round
-                wait.fail(error)
+                wait.miss(self._asked)
 
-    async def _read_history(self, first: Page) -> None:
-        """Read what the watches want to know of, and what the waits for a flow's next execution choose from."""
-        waits, watches = [wait for wait in self._open_waits() if wait.execution_id is None], [*self._watches]
-        moments = [*(wait.created_after for wait in waits), *(watch.since for watch in watches)]
-        since = min((moment for moment in moments if moment), default=None)
-        if since is None or self._round < self._next_history_round:
+    def _learn(self, logs: Iterable[Fields]) -> None:
+        """Take the median of some finished executions as the flow's usual duration."""
+        durations = []
+        for fields in logs:
+            created, finished = fields.optional_time("created"), fields.optional_time("finished")
+            is_finished = fields.optional_member("state", State) is State.FINISHED
+            if is_finished and created is not None and finished is not None:
+                durations.append((finished - created).total_seconds())
+        self._usual = statistics.median(durations) if durations else None
+        self._next_learning = self._round + LEARN_EVERY
+
+    async def _read_recent(self, waits: list[Wait]) -> None:
+        """Read the executions for the subscribers, and for the waits for the flow's next one."""
+        subscribers = [*self._subscribers]
+        is_newest_first = self._recent.is_newest_first
+        moments = [
+            *(wait.created_after for wait in waits if wait.created_after is not None),
+            *(each.since(is_newest_first=is_newest_first) for each in subscribers),
+        ]
+        if not moments or self._round < self._next_reading:
             return
-        project, flow = self._query.project_id, self._query.flow_id
-        users: list[Wait | Watch] = [*waits, *watches]
         try:
-            history = await self._client.run(read_since(project, flow, since, first))
-        except IntegratorError as error:
-            for user in users:
-                user.fail(error)
+            history = await self._recent.read(min(moments))
+        except ResponseError as error:  # which doesn't hinder the search by id
+            _fail([*waits, *subscribers], error)
             return
-        # Where the order takes all pages to be read, they are every second round.
-        self._next_history_round = self._round + (2 if history.pages > CONCURRENCY else 1)
-        for watch in watches:
-            watch.tell(history)
+        # If the order makes it read all pages, they are read in every second poll.
+        self._next_reading = self._round + (2 if history.pages > CONCURRENCY else 1)
+        if history.is_complete:
+            self._lookup.settle_rest()
+        for subscriber in subscribers:
+            subscriber.deliver(history)
         for wait in waits:
             self._choose_next(wait, history)
+
+    def _record(self, waits: list[Wait], fields: Fields) -> None:
+        """Record what a log says of an execution. Of a running one, as most are, only what is needed is parsed.
+
+        :raises ResponseError: The log can't be read.
+        """
+        state = fields.member("state", State)
+        fields.member("status", Status)
+        execution = Execution.read(fields) if any(wait.wants(state) for wait in waits) else None
+        for wait in waits:
+            wait.find(execution, self._usual)
 
     def _choose_next(self, wait: Wait, history: History) -> None:
         """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
         try:
-            chosen = history.first_since(wait.created_after) if wait.created_after else None
+            chosen = (
+                history.first_since(wait.created_after, wait.created_before) if wait.created_after else None
+            )
         except ResponseError as error:
             wait.fail(error)
             return
         if chosen is None:
-            self._know([wait], None)
+            wait.miss(self._asked)
             return
         wait.execution_id = chosen.execution_id
         if chosen.error is not None:
             wait.fail(chosen.error)
         else:
-            self._know([wait], chosen.execution)
+            wait.find(chosen.execution, self._usual)
 
-    async def _find_missing(self) -> None:
-        missing = sorted(self._missing_waits(), key=lambda wait: wait.checked)
-        overdue = sum(wait.checked < self._round - 1 for wait in missing)
-        due = max(math.ceil(len(missing) / 2), overdue)
-        pages = due if self._pages is None else math.ceil((self._pages - 1) / 2)
-        if pages < due or self._pages is None:
-            await self._sweep(pages)
-            missing = [wait for wait in self._missing_waits() if wait.checked < self._round - 1]
-            due = len(missing)
-        by_id: dict[str, list[Wait]] = defaultdict(list)
-        for wait in missing[:due]:
-            by_id[wait.execution_id or ""].append(wait)
-        await self._each(self._look_up(execution_id, waits) for execution_id, waits in by_id.items())
 
-    async def _sweep(self, count: int) -> None:
-        """Read the next pages after the first, round and round."""
-        numbers = range(self._next_page, self._next_page + count)
-        ends: list[int] = []
-        self._pages = max(self._pages or 0, numbers.stop)
-
-        async def read(number: int) -> None:
-            if ends:
-                return
-            try:
-                page = await self._client.call(endpoints.list_logs(self._query, number))
-            except IntegratorError as error:
-                # Whom it leaves unseen is looked up by id; a fault that stays is counted there.
-                log.debug("Page %d could not be read: %s", number, error)
-                return
-            self._take(page)
-            if not page.logs or not page.has_next:
-                ends.append(number if page.logs else number - 1)
-
-        await self._each(read(number) for number in numbers)
-        self._next_page = numbers.stop
-        if ends:
-            self._pages = max(2, min(ends))
-            self._next_page = 2
-
-    async def _look_up(self, execution_id: str, waits: list[Wait]) -> None:
-        asking = queries.get_execution(self._query.project_id, self._query.flow_id, execution_id)
-        try:
-            self._know(waits, await self._client.run(asking))
-        except IntegratorError as error:
-            for wait in waits:
-                wait.checked = self._round
-                wait.fail(error)
-
-    async def _each(self, jobs: Iterable[Coroutine[None, None, None]]) -> None:
-        """Run jobs, a few at a time; none is left running, however it ends."""
-        left = iter(jobs)
-
-        async def work() -> None:
-            for job in left:
-                await job
-
-        # Without return_exceptions gather ends with the first that is cancelled or fails, not with the last.
-        outcomes = await asyncio.gather(*(work() for _ in range(CONCURRENCY)), return_exceptions=True)
-        for error in filter(None, outcomes):
-            raise error
+def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
+    for user in users:
+        user.fail(error)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: The part of the usual duration before which an execution is hardly expected to finish, and after which late.
+#: Parts of the usual duration: before the first an execution is hardly expected to finish, after the second it is late.
 EARLY, LATE = 0.8, 1.2
-#: By how much polls are rarer than usual before that, and closer at the most within.
+#: How many times as rare polls are before that, and how many times as close they may be in between.
 RAREST, CLOSEST = 6.0, 10.0
 
 
@@ -19,8 +19,8 @@ def adaptive_interval(
     :param interval: The fixed interval, in seconds.
     :param waited: Seconds since the wait began.
     :param polls: Polls since then.
-    :param elapsed: Seconds since the execution was created, None where it isn't known yet.
-    :param usual: The flow's usual duration in seconds, None where it isn't known.
+    :param elapsed: Seconds since the execution was created; None if that isn't known yet.
+    :param usual: The flow's usual duration in seconds; None if it isn't known.
     :return: Seconds.
     """
     if usual is None or elapsed is None:

@@ -4,116 +4,148 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import math
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import ExecutionMissingError, IntegratorError, WaitTimeoutError
+from airflow_provider_integrator.executions.outage import Outage
+from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import EMPTY_POLLS
 from airflow_provider_integrator.polling.schedule import adaptive_interval
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class Wait:
     """One wait for an execution to finish.
 
-    :param execution_id: The execution; None: the first one created since ``created_after``.
-    :param created_after: With a time zone; used where no execution is named.
-    :param interval: Seconds between two polls.
-    :param max_failed_polls: Failed polls in a row that are tolerated.
-    :param adaptive: Whether polls come seldom early and often near the flow's usual duration.
-    :param deadline: When the wait is over, in the loop's time.
-    :param joined: When the wait began, in the loop's time.
-    :param polls: Polls since then.
-    :param created: When the execution was created, once that is known.
-    :param checked: The last round that looked for the execution, found or not.
-    :param failed_polls: Failed polls in a row so far.
-    :param done: The execution, once it has finished.
+    :param spec: The execution, the interval and the deadline.
+    :param outage: The outage, which may have begun with the look-up of the flow.
+    :param progress: Logs the wait's progress; None: nobody does.
+    :param doubt_after: Polls without the execution after which the wait ends with a :class:`FlowDoubtError`.
+    :ivar execution_id: The execution; None until the flow's next one has been found.
+    :ivar created_after: The time from which an execution counts as the next one; None if one is named.
+    :ivar created_before: The time from which an execution no longer counts; None if there is none.
+    :ivar deadline: The end of the wait, in the loop's time.
+    :ivar joined: The beginning of the wait, in the loop's time.
+    :ivar polls: The number of polls so far.
+    :ivar created: The execution's creation time, if known.
+    :ivar done: The execution, once it has finished.
+    :raises ConfigurationError: The window can't be read.
     """
 
-    execution_id: str | None
-    created_after: datetime | None
-    interval: float
-    max_failed_polls: int
-    adaptive: bool = False
-    deadline: float = math.inf
-    joined: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    polls: int = 0
-    created: datetime | None = None
-    checked: int = -1
-    failed_polls: int = 0
-    done: asyncio.Future[Execution] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    # The waiter's own, so that what is said of its polls stands in its own task's log.
-    context: contextvars.Context = field(default_factory=contextvars.copy_context, repr=False)
+    spec: WaitSpec
+    outage: Outage
+    progress: Progress | None = None
+    doubt_after: float = EMPTY_POLLS
+    execution_id: str | None = field(init=False)
+    created_after: datetime | None = field(init=False, default=None)
+    created_before: datetime | None = field(init=False, default=None)
+    deadline: float = field(init=False, default=math.inf)
+    joined: float = field(init=False)
+    polls: int = field(init=False, default=0)
+    created: datetime | None = field(init=False, default=None)
+    done: asyncio.Future[Execution] = field(init=False)
+    # The task's own context, so that messages about its polls are written to its own log.
+    context: contextvars.Context = field(init=False, repr=False)
+    _empty_polls: int = field(init=False, default=0)
 
-    @classmethod
-    def of(cls, spec: WaitSpec) -> Wait:
-        """Make the wait that a spec describes.
-
-        :param spec: What is waited for, how often and how long.
-        :return: The wait; it begins now.
-        :raises ConfigurationError: ``created_after`` can't be read.
-        """
-        left = math.inf if spec.end_time is None else max(0.0, spec.end_time - time.time())
-        return cls(
-            execution_id=spec.execution_id,
-            created_after=None if spec.created_after is None else read_moment(spec.created_after),
-            interval=spec.poll_interval,
-            max_failed_polls=spec.max_failed_polls,
-            adaptive=spec.adaptive,
-            deadline=asyncio.get_running_loop().time() + left,
-        )
+    def __post_init__(self) -> None:
+        spec, loop = self.spec, asyncio.get_running_loop()
+        self.execution_id = spec.execution_id
+        if spec.execution_id is None:
+            self.created_after, self.created_before = spec.window()
+        self.joined = loop.time()
+        if spec.end_time is not None:
+            self.deadline = self.joined + max(0.0, spec.end_time - time.time())
+        self.done = loop.create_future()
+        self.context = contextvars.copy_context()
 
     def pause(self, now: float, usual: float | None) -> float:
-        """Choose the seconds until the next poll.
+        """Choose the pause before the next poll.
 
         :param now: The loop's time.
-        :param usual: The flow's usual duration in seconds, None where it isn't known.
+        :param usual: The flow's usual duration in seconds; None if unknown.
+        :return: Seconds.
         """
-        if not self.adaptive:
-            return self.interval
+        interval = self.spec.poll_interval
+        if not self.spec.adaptive:
+            return interval
         elapsed = None if self.created is None else time.time() - self.created.timestamp()
-        return adaptive_interval(self.interval, now - self.joined, self.polls, elapsed, usual)
+        return adaptive_interval(interval, now - self.joined, self.polls, elapsed, usual)
 
-    def finish(self, execution: Execution) -> None:
-        """Wake the waiter."""
-        if not self.done.done():
+    def wants(self, state: State) -> bool:
+        """Return whether the wait needs the whole execution, to end or to log its progress.
+
+        :param state: The execution's state.
+        """
+        if state is State.FINISHED or (self.spec.adaptive and self.created is None):
+            return True
+        return self.progress is not None and self.progress.wants(state)
+
+    def find(self, execution: Execution | None, usual: float | None) -> None:
+        """Record a successful poll that found the execution; one that has finished ends the wait.
+
+        :param execution: The execution; None if the wait doesn't want it.
+        :param usual: The flow's usual duration in seconds; None if unknown.
+        """
+        self.outage.end()
+        self._empty_polls = 0
+        if execution is None:
+            return
+        self.created = execution.created
+        if self.progress is not None:
+            self.context.run(self.progress.see, execution, self.polls, usual)
+        if execution.is_finished and not self.done.done():
             self.done.set_result(execution)
 
-    def expire(self) -> None:
-        """Wake the waiter with a ``TimeoutError``, as its time is over."""
-        if not self.done.done():
-            self.done.set_exception(asyncio.TimeoutError())
+    def miss(self, asked: datetime) -> None:
+        """Record a successful poll that didn't find the execution.
 
-    def fail(self, error: IntegratorError) -> None:
-        """Count a failed poll; the waiter is woken where it is one too many, or where another wouldn't help."""
-        self.failed_polls += 1
+        :param asked: When the poll began: it ends the wait if the window had passed by then.
+        """
+        self.outage.end()
+        self._empty_polls += 1
+        if self.progress is not None and self.progress.is_due():
+            self.context.run(self.progress.see, None, self.polls)
+        if self.created_before is not None and self.execution_id is None and self.created_before <= asked:
+            self._end(ExecutionMissingError(self.spec.missing()))
+        elif self._empty_polls >= self.doubt_after:
+            self._end(FlowDoubtError())
+
+    def fail(self, error: Exception) -> None:
+        """Record a failed poll, which ends the wait after too long an outage or if no later poll can succeed.
+
+        :param error: The poll's error.
+        """
         if self.done.done():
             return
-        if not isinstance(error, TransientError) or self.failed_polls > self.max_failed_polls:
+        try:
+            self.context.run(self.outage.add, error)
+        except Exception as final:  # noqa: BLE001 - it goes to whoever awaits the wait
+            self._end(final)
+
+    def expire(self) -> None:
+        """End the wait, as its deadline has passed."""
+        self._end(WaitTimeoutError("The time to wait is over."))
+
+    def _end(self, error: Exception) -> None:
+        if not self.done.done():
             self.done.set_exception(error)
-        else:
-            self.context.run(
-                log.warning,
-                "Failed poll %d of %d that are tolerated in a row: %s",
-                self.failed_polls,
-                self.max_failed_polls,
-                error,
-            )
+
+
+class FlowDoubtError(IntegratorError):
+    """Many polls were empty: the flow may have been deleted and created again under another id."""
 
 
 class Deadlines:
-    """Wakes waits whose time is over, also while a poll hangs.
+    """Ends waits whose deadline has passed, also while a poll hangs.
 
-    One timer for all, as what a timer each takes adds up in the garbage collector's rounds, which stop the loop.
+    One timer for all: with thousands of timers, each full garbage collection would stop the loop for longer.
     """
 
     def __init__(self) -> None:
@@ -122,16 +154,19 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, wait: Wait) -> None:
-        """Watch a wait's deadline.
+        """Add a wait.
 
-        :param wait: Its deadline may be infinite.
+        :param wait: The wait; its deadline may be infinite.
         """
         self._waits.add(wait)
         if wait.deadline < self._due:
             self._set(wait.deadline)
 
     def discard(self, wait: Wait) -> None:
-        """Forget a wait; the last one takes the timer with it."""
+        """Remove a wait; the timer ends with the last one.
+
+        :param wait: The wait.
+        """
         self._waits.discard(wait)
         if not self._waits:
             self._set(math.inf)

@@ -37,21 +37,20 @@ def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | 
             stacklevel=4,
         )
         return None
-    created_after = sensor.created_after
-    if isinstance(created_after, datetime):
-        created_after = read_moment(created_after).isoformat()
+    created_after = _as_json(sensor.created_after)
     if sensor.execution_id is None and created_after is None:
         created_after = "{{ dag_run.run_after }}"
     spec = WaitSpec(
         integrator_conn_id=sensor.integrator_conn_id,
         project_id=sensor.project_id,
         flow=sensor.flow,
-        is_flow_id=False,
+        flow_id=None,
         execution_id=sensor.execution_id,
         created_after=created_after,
+        created_before=_as_json(sensor.created_before),
         poll_interval=sensor.poll_interval,
         end_time=None,
-        max_failed_polls=sensor.max_failed_polls,
+        outage_tolerance=sensor.outage_tolerance,
         adaptive=sensor.adaptive,
     )
     return StartTriggerArgs(
@@ -60,6 +59,12 @@ def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | 
         next_method="execute_complete",
         timeout=timedelta(seconds=sensor.timeout) + DEFERRAL_GRACE,
     )
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return read_moment(value).isoformat() if isinstance(value, datetime) else value
 
 
 def _unsupported_reason(sensor: IntegratorExecutionSensor) -> str | None:
@@ -71,8 +76,9 @@ def _unsupported_reason(sensor: IntegratorExecutionSensor) -> str | None:
         sensor.project_id,
         sensor.integrator_conn_id,
         sensor.created_after,
+        sensor.created_before,
     ]
-    if not all(isinstance(value, (str, datetime)) for value in given if value is not None):
+    if not all(isinstance(value, (str, datetime, timedelta)) for value in given if value is not None):
         return "takes strings and templates, not a task's output"
     if any("xcom" in value for value in given if isinstance(value, str)):
         # xcom_pull crashes the triggerer of Airflow 3.3.

@@ -19,7 +19,7 @@ from airflow_provider_integrator.assets.uri import FlowUri
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ExecutionTask
+from airflow_provider_integrator.operators.base import ExecutionTask, no_retry_of_permanent_errors
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
     :param start_from_trigger: Whether to start in the triggerer, without any worker. This needs Airflow 3.3
         and arguments without XComs; otherwise the task defers from a worker, with a warning. So does a mapped
         task, for which Airflow gives the warning.
-    :param kwargs: ``flow``, ``execution_id``, ``created_after``, ``project_id``, ``project_slug``,
-        ``integrator_conn_id``, ``deferrable``, ``adaptive``, ``max_failed_polls`` of
+    :param kwargs: ``flow``, ``execution_id``, ``created_after``, ``created_before``, ``on_missing``,
+        ``project_id``, ``project_slug``, ``integrator_conn_id``, ``deferrable``, ``adaptive``,
+        ``outage_tolerance`` of
         :class:`~airflow_provider_integrator.operators.base.ExecutionTask`, and arguments of
         ``BaseSensorOperator``: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
     """
@@ -65,6 +66,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         """Seconds between two polls."""
         return float(self.poke_interval)
 
+    @no_retry_of_permanent_errors()
     def execute(self, context: Context) -> Any:
         """Poll once; if the execution has not finished, wait as ``mode`` or ``deferrable`` says.
 
@@ -95,15 +97,16 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         """
         wait, deadline = self._wait(context), None
         while (execution := wait.poll()) is None:
-            if not wait.failed_polls or not self.reschedule:
+            if not wait.is_failing or not self.reschedule:
                 return PokeReturnValue(is_done=False)
-            # Rescheduling loses the count of failed polls, so the task stays until a poll succeeds.
+            # Rescheduling loses an outage's beginning, so the task stays until a poll succeeds.
             deadline = deadline or self._rescheduled_until(context)
             if time.time() + self.poke_interval > deadline:
                 return PokeReturnValue(is_done=False)
             time.sleep(self.poke_interval)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
+    @no_retry_of_permanent_errors()
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 
@@ -118,6 +121,8 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
                 execution = wait.resume(event)
             except WaitTimeoutError as error:
                 raise AirflowSensorTimeout(f"Sensor has timed out: {error}") from error
+            except (AirflowFailException, AirflowSkipException):  # the window has passed
+                raise
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
                 self._continue_silently(wait, error)
                 return self._poll_or_defer(context, wait)
@@ -125,13 +130,15 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
 
     def _wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
         if self._current_wait is None:
-            self._current_wait = self.make_wait(context, carried)
+            self._current_wait = self.make_wait(context, carried, is_continued=self._is_continued(context))
         return self._current_wait
 
     def _poll_or_defer(self, context: Context, wait: ExecutionWait) -> Any:
         while True:
             try:
                 execution = wait.poll()
+            except (AirflowFailException, AirflowSkipException):  # the window has passed
+                raise
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
                 # A trigger would end at once with the same error, so the worker polls again.
                 self._continue_silently(wait, error)
@@ -169,6 +176,13 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         )
 
     def _rescheduled_until(self, context: Context) -> float:
+        return (self._first_date(context) or datetime.now(timezone.utc)).timestamp() + self.timeout
+
+    def _is_continued(self, context: Context) -> bool:
+        """Return whether a rescheduled task has polled before; Airflow 2 can't say, so it is assumed."""
+        has_date = hasattr(context["ti"], "get_first_reschedule_date")
+        return self.reschedule and (not has_date or self._first_date(context) is not None)
+
+    def _first_date(self, context: Context) -> datetime | None:
         first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3
-        began = first_date(context) if first_date is not None else None
-        return (began or datetime.now(timezone.utc)).timestamp() + self.timeout
+        return None if first_date is None else first_date(context)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_integrator.arguments import rendered
-from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
-from airflow_provider_integrator.executions.spec import DEFAULT_MAX_FAILED_POLLS, DEFERRAL_GRACE, WaitSpec
-
-if TYPE_CHECKING:
-    from airflow_provider_integrator.polling.poller import FlowPoller
-
-__all__ = ["DEFAULT_MAX_FAILED_POLLS", "DEFERRAL_GRACE", "IntegratorExecutionTrigger"]
+from airflow_provider_integrator.exceptions import (
+    ExecutionMissingError,
+    IntegratorError,
+    WaitTimeoutError,
+)
+from airflow_provider_integrator.executions.spec import DEFERRAL_GRACE, WaitSpec
 
 
 class IntegratorExecutionTrigger(BaseTrigger):
@@ -26,8 +23,9 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     All triggers of a process on the same connection, project and flow share one poll.
 
-    The event is a dict: ``status`` is ``finished``, ``timeout`` or ``error``; ``execution_id`` names the execution, if
-    one was found; ``message`` says what happened otherwise.
+    The event is a dict: ``status`` is ``finished``, ``timeout``, ``missing`` (the window has passed without an
+    execution) or ``error``; ``execution_id`` names the execution, if one was found; otherwise ``message`` describes
+    what happened, and ``error`` is the class of the error.
 
     :param spec: The fields of a ``WaitSpec`` (``executions.spec``). Each is an attribute of its own, too: Airflow 3.3
         renders templates in those that are named like the task's template fields.
@@ -35,6 +33,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     def __init__(self, **spec: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.flow = ""
         self.execution_id: str | None = None
         self.timeout_after: datetime | None = None  # set by the triggerer of Airflow 3.3
         vars(self).update(WaitSpec(**spec).as_arguments())
@@ -58,42 +57,34 @@ class IntegratorExecutionTrigger(BaseTrigger):
         try:
             execution_id = await self._wait()
             event: dict[str, str | None] = {"status": "finished", "execution_id": execution_id}
-        except asyncio.TimeoutError:
-            event = {
-                "status": "timeout",
-                "execution_id": self.execution_id,
-                "message": "The time to wait is over.",
-            }
+        except WaitTimeoutError as error:
+            event = {"status": "timeout", "execution_id": self.execution_id, "message": str(error)}
+        except ExecutionMissingError as error:
+            event = {"status": "missing", "execution_id": None, "message": str(error)}
         except IntegratorError as error:
             event = {"status": "error", "execution_id": self.execution_id, "message": str(error)}
+            event["error"] = type(error).__name__
         yield TriggerEvent(event)
 
     async def _wait(self) -> str:
-        from airflow_provider_integrator.polling.connection import shared_connection
-        from airflow_provider_integrator.polling.waits import Wait
+        from airflow_provider_integrator.polling.waiting import TriggerWait
 
         spec = replace(self.spec, execution_id=rendered("execution_id", self.execution_id))
-        if spec.execution_id is None and spec.created_after is None:
-            raise ConfigurationError("A wait needs an execution_id or a created_after.")
         if spec.end_time is None and self.timeout_after is not None:
             spec = replace(spec, end_time=(self.timeout_after - DEFERRAL_GRACE).timestamp())
-        async with shared_connection(spec.integrator_conn_id) as shared:
-            finding = shared.poller(spec.project_id, spec.flow, is_flow_id=spec.is_flow_id)
-            left = None if spec.end_time is None else max(0.0, spec.end_time - time.time())
-            poller: FlowPoller = await asyncio.wait_for(finding, left)
-            wait = Wait.of(spec)
-            poller.join(wait)
-            try:
-                execution = await wait.done
-            finally:
-                self.execution_id = wait.execution_id
-                await poller.leave(wait)
-            return execution.execution_id
+        wait = TriggerWait(spec)
+        try:
+            return await wait.until_finished()
+        finally:
+            self.execution_id = wait.execution_id
 
     async def on_kill(self) -> None:
-        """Log what a user's kill means; Airflow calls this from 3.3 on."""
-        spec = self.spec
+        """Log that this triggerer no longer waits.
+
+        Airflow 3.3 calls this when a user ends the task, and when a stalled triggerer has lost its triggers.
+        """
         self.log.info(
-            "Waiting stopped. No documented call stops a flow: execution %s goes on by itself.",
-            spec.execution_id or f"of flow {spec.flow}",
+            "This triggerer no longer waits for %s.\nIf a user has ended the task, the execution goes on: no "
+            "documented call stops a flow.\nIf another triggerer has taken over, the wait goes on there.",
+            f"execution {self.execution_id}" if self.execution_id else f"flow {self.flow}",
         )

@@ -1,4 +1,4 @@
-"""Tells, through an asset, of each execution of a flow that finishes. Needs Airflow 3.0, and 3.3 to lose none."""
+"""Emits an asset event for each execution of a flow that finishes. Needs Airflow 3.0, and 3.3 to lose none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # below Airflow 3.3
     SharedStreamProducer = object  # type: ignore[assignment,misc]
 
 from airflow_provider_integrator.polling.cursor import read_statuses
-from airflow_provider_integrator.polling.flow_watcher import FlowFollower, FollowedFlow
+from airflow_provider_integrator.polling.flow_watcher import FlowWatcher, WatchedFlow
 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import AdvanceItem
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.polling.cursor import Seen
     from airflow_provider_integrator.polling.flow_watcher import Store
 
-#: Seconds between two polls where nothing else is said.
+#: Seconds between two polls by default.
 DEFAULT_POLL_INTERVAL = 60.0
 
-#: Seconds between Airflow's word that events are stored and the cursor's move.
+#: Seconds between Airflow's confirmation that events are stored and the move of the cursor.
 SETTLE = 0.2
 
 #: A producer is made from its trigger's arguments alone; the trigger's store waits here for it.
@@ -43,18 +43,18 @@ class IntegratorFlowTrigger(BaseEventTrigger):
 
     The event is the execution's small JSON object, ``Execution.as_dict()``.
 
-    From Airflow 3.3 on a cursor in the asset's state store outlives the triggerer: what finishes while none
-    runs is told by the next one. The cursor moves after Airflow has stored the events, so that none is lost; a
-    triggerer that dies in the second between the two tells what it had just told once more, which
-    ``assets.new_executions`` recognises. Below 3.3 each start of the triggerer is a first start.
+    From Airflow 3.3 on a cursor in the asset's state store outlives the triggerer: the next one delivers what finishes
+    while none runs. The cursor moves after Airflow has stored the events, so that none is lost. A triggerer that dies in
+    the second between the two makes the next one deliver the last events again, which ``assets.new_executions``
+    recognises. Below 3.3 each start of the triggerer is a first start.
 
     :param flow: The flow: its slug, name or id.
     :param integrator_conn_id: The Airflow connection.
-    :param project_id: The project, the connection's where None.
+    :param project_id: The project; the connection's if None.
     :param status: One or more of ``success``, ``failed`` and ``empty``.
-    :param since: ISO 8601: the first start tells what was created since then. None: what finishes from then on.
+    :param since: ISO 8601: the first start delivers what was created since then. None: what finishes from then on.
     :param poll_interval: Seconds between two polls. Watches and waits of a flow share them; the shortest counts.
-    :raises ConfigurationError: The status is another.
+    :raises ConfigurationError: The status is unknown.
     """
 
     def __init__(
@@ -68,41 +68,41 @@ class IntegratorFlowTrigger(BaseEventTrigger):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.followed = FollowedFlow(
+        self.watched = WatchedFlow(
             integrator_conn_id, project_id, flow, read_statuses(status), since, float(poll_interval)
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments to make the trigger again with."""
-        followed = self.followed
+        watched = self.watched
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
-                "flow": followed.flow,
-                "integrator_conn_id": followed.integrator_conn_id,
-                "project_id": followed.project_id,
-                "status": list(followed.status),
-                "since": followed.since,
-                "poll_interval": followed.poll_interval,
+                "flow": watched.flow,
+                "integrator_conn_id": watched.integrator_conn_id,
+                "project_id": watched.project_id,
+                "status": list(watched.status),
+                "since": watched.since,
+                "poll_interval": watched.poll_interval,
             },
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """Ask Airflow for a stream of our own, as only a stream is told which events were stored.
+        """Ask Airflow for a stream of our own, as only a stream learns which events were stored.
 
-        :return: None without a state store: below Airflow 3.3, and where the trigger watches for no asset.
+        :return: The stream's key; None without a state store: below Airflow 3.3, or without an asset.
         """
         store: Store | None = getattr(self, "asset_state_store", None)
         if store is None:
             return None
-        _stores[self.followed] = store
-        return self.followed
+        _stores[self.watched] = store
+        return self.watched
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Make what polls and keeps the cursor."""
-        followed = cls(**kwargs).followed
-        return _Producer(FlowFollower(followed, _stores.pop(followed)))
+        """Make the producer, which polls and keeps the cursor."""
+        watched = cls(**kwargs).watched
+        return _Producer(FlowWatcher(watched, _stores.pop(watched)))
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         """Make an event of each execution."""
@@ -110,25 +110,25 @@ class IntegratorFlowTrigger(BaseEventTrigger):
             yield TriggerEvent(execution)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Tell without a store: what is told is remembered as long as the triggerer lives."""
-        follower = FlowFollower(self.followed, None)
-        async for seen in follower.executions():
+        """Watch without a store: what has been delivered is remembered as long as the triggerer lives."""
+        watcher = FlowWatcher(self.watched, None)
+        async for seen in watcher.executions():
             yield TriggerEvent(seen.execution.as_dict())  # type: ignore[union-attr]
-            await follower.told(seen)
-            follower.let_go(seen)
+            await watcher.acknowledge(seen)
+            watcher.release(seen)
 
 
 class _Producer(SharedStreamProducer):
-    """Hands a follower's executions to Airflow's shared stream, and hears from it which are stored."""
+    """Feeds Airflow's shared stream with a watcher's executions, and acknowledges those that are stored."""
 
-    def __init__(self, follower: FlowFollower) -> None:
-        self._follower = follower
+    def __init__(self, watcher: FlowWatcher) -> None:
+        self._watcher = watcher
         self._ended = False
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Tell the executions."""
+        """Yield the executions."""
         try:
-            async with aclosing(self._follower.executions()) as executions:
+            async with aclosing(self._watcher.executions()) as executions:
                 async for seen in executions:
                     yield seen.execution.as_dict(), seen  # type: ignore[union-attr]
         finally:
@@ -136,10 +136,10 @@ class _Producer(SharedStreamProducer):
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Move the cursor past the executions whose events are stored."""
-        # Events of a watcher that was just removed, to be replaced perhaps, are confirmed but not stored; the
-        # stream is ended in the same breath.
+        # Events of a watcher that was just removed, to be replaced perhaps, are confirmed but not stored. Its stream is
+        # ended immediately after that.
         await asyncio.sleep(SETTLE)
-        told: list[Seen] = [item.broker_payload for item in batch if item.outcome.is_clean]
-        if told and not self._ended:
-            await self._follower.told(*told)
-        self._follower.let_go(*(item.broker_payload for item in batch))
+        stored: list[Seen] = [item.broker_payload for item in batch if item.outcome.is_clean]
+        if stored and not self._ended:
+            await self._watcher.acknowledge(*stored)
+        self._watcher.release(*(item.broker_payload for item in batch))

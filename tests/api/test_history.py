@@ -52,13 +52,56 @@ def test_read_since_takes_ties_for_no_order():
     assert len(sent) == 4
 
 
-def test_read_since_starts_with_a_page_at_hand():
+def limits(sent):
+    return [(dict(call.query)["page"], dict(call.query)["limit"]) for call in sent]
+
+
+def test_read_since_is_content_with_a_small_page_that_goes_back_far_enough():
     logs = [main_log(number, -number) for number in range(10)]
-    answer = pages_of(logs, 5)
-    history, sent = play(read_since("p", "f", START - timedelta(minutes=20), page(logs[:5])), answer)
-    assert len(history.executions) == 10
-    assert [dict(call.query)["page"] for call in sent] == ["2", "3"]
-    assert history.pages == 3
+    script = read_since("p", "f", START - timedelta(minutes=2), first_limit=4)
+    history, sent = play(script, lambda call: page(logs[:4]))
+    assert [one.execution_id for one in history.executions] == ["execution-2", "execution-1", "execution-0"]
+    assert limits(sent) == [("1", "4")]
+    assert not history.is_complete
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_read_since_reads_whole_pages_if_a_small_one_is_not_enough(order):
+    logs = [main_log(number, -number) for number in range(10)]
+    if order == "oldest":
+        logs.reverse()
+
+    def answer(call):
+        query = dict(call.query)
+        return page(logs[: int(query["limit"])] if query["page"] == "1" else [])
+
+    script = read_since("p", "f", START - timedelta(minutes=5), first_limit=3)
+    history, sent = play(script, answer)
+    assert len(history.executions) == 6
+    assert limits(sent)[:2] == [("1", "3"), ("1", "100")]
+    assert len(sent) == (2 if order == "newest" else 3)
+    assert history.is_complete == (order == "oldest")
+
+
+def test_read_since_ends_with_a_page_that_is_known_to_be_the_last_one():
+    logs = [main_log(number, number) for number in range(3)]
+    pages = []
+    script = read_since("p", "f", START, is_last=lambda page: pages.append(page) or len(pages) == 2)
+    history, sent = play(script, pages_of(logs, 1))
+    assert [one.execution_id for one in history.executions] == ["execution-0", "execution-1"]
+    assert len(sent) == len(pages) == 2
+    assert history.is_complete
+
+
+@pytest.mark.parametrize(("count", "shown"), [(10, False), (11, True)])
+def test_a_few_logs_in_an_order_show_no_order(count, shown):
+    logs = [main_log(number, -number) for number in range(count)]
+    history, _ = play(read_since("p", "f", START - timedelta(days=1)), pages_of(logs, 100))
+    assert history.order.is_shown == shown
+    logs[-1], logs[-2] = logs[-2], logs[-1]
+    history, _ = play(read_since("p", "f", START - timedelta(days=1)), pages_of(logs, 100))
+    assert not history.order.is_shown
+    assert not history.order.is_possible
 
 
 def test_read_since_reads_nothing_of_older_logs_but_their_time():

@@ -44,14 +44,14 @@ def make_wait(seen, **changes):
         "integrator_conn_id": "integrator_default",
         "project_id": None,
         "flow": "price",
-        "is_flow_id": False,
+        "flow_id": None,
         "execution_id": None,
         "created_after": (NOW - timedelta(hours=1)).isoformat(),
         "poll_interval": 0.01,
         "end_time": time.time() + 60,
-        "max_failed_polls": 2,
+        "outage_tolerance": 60.0,
     }
-    return ExecutionWait(IntegratorHook(), WaitSpec(**{**spec, **changes}), "price", 60.0, seen.append)
+    return ExecutionWait(IntegratorHook(), WaitSpec(**{**spec, **changes}), 60.0, seen.append)
 
 
 class TestLook:
@@ -70,7 +70,7 @@ class TestLook:
         for _ in range(3):
             wait.look()
         assert simulator.count("flows") == 1
-        assert (wait.spec.flow, wait.spec.is_flow_id) == (flow.id, True)
+        assert (wait.spec.flow, wait.spec.flow_id) == ("price", flow.id)
 
     def test_by_id(self, seen, simulator, flow):
         wait = make_wait(seen, execution_id="the-one")
@@ -106,27 +106,54 @@ class TestPoll:
         execution = simulator.add_execution(flow)
         assert wait.poll() is None
         assert wait.poll() is None
-        assert logged.text.count(f"Waiting for execution {execution.id} of flow price") == 1
+        assert logged.text.count("Waiting for the first execution of flow price") == 1
+        assert logged.text.count(f"Found execution {execution.id}: created ") == 1
         simulator.finish(execution)
         assert wait.poll().execution_id == execution.id
 
-    def test_tolerates_failures_in_a_row(self, wait, simulator, flow):
-        simulator.inject(*(Fault.status(503, on="logs", times=10, after=after) for after in (0, 11)))
+    def test_tolerates_an_outage_until_a_poll_succeeds(self, seen, simulator, flow):
+        wait = make_wait(seen, outage_tolerance=60)
+        simulator.inject(*(Fault.status(503, on="logs", times=6, after=after) for after in (0, 7)))
         for _ in range(2):
-            assert [wait.poll(), wait.failed_polls] == [None, 1]
-            assert [wait.poll(), wait.failed_polls] == [None, 2]
-            assert [wait.poll(), wait.failed_polls] == [None, 0]
+            assert [wait.poll(), wait.is_failing] == [None, True]
+            assert [wait.poll(), wait.is_failing] == [None, True]
+            assert [wait.poll(), wait.is_failing] == [None, False]
 
-    def test_raises_the_one_too_many(self, wait, simulator, flow):
+    def test_gives_up_once_all_polls_have_failed_for_too_long(self, seen, simulator, flow, logged):
+        wait = make_wait(seen, outage_tolerance=60)
         simulator.inject(Fault.status(503, on="logs"))
-        assert [wait.poll(), wait.poll()] == [None, None]
+        assert wait.poll() is None
+        began = wait.suspend().outage_began
+        assert make_wait(seen, outage_tolerance=60, outage_began=began - 50).poll() is None
         with pytest.raises(UnavailableError):
-            wait.poll()
+            make_wait(seen, outage_tolerance=60, outage_began=began - 60).poll()
+        assert "outage_tolerance is 60 s" in logged.text
+
+    def test_the_first_look_ups_are_part_of_the_first_poll(self, wait, simulator, flow):
+        execution = simulator.add_execution(flow, lasts=0)
+        simulator.inject(Fault.status(503, on="login", times=5), Fault.status(503, on="flows", times=3))
+        assert [wait.poll(), wait.poll()] == [None, None]
+        assert wait.poll().execution_id == execution.id
+
+    def test_comes_no_sooner_than_the_server_asks_for(self, wait, simulator, flow):
+        simulator.inject(Fault.status(429, on="logs", times=3, headers={"Retry-After": "1"}))
+        assert wait.poll() is None
+        began = time.monotonic()
+        assert wait.poll() is None
+        assert time.monotonic() - began > 0.8
+        assert not wait.is_failing
+
+    def test_sleeps_no_longer_than_its_deadline(self, seen, simulator, flow):
+        simulator.inject(Fault.status(429, on="logs", times=3, headers={"Retry-After": "100"}))
+        wait = make_wait(seen, end_time=time.time() + 0.5, outage_tolerance=60)
+        began = time.monotonic()
+        wait.poll(), wait.poll()
+        assert time.monotonic() - began < 30
 
     def test_none_is_tolerated(self, seen, simulator, flow):
         simulator.inject(Fault.status(503, on="logs"))
         with pytest.raises(UnavailableError):
-            make_wait(seen, max_failed_polls=0).poll()
+            make_wait(seen, outage_tolerance=0).poll()
 
     def test_what_is_for_good_is_raised_at_once(self, wait, simulator, flow):
         simulator.inject(Fault.status(400, on="logs"))

@@ -77,7 +77,7 @@ def test_trigger(world, is_named):
         integrator_conn_id="integrator_default",
         project_id=None,
         flow=flow.slug,
-        is_flow_id=False,
+        flow_id=None,
         execution_id=execution.id if is_named else None,
         created_after=None if is_named else "2020-01-01T00:00:00+00:00",
         poll_interval=POLL,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
@@ -59,12 +61,12 @@ class TestWait:
         execution = simulator.add_execution(flow, log=[1])
         simulator.inject(Fault.status(503, on="logs", times=8))
         after_looks(simulator, 10, lambda: simulator.finish(execution))
-        assert run_operator(mode, max_failed_polls=3).value == [1]
+        assert run_operator(mode, outage_tolerance=60).value == [1]
 
     def test_but_not_for_ever(self, mode, simulator, flow):
         simulator.add_execution(flow)
         simulator.inject(Fault.status(503, on="logs"))
-        outcome = run_operator(mode, max_failed_polls=2)
+        outcome = run_operator(mode, outage_tolerance=0.3)
         assert isinstance(outcome.error, IntegratorError)
         assert "503" in outcome.message
 
@@ -156,14 +158,14 @@ class TestBeforeTheWait:
             ({"log_id": "{{ none }}"}, "log_id is empty"),
             ({"output_path": "{{ '' }}"}, "output_path is empty"),
             ({"project_slug": ""}, "project_slug is empty"),
-            ({"created_after": "soon"}, "created_after is 'soon'"),
-            ({"output_path": "nostore://bucket/log.json"}, "path 'nostore://bucket/log.json' can't be used"),
+            ({"created_after": "{{ 'soon' }}"}, "created_after is 'soon'"),
+            ({"output_path": "{{ 'nostore' }}://bucket/x"}, "path 'nostore://bucket/x' can't be used"),
         ],
     )
     @pytest.mark.parametrize("mode", WAITS)
     def test_wrong_argument(self, mode, arguments, says, simulator, flow):
         outcome = run_operator(mode, **arguments)
-        assert isinstance(outcome.error, ConfigurationError), repr(outcome.error)
+        assert isinstance(outcome.error, AirflowFailException), repr(outcome.error)
         assert says in outcome.message
         assert simulator.count("logs") == 0
 
@@ -176,7 +178,7 @@ class TestBeforeTheWait:
             ({"timeout": "1h"}, "timeout is '1h'; set it to a timedelta"),
             ({"timeout": -1}, "at least 0"),
             ({"poll_interval": 0}, "poll_interval is 0"),
-            ({"max_failed_polls": -1}, "max_failed_polls is -1"),
+            ({"outage_tolerance": -1}, "outage_tolerance is -1"),
             ({"max_xcom_bytes": 1.5}, "max_xcom_bytes is 1.5"),
             ({"max_log_bytes": "1 GB"}, "max_log_bytes is '1 GB'"),
         ],
@@ -200,15 +202,26 @@ class TestBeforeTheWait:
     def test_output_path_is_below_a_file(self, end, simulator, flow, tmp_path):
         (tmp_path / "file").write_text("")
         outcome = run_operator(output_path=f"{tmp_path}/file/{end}")
-        assert isinstance(outcome.error, ConfigurationError)
+        assert isinstance(outcome.error, AirflowFailException)
         assert "can't be written" in outcome.message
         assert simulator.count("logs") == 0
 
-    def test_folder_may_not_be_written(self, simulator, flow, tmp_path, monkeypatch):
-        # Root may write everywhere, so the system's answer is what has to be replaced.
-        monkeypatch.setattr("os.access", lambda *_, **__: False)
+    @pytest.mark.skipif(
+        not Path("/proc").is_dir(), reason="the system has no folder that even root can't write to"
+    )
+    def test_folder_may_not_be_written(self, simulator, flow):
+        outcome = run_operator(output_path="/proc/log.json")
+        assert "The folder /proc can't be written" in outcome.message
+        assert simulator.count("logs") == 0
+
+    def test_temporary_folder_may_not_be_written(self, simulator, flow, tmp_path, mocker):
+        mocker.patch.object(tempfile, "tempdir", str(tmp_path / "missing"))
         outcome = run_operator(output_path=f"{tmp_path}/log.json")
-        assert "can't be written" in outcome.message
+        assert isinstance(outcome.error, AirflowFailException)
+        assert (
+            f"The temporary folder {tmp_path}/missing can't be written (No such file or directory)"
+            in outcome.message
+        )
         assert simulator.count("logs") == 0
 
     def test_project_missing(self, simulator, flow, connect):

@@ -40,6 +40,6 @@ def test_what_is_carried_holds_ids_only(simulator, flow, connect):
     execution = simulator.add_execution(flow)
     outcome = run_operator("deferrable", between=lambda _: simulator.finish(execution))
     carried = outcome.deferrals[0].kwargs["carried"]
-    assert carried.keys() == {"spec", "project_slug"}
+    assert carried.keys() == {"spec", "project_slug", "is_checked"}
     assert carried["project_slug"] == "acme"
-    assert (carried["spec"]["flow"], carried["spec"]["execution_id"]) == (flow.id, execution.id)
+    assert (carried["spec"]["flow_id"], carried["spec"]["execution_id"]) == (flow.id, execution.id)

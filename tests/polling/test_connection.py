@@ -14,8 +14,8 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling import connection as sharing
 from airflow_provider_integrator.polling.connection import shared_connection
-from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import IntegratorSimulator
+from tests.polling.making import make_wait
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[IntegratorSimulator]:
 
 async def wait_for(flow: str, execution_id: str) -> str:
     async with shared_connection("integrator_default") as shared:
-        poller = await shared.poller(None, flow, is_flow_id=False)
-        wait = Wait(execution_id, None, 0.1, 3)
+        poller = await shared.poller(None, flow)
+        wait = make_wait(execution_id)
         poller.join(wait)
         try:
             return (await asyncio.wait_for(wait.done, 60)).execution_id

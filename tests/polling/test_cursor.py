@@ -1,4 +1,4 @@
-"""Each finished execution is told once, in whatever order executions come, finish, are read and watchers die."""
+"""Each finished execution is delivered once, in whatever order executions come, finish, are read and watchers die."""
 
 from __future__ import annotations
 
@@ -39,17 +39,18 @@ def finished(each: Execution) -> Execution:
 
 
 class World:
-    """The Integrator's executions, the stored cursor and the one in memory, and what was told."""
+    """The Integrator's executions, the stored cursor and the one in memory, and what was delivered."""
 
     def __init__(self) -> None:
         self.executions: list[Execution] = []
         self.clock = NOW
         self.stored: str | None = None
         self.cursor: FlowCursor | None = None
-        self.told: Counter[str] = Counter()
+        self.delivered: Counter[str] = Counter()
         self.maybe_twice: set[str] = set()
         self.before: set[str] = set()
         self.skipped: set[str] = set()
+        self.polls = 0
 
     def create(self, later: int) -> None:
         self.clock += later
@@ -75,38 +76,45 @@ class World:
         assert self.stored is not None
         self.cursor = FlowCursor.read(json.loads(self.stored))
 
-    def poll(self, skip: int, reach: int, dies_after: int | None, *, in_window: bool = False) -> None:
-        """Read, tell and store; die after some were told, before or after the cursor knows of the last of them."""
-        if self.cursor is None:
-            self.start()
-        cursor = self.cursor
-        assert cursor is not None
+    def read(self, cursor: FlowCursor, skip: int, reach: int, recent: int | None) -> list[Seen]:
         reading = []
         skipped: set[str] = set()
         for n, each in enumerate(self.executions):
             seen = Seen.of(each)
             if seen.execution_id in cursor.open:
-                if (n + reach) % 3:  # an open one is looked at in some rounds only
+                if (n + reach) % 3:  # an open one is looked at in some polls only
                     reading.append(seen)
-            elif seen.created >= cursor.since:
+            elif seen.created >= (cursor.since if recent is None else recent):
                 # it slid from a page that wasn't read yet to one that was
-                if skip and n % 5 == skip and seen.execution_id not in self.skipped:
+                if skip and recent is None and n % 5 == skip and seen.execution_id not in self.skipped:
                     skipped.add(seen.execution_id)
                 else:
                     reading.append(seen)
-        self.skipped = skipped
-        chosen = cursor.choose(reversed(reading) if reach % 2 else reading)
+        if recent is None:
+            self.skipped = skipped
+        return reading[::-1] if reach % 2 else reading
+
+    def poll(self, skip: int, reach: int, dies_after: int | None, *, in_window: bool = False) -> None:
+        """Read, deliver and store; die after some deliveries, before or after the cursor knows of the last of them."""
+        if self.cursor is None:
+            self.start()
+        cursor = self.cursor
+        assert cursor is not None
+        self.polls += 1
+        recent = cursor.recent() if self.polls % 3 else None
+        reading = self.read(cursor, skip, reach, recent)
+        chosen = cursor.choose(reading, is_whole=recent is None)
         assert len(chosen) <= module.BATCH
         for n, seen in enumerate(chosen):
             if n == dies_after and not in_window:
                 self.die()
                 return
-            self.told[seen.execution_id] += 1
+            self.delivered[seen.execution_id] += 1
             if n == dies_after:
                 self.maybe_twice.add(seen.execution_id)
                 self.die()
                 return
-            cursor.tell(seen.execution_id, seen.created)
+            cursor.mark_delivered(seen.execution_id, seen.created)
             self.store()
         self.store()
 
@@ -121,7 +129,7 @@ class World:
 
 @settings(max_examples=600, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.tuples(*[st.integers(1, 8)] * 3), st.booleans())
-def test_each_is_told_once(seed: int, steps: int, weights: tuple[int, int, int], dies: bool) -> None:
+def test_each_is_delivered_once(seed: int, steps: int, weights: tuple[int, int, int], dies: bool) -> None:
     chance, world = random.Random(seed), World()
     for step in chance.choices(("create", "finish", "poll"), weights, k=steps):
         if step == "create":
@@ -138,10 +146,10 @@ def test_each_is_told_once(seed: int, steps: int, weights: tuple[int, int, int],
     world.settle()
     assert world.cursor is not None
     assert not world.cursor.open
-    assert world.told.keys() == {each.execution_id for each in world.executions} - world.before
-    twice = {each for each, times in world.told.items() if times > 1}
+    assert world.delivered.keys() == {each.execution_id for each in world.executions} - world.before
+    twice = {each for each, times in world.delivered.items() if times > 1}
     assert twice <= world.maybe_twice
-    assert all(times <= 1 for each, times in world.told.items() if each not in world.maybe_twice)
+    assert all(times <= 1 for each, times in world.delivered.items() if each not in world.maybe_twice)
 
 
 @settings(max_examples=200, deadline=None)
@@ -158,11 +166,11 @@ def test_the_cursor_stays_small(made: list[tuple[int, bool]], every: int) -> Non
             if n % every == 0:
                 world.poll(0, n, None)
                 assert world.cursor is not None
-                assert len(world.cursor.told) <= 2 * module.KEPT + module.BATCH
+                assert len(world.cursor.delivered) <= 2 * module.KEPT + module.BATCH
                 assert len(world.cursor.open) <= 7
 
 
-def test_an_execution_that_shows_up_late_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_execution_that_shows_up_late_is_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
     cursor = FlowCursor(NOW)
     late = finished(execution(99, NOW + 8))
     others = [finished(execution(n, NOW + n)) for n in range(10)]
@@ -170,7 +178,7 @@ def test_an_execution_that_shows_up_late_is_told(monkeypatch: pytest.MonkeyPatch
         for seen in cursor.choose(
             [Seen.of(each) for each in others if each.created >= from_epoch(cursor.since)]
         ):
-            cursor.tell(seen.execution_id, seen.created)
+            cursor.mark_delivered(seen.execution_id, seen.created)
     assert cursor.since == NOW + 7
     assert [seen.execution_id for seen in cursor.choose([Seen.of(late)])] == ["e99"]
 

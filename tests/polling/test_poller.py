@@ -26,6 +26,7 @@ from airflow_provider_integrator.exceptions import (
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
+from tests.polling.making import make_wait
 
 #: Seconds in which anything that is to happen surely has, on a busy machine.
 PATIENCE = 60.0
@@ -54,11 +55,6 @@ async def polling(
     assert asyncio.all_tasks() <= before, "a task is left"
     timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
     assert [timer for timer in timers if not timer.cancelled() and "Deadlines" in repr(timer)] == []
-
-
-def make_wait(execution_id: str | None, interval: float = 0.1, most: int = 3, **more: Any) -> Wait:
-    more.setdefault("deadline", asyncio.get_running_loop().time() + 3600)
-    return Wait(execution_id, more.pop("created_after", None), interval, most, **more)
 
 
 async def waited(poller: FlowPoller, wait: Wait) -> Execution:
@@ -106,7 +102,7 @@ def test_all_waits_on_a_flow_share_one_request_an_interval(
                 simulator.finish(each, status=Status.SUCCESS)
             found = await asyncio.gather(*tasks)
             assert {each.execution_id for each in found} == {each.id for each in running}
-            # whatever round they are told in, it is the same for many
+            # whatever poll finds them, it is the same for many
             assert simulator.count("/logs") - before <= 5
 
     run(scenario())
@@ -138,12 +134,12 @@ def test_polling_begins_with_the_first_wait_and_ends_with_the_last(
     run(scenario())
 
 
-class SlowToLetGo(AsyncClient):
+class SlowToEnd(AsyncClient):
     """Takes its time with what follows a request, and another time for each."""
 
-    async def run(self, script: Any) -> Any:
+    async def call(self, call: Any) -> Any:
         try:
-            return await super().run(script)
+            return await super().call(call)
         finally:
             await asyncio.sleep(random.uniform(0.01, 0.3))
 
@@ -159,7 +155,7 @@ def test_who_leaves_last_waits_until_no_request_is_under_way(
     simulator.inject(looked_up)
 
     async def scenario() -> None:
-        async with polling(simulator, flow, SlowToLetGo) as poller:
+        async with polling(simulator, flow, SlowToEnd) as poller:
             before = asyncio.all_tasks()
             waits = [make_wait(f"missing-{n}") for n in range(8)]
             for wait in waits:
@@ -173,15 +169,15 @@ def test_who_leaves_last_waits_until_no_request_is_under_way(
 
 
 class Mistaken(AsyncClient):
-    """Has a mistake in it that comes to light with the first look-up by id."""
+    """Has a mistake in it that comes to light with one of several questions that are under way."""
 
-    lookups = 0
+    calls = 0
 
-    async def run(self, script: Any) -> Any:
-        self.lookups += 1
-        if self.lookups == 1:
+    async def call(self, call: Any) -> Any:
+        self.calls += 1
+        if self.calls == 2:
             raise RuntimeError("a mistake")
-        return await super().run(script)
+        return await super().call(call)
 
 
 def test_a_mistake_of_ours_ends_the_waits_and_leaves_nothing_behind(
@@ -235,7 +231,7 @@ def test_the_shortest_interval_counts(simulator: IntegratorSimulator, flow: Flow
 def test_nothing_yet_is_waited_for(simulator: IntegratorSimulator, flow: Flow) -> None:
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            task = asyncio.create_task(waited(poller, make_wait("later", most=0)))
+            task = asyncio.create_task(waited(poller, make_wait("later", tolerance=0)))
             await until(lambda: simulator.count("/logs") >= 3)  # all of them answered 404
             simulator.add_execution(flow, id="later", lasts=0)
             assert (await task).execution_id == "later"
@@ -244,12 +240,13 @@ def test_nothing_yet_is_waited_for(simulator: IntegratorSimulator, flow: Flow) -
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
-def test_an_execution_is_found_within_two_rounds_wherever_it_stands(
-    simulator: IntegratorSimulator, flow: Flow, order: Any
+@pytest.mark.parametrize(("count", "within"), [(60, 1), (240, 2)])
+def test_an_execution_is_found_within_two_polls_wherever_it_stands(
+    simulator: IntegratorSimulator, flow: Flow, order: Any, count: int, within: int
 ) -> None:
     simulator.order = order
     began = datetime.now(timezone.utc) - timedelta(days=30)
-    awaited = random.Random(7).sample(range(3000), 60)
+    awaited = random.Random(7).sample(range(3000), count)
     made = [
         simulator.add_execution(
             flow, id=f"e{n}", created=began + timedelta(minutes=n), lasts=None if n in awaited else 0
@@ -259,30 +256,21 @@ def test_an_execution_is_found_within_two_rounds_wherever_it_stands(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            interval = 0.5
-            tasks = {n: asyncio.create_task(waited(poller, make_wait(f"e{n}", interval))) for n in awaited}
-            rounds = 4
-            await until(lambda: pages_of(simulator, 1) >= rounds)
-            seen = pages_of(simulator, 1)
-            # at most one request, and one for every second of the 60 that are missing, in a round
-            assert simulator.count("/logs") <= (seen + 1) * 31 + 60
+            waits = {n: make_wait(f"e{n}", 0.5) for n in awaited}
+            for wait in waits.values():
+                poller.join(wait)
+            await until(lambda: all(wait.polls >= 5 for wait in waits.values()))
+            polls = {n: wait.polls for n, wait in waits.items()}
             for n in awaited:
                 simulator.finish(made[n], status=Status.SUCCESS)
-            finished = pages_of(simulator, 1)
-            await asyncio.gather(*tasks.values())
-            # the round under way when they finished doesn't count
-            assert pages_of(simulator, 1) - finished <= 3
+            await asyncio.wait([wait.done for wait in waits.values()], timeout=PATIENCE)
+            # the poll that was under way when they finished doesn't count
+            assert max(wait.polls - polls[n] for n, wait in waits.items()) <= within + 1
+            for wait in waits.values():
+                assert wait.done.result().is_finished
+                await poller.leave(wait)
 
     run(scenario())
-
-
-def pages_of(simulator: IntegratorSimulator, number: int) -> int:
-    return sum(
-        request.path == "/logs"
-        and request.param("page") == str(number)
-        and request.param("filename_uuid") is None
-        for request in list(simulator.requests)
-    )
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
@@ -315,8 +303,8 @@ def test_a_failed_poll_counts_against_each_waits_own_bound(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, most=1)))
-            patient = asyncio.create_task(waited(poller, make_wait(running[1].id, most=1000)))
+            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.2)))
+            patient = asyncio.create_task(waited(poller, make_wait(running[1].id, tolerance=3600)))
             await until(lambda: simulator.count("/logs") >= 1)
             fault = Fault.status(503, on="/logs")
             simulator.inject(fault)
@@ -339,7 +327,7 @@ def test_a_good_poll_ends_a_row_of_failed_ones(simulator: IntegratorSimulator, f
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            task = asyncio.create_task(waited(poller, make_wait(running.id, most=6)))
+            task = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=60)))
             await until(lambda: simulator.count("/logs") >= 14)
             simulator.finish(running, status=Status.SUCCESS)
             await task
@@ -361,7 +349,7 @@ def test_what_no_further_poll_can_help_ends_all_waits_at_once(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            waits = [waited(poller, make_wait(name, most=1000)) for name in ("a", "b")]
+            waits = [waited(poller, make_wait(name, tolerance=3600)) for name in ("a", "b")]
             ended = await asyncio.gather(*waits, return_exceptions=True)
             assert [type(each) for each in ended] == [error, error]
 
@@ -383,9 +371,9 @@ def test_anothers_malformed_log_harms_no_wait(simulator: IntegratorSimulator, fl
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            good = asyncio.create_task(waited(poller, make_wait(running.id, most=0)))
+            good = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=0)))
             with pytest.raises(ResponseError, match=r"state should be .* but is 99"):
-                await waited(poller, make_wait(broken.id, most=2))
+                await waited(poller, make_wait(broken.id, tolerance=0.3))
             simulator.finish(running, status=Status.SUCCESS)
             assert (await good).execution_id == running.id
 
@@ -402,7 +390,7 @@ def test_an_expired_token_is_renewed_once_for_all(simulator: IntegratorSimulator
         async with AsyncClient(access, Retry(attempts=1)) as client:
             pollers = [FlowPoller(client, project.id, each.id) for each in flows]
             tasks = [
-                asyncio.create_task(waited(poller, make_wait(each.id, most=0)))
+                asyncio.create_task(waited(poller, make_wait(each.id, tolerance=0)))
                 for poller, each in zip(pollers, running, strict=True)
             ]
             await until(lambda: simulator.count("/logs") >= 16)

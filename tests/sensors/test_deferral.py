@@ -48,12 +48,12 @@ class TestBeforeTheWait:
         outcome = run_sensor("deferrable")
         assert outcome.state == "success"
         assert len(outcome.deferrals) == 1
-        assert "Failed poll 1 of 10" in logged.text
+        assert "A poll failed; the wait goes on" in logged.text
 
     def test_none_where_no_failed_look_is_tolerated(self, simulator, flow):
         simulator.add_execution(flow, lasts=0)
         simulator.inject(Fault.status(503, on="logs", times=5))
-        outcome = run_sensor("deferrable", max_failed_polls=0)
+        outcome = run_sensor("deferrable", outage_tolerance=0)
         assert (outcome.state, outcome.deferrals) == ("failed", [])
 
 
@@ -64,8 +64,8 @@ class TestTrigger:
         path, arguments = trigger.serialize()
         text = json.dumps(arguments)
         assert path == "airflow_provider_integrator.triggers.execution.IntegratorExecutionTrigger"
-        assert arguments["flow"] == flow.id
-        assert arguments["is_flow_id"] is True
+        assert arguments["flow"] == "price"
+        assert arguments["flow_id"] == flow.id
         assert arguments["execution_id"] == execution.id
         assert len(text) < 1000
         for secret in (simulator.password, *simulator.tokens):
@@ -83,7 +83,7 @@ class TestTrigger:
 
     def test_deadline_comes_back_to_the_worker(self, simulator, flow):
         wait = deferred(timeout=100)
-        assert wait.kwargs == {"carried": {"spec": wait.trigger.serialize()[1]}}
+        assert wait.kwargs["carried"]["spec"] == wait.trigger.serialize()[1]
 
     def test_created_after_is_handed_on_with_its_offset(self, simulator, flow):
         arguments = deferred(created_after="2030-01-01T06:00:00").trigger.serialize()[1]
@@ -120,7 +120,7 @@ class TestAfterTheWait:
                 simulator.inject(Fault.status(503, on="logs", times=7))
 
         assert run_sensor("deferrable", between=meanwhile).state == "success"
-        assert "Failed poll 1 of 10" in logged.text
+        assert "A poll failed; the wait goes on" in logged.text
 
     def test_but_not_for_ever(self, simulator, flow):
         execution = simulator.add_execution(flow)
@@ -131,7 +131,7 @@ class TestAfterTheWait:
             else:
                 simulator.inject(Fault.status(503, on="logs"))
 
-        outcome = run_sensor("deferrable", between=meanwhile, max_failed_polls=1)
+        outcome = run_sensor("deferrable", between=meanwhile, outage_tolerance=0.1)
         assert outcome.state == "failed"
         assert "503" in outcome.message
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -15,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.exceptions import IntegratorError
+from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import MODES, after_looks, run_sensor
 
@@ -125,8 +126,9 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
-FEW = {"max_failed_polls": 2}
-SHORT = {"timeout": 0.4}
+#: Outages that end are tolerated, those that don't end soon aren't.
+PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.1}
+SHORT = {"timeout": 0.1}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 
 CASES = [
@@ -198,35 +200,35 @@ CASES = [
         for order in ("newest", "oldest", "shuffled")
     ),
     # Faults that pass
-    Case("503 for a while", going(SUCCESS, on_logs(Fault.status, 503, times=8)), "success", FEW),
-    Case("500", going(SUCCESS, on_logs(Fault.status, 500, times=2)), "success", FEW),
-    Case("502", going(SUCCESS, on_logs(Fault.status, 502, times=2)), "success", FEW),
-    Case("429", going(SUCCESS, on_logs(Fault.status, 429, times=2)), "success", FEW),
+    Case("503 for a while", going(SUCCESS, on_logs(Fault.status, 503, times=8)), "success", PATIENT),
+    Case("500", going(SUCCESS, on_logs(Fault.status, 500, times=2)), "success", PATIENT),
+    Case("502", going(SUCCESS, on_logs(Fault.status, 502, times=2)), "success", PATIENT),
+    Case("429", going(SUCCESS, on_logs(Fault.status, 429, times=2)), "success", PATIENT),
     Case(
         "429 with Retry-After",
         going(SUCCESS, on_logs(Fault.status, 429, times=1, headers={"Retry-After": "1"})),
         "success",
-        FEW,
+        PATIENT,
     ),
-    Case("reset", going(SUCCESS, on_logs(Fault.reset, times=2)), "success", FEW),
-    Case("reset midway", going(SUCCESS, on_logs(Fault.reset, times=2, midway=True)), "success", FEW),
-    Case("truncated", going(SUCCESS, on_logs(Fault.truncated, times=2)), "success", FEW),
-    Case("not JSON", going(SUCCESS, on_logs(Fault.not_json, times=2)), "success", FEW),
+    Case("reset", going(SUCCESS, on_logs(Fault.reset, times=2)), "success", PATIENT),
+    Case("reset midway", going(SUCCESS, on_logs(Fault.reset, times=2, midway=True)), "success", PATIENT),
+    Case("truncated", going(SUCCESS, on_logs(Fault.truncated, times=2)), "success", PATIENT),
+    Case("not JSON", going(SUCCESS, on_logs(Fault.not_json, times=2)), "success", PATIENT),
     Case("faults on the login", going(SUCCESS, lambda: Fault.status(503, on="login", times=2)), "success"),
     Case("faults on List flows", going(SUCCESS, lambda: Fault.status(503, on="flows", times=2)), "success"),
     Case(
         "a slower spell of faults than one look's retries",
         going(SUCCESS, on_logs(Fault.status, 503, times=9, after=1)),
         "success",
-        {"max_failed_polls": 5},
+        {"outage_tolerance": 60},
     ),
     # Faults that stay
-    Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", FEW, IntegratorError, "503"),
+    Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", IMPATIENT, IntegratorError, "503"),
     Case(
         "503 for ever, soft_fail",
         unfinished(on_logs(Fault.status, 503)),
         "failed",
-        {**FEW, **SOFT},
+        {**IMPATIENT, **SOFT},
         IntegratorError,
         "503",
     ),
@@ -234,33 +236,37 @@ CASES = [
         "503 for ever, never_fail",
         unfinished(on_logs(Fault.status, 503)),
         "skipped",
-        {**FEW, **NEVER},
+        {**IMPATIENT, **NEVER},
         AirflowSkipException,
     ),
     Case(
         "503 for ever, silent_fail",
         unfinished(on_logs(Fault.status, 503)),
         "failed",
-        {**FEW, **SILENT, **SHORT},
+        {**IMPATIENT, **SILENT, **SHORT},
         AirflowSensorTimeout,
         "timed out",
     ),
-    Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", FEW, IntegratorError, "429"),
-    Case("reset for ever", unfinished(on_logs(Fault.reset)), "failed", FEW, IntegratorError, "List logs"),
+    Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", IMPATIENT, IntegratorError, "429"),
+    Case(
+        "reset for ever", unfinished(on_logs(Fault.reset)), "failed", IMPATIENT, IntegratorError, "List logs"
+    ),
     Case(
         "truncated for ever",
         unfinished(on_logs(Fault.truncated)),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "List logs",
     ),
-    Case("never JSON", unfinished(on_logs(Fault.not_json)), "failed", FEW, IntegratorError, "isn't JSON"),
+    Case(
+        "never JSON", unfinished(on_logs(Fault.not_json)), "failed", IMPATIENT, IntegratorError, "isn't JSON"
+    ),
     Case(
         "unknown state",
         unfinished(edited(lambda log: log.update(state=9))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "state should be one of",
     ),
@@ -268,7 +274,7 @@ CASES = [
         "unknown status",
         unfinished(edited(lambda log: log.update(status=7, state=3))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "status should be one of",
     ),
@@ -276,7 +282,7 @@ CASES = [
         "an id that can't be read",
         unfinished(edited(lambda log: log.update(filename_uuid=[5]))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "filename_uuid should be",
     ),
@@ -284,7 +290,7 @@ CASES = [
         "another form of created",
         unfinished(edited(lambda log: log.update(created="yesterday"))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "created should be",
     ),
@@ -292,7 +298,7 @@ CASES = [
         "results missing",
         unfinished(lambda: Fault.mutate(lambda page: page.pop("results") and None, on="logs")),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "results",
     ),
@@ -341,16 +347,16 @@ CASES = [
     ),
     # Access
     Case("token expires", expiring, "success"),
-    Case("wrong password", wrong_password, "failed", {}, IntegratorError, "not valid"),
+    Case("wrong password", wrong_password, "failed", {}, AirflowFailException, "not valid"),
     Case("wrong password, never_fail", wrong_password, "skipped", NEVER, AirflowSkipException),
-    Case("token stays refused", refused_for_good, "failed", {}, IntegratorError, "401"),
+    Case("token stays refused", refused_for_good, "failed", {}, AirflowFailException, "401"),
     # What can be known at once
     Case(
         "unknown flow",
         lambda *_: None,
         "failed",
         {"flow": "prize"},
-        IntegratorError,
+        AirflowFailException,
         "Set flow to a slug, name or id of: price",
     ),
     Case(
@@ -366,17 +372,17 @@ CASES = [
         lambda *_: None,
         "failed",
         {"flow": "prize", **SOFT},
-        IntegratorError,
+        AirflowFailException,
         "prize",
     ),
-    Case("ambiguous flow", ambiguous, "failed", {}, IntegratorError, "ambiguous"),
+    Case("ambiguous flow", ambiguous, "failed", {}, AirflowFailException, "ambiguous"),
     Case("List flows refused, a slug", listing_refused, "failed", {}, IntegratorError, "flowId"),
     Case(
         "empty execution id",
         lambda *_: None,
         "failed",
         {"execution_id": "{{ '' }}"},
-        IntegratorError,
+        AirflowFailException,
         "execution_id is empty",
     ),
 ]
@@ -463,16 +469,44 @@ def test_flow_by(by, mode, simulator, flow):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_failed_polls_are_bounded_and_said(mode, simulator, flow, logged):
+def test_an_outage_is_tolerated_for_its_time(mode, simulator, flow, logged):
     unfinished(on_logs(Fault.status, 503))(simulator, flow)
-    assert run_sensor(mode, max_failed_polls=2).state == "failed"
-    assert "Failed poll 2 of 2" in logged.text
-    # Three polls of at most five attempts, and one look more where the wait is deferred.
-    assert 3 <= simulator.count("logs") <= 4 * 5
+    began = time.monotonic()
+    assert run_sensor(mode, outage_tolerance=1).state == "failed"
+    assert time.monotonic() - began >= 1
+    assert "as polls may fail for 1 s (outage_tolerance)" in logged.text
+    assert "outage_tolerance is 1 s" in logged.text
+
+
+@pytest.mark.parametrize("on", ["login", "flows", "logs"])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_outage_that_begins_before_the_wait_is_tolerated_too(mode, on, simulator, flow, logged):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.status(503, on=on, times=30))
+    assert run_sensor(mode).state == "success"
+    assert logged.text.count("A poll failed; the wait goes on") >= 6  # each has 3 attempts, a login 5
+
+
+@pytest.mark.parametrize("on", ["login", "flows", "logs"])
+@pytest.mark.parametrize("mode", MODES)
+def test_none_is_tolerated(mode, on, simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.status(503, on=on, times=5))
+    outcome = run_sensor(mode, outage_tolerance=0)
+    assert (outcome.state, outcome.deferrals) == ("failed", [])
+    assert isinstance(outcome.error, UnavailableError)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_good_poll_between_bad_ones_counts_anew(mode, simulator, flow):
+def test_none_of_a_bad_answer_either(mode, simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.not_json(on="logs", times=3))
+    outcome = run_sensor(mode, outage_tolerance=0)
+    assert (outcome.state, outcome.deferrals) == ("failed", [])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_outage_ends_with_a_good_poll(mode, simulator, flow):
     execution = simulator.add_execution(flow)
     after_looks(simulator, 40, lambda: simulator.finish(execution))
     bad = 0
@@ -480,7 +514,7 @@ def test_a_good_poll_between_bad_ones_counts_anew(mode, simulator, flow):
     def mostly(_: Any) -> bool:
         nonlocal bad
         bad = (bad + 1) % 12
-        return bad >= 2  # ten bad answers in a row are two failed polls at most
+        return bad >= 2  # ten bad answers in a row are four failed polls at most
 
     simulator.inject(Fault.status(503, on="logs", where=mostly))
-    assert run_sensor(mode, max_failed_polls=4).state == "success"
+    assert run_sensor(mode, outage_tolerance=2).state == "success"

@@ -1,24 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 
-from airflow_provider_integrator.polling.waits import Deadlines, Wait
+from airflow_provider_integrator.exceptions import WaitTimeoutError
+from airflow_provider_integrator.polling.waits import Deadlines
+from tests.polling.making import make_wait
 
 
 def a_wait(seconds):
-    return Wait(
-        execution_id="e",
-        created_after=None,
-        interval=5.0,
-        max_failed_polls=3,
-        deadline=asyncio.get_running_loop().time() + seconds,
-    )
+    return make_wait("e", seconds=seconds)
 
 
 def over(wait):
-    return wait.done.done() and isinstance(wait.done.exception(), asyncio.TimeoutError)
+    return wait.done.done() and isinstance(wait.done.exception(), WaitTimeoutError)
 
 
 def test_each_wait_ends_in_its_time_whatever_the_order_they_came_in():
@@ -41,7 +36,7 @@ def test_each_wait_ends_in_its_time_whatever_the_order_they_came_in():
 def test_a_wait_that_left_or_has_no_deadline_is_not_woken():
     async def leave():
         deadlines = Deadlines()
-        leaving, staying, endless = a_wait(0.02), a_wait(0.04), a_wait(math.inf)
+        leaving, staying, endless = a_wait(0.02), a_wait(0.04), a_wait(None)
         for wait in (leaving, staying, endless):
             deadlines.add(wait)
         deadlines.discard(leaving)

@@ -1,0 +1,110 @@
+"""The number of a flow's first logs that are worth reading instead of look-ups by id. No I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.pages import Page
+
+#: Look-ups of one poll up to which only bytes count. Beyond, a request weighs as much as these bytes.
+MANY, REQUEST_BYTES = 100, 64 * 1024
+#: Bytes of an answer besides its logs: the page's own fields, and with them the HTTP headers.
+PAGE_BYTES, ANSWER_BYTES = 200, 400
+#: The part of the look-ups' cost that may be spent on finding out whether a window pays, and for how many polls it
+#: may be saved.
+SHARE, SAVED_POLLS = 0.05, 20
+
+
+class Window:
+    """Chooses, for each poll, between look-ups by id and a window: the flow's first logs, read page by page.
+
+    A poll for each wait would make one look-up for each awaited execution. A window is read only if it costs no more
+    than the look-ups that it replaces, to judge by the places where earlier windows found the executions. Executions
+    whose place isn't known are searched for in a longer window as far as there is credit: one look-up for each
+    execution that is new, a twentieth of all look-ups, and what earlier windows saved. So the order of List logs
+    needn't be known: if the executions aren't among the first logs, windows are given up.
+    """
+
+    def __init__(self) -> None:
+        self._log_bytes: float | None = None
+        self._known: frozenset[str] = frozenset()
+        self._places: dict[str, int] = {}
+        self._credit = 0.0
+
+    def learn(self, page: Page) -> None:
+        """Learn the usual size of a log.
+
+        :param page: Any page of the flow's main logs.
+        """
+        if page.logs:
+            size = max(1.0, (page.size - PAGE_BYTES) / len(page.logs))
+            self._log_bytes = size if self._log_bytes is None else 0.7 * self._log_bytes + 0.3 * size
+
+    def choose(self, ids: Collection[str]) -> int:
+        """Choose the window of the next poll.
+
+        :param ids: The awaited executions.
+        :return: The number of first logs to read; 0 for look-ups only.
+        """
+        count = len(ids)
+        new = sum(each not in self._known for each in ids)
+        self._known = frozenset(ids)
+        self._places = {each: place for each, place in self._places.items() if each in self._known}
+        self._credit = min(self._credit + new + SHARE * count, SAVED_POLLS * count)
+        if count < 2:
+            return 0
+        places = sorted(self._places.values())
+        if len(places) < count:
+            longest = self._longest(count)
+            covered = sum(place <= longest for place in places)
+            if self._cost(longest, count) - covered <= self._credit:
+                return longest
+        if self._credit < 0:
+            return 0
+        best, shown = min(
+            ((place, shown) for shown, place in enumerate(places, start=1)),
+            key=lambda window: self._cost(window[0], count) - window[1],
+            default=(0, 0),
+        )
+        if self._cost(best, count) > shown:
+            return 0
+        # One more, if it pays, as a new execution may come in front of them.
+        return best + 1 if best % MAX_PAGE_SIZE and self._cost(best + 1, count) <= shown else best
+
+    def record(self, length: int, pages: Collection[Page], places: Mapping[str, int]) -> None:
+        """Record a window that was read.
+
+        :param length: The number of first logs that were read.
+        :param pages: The pages.
+        :param places: The places of the awaited executions among these logs, from 1.
+        """
+        count = len(self._known)
+        received = sum(page.size for page in pages) + len(pages) * self._request(count)
+        self._credit -= received / self._look_up(count) - len(places)
+        self._places = {each: place for each, place in self._places.items() if place > length} | {**places}
+
+    def reset(self) -> None:
+        """Give up windows for some polls, as one couldn't be read."""
+        self._places = {}
+        self._credit = 0.0
+
+    def _longest(self, count: int) -> int:
+        """Return the length of the longest window that would pay if it showed all executions."""
+        request = self._request(count)
+        return int((count * self._look_up(count) - request) / (request / MAX_PAGE_SIZE + self._log()))
+
+    def _cost(self, length: int, count: int) -> float:
+        """Return the cost of a window, in look-ups."""
+        pages = math.ceil(length / MAX_PAGE_SIZE)
+        return (pages * self._request(count) + length * self._log()) / self._look_up(count)
+
+    def _look_up(self, count: int) -> float:
+        return self._request(count) + self._log()
+
+    def _request(self, count: int) -> float:
+        return ANSWER_BYTES if count <= MANY else REQUEST_BYTES
+
+    def _log(self) -> float:
+        return 2000.0 if self._log_bytes is None else self._log_bytes
