@@ -9,7 +9,6 @@ from typing import Any
 from airflow_provider_integrator.simulator import BigLog, Fault, IntegratorSimulator
 from benchmarks.processes.talking import answer_requests
 
-
 _STEPS = ("login", "read_data_from_erp", "write_data_to_omnitron")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
