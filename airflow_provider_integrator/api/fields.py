@@ -61,6 +61,14 @@ def is_id(text: str) -> bool:
     return 0 < len(text) <= MAX_ID and text.isprintable()
 
 
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be sent: it has no lone surrogate.
+
+    :param text: The text.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def whole_number(value: object) -> int | None:
     """Parse an integer in any of its forms.
 

@@ -43,7 +43,8 @@ def tls_error(name: str, error: Exception) -> ConfigurationError:
     """
     return ConfigurationError(
         f"{name}: no TLS connection to the Integrator ({fit(str(error))}). Set verify in the connection's Extra to the "
-        "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http://."
+        "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http:// and set "
+        "allow_plain_http."
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.access import Access
+from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.models import Execution, Step
@@ -24,6 +25,8 @@ from airflow_provider_integrator.exceptions import (
     UnavailableError,
 )
 from airflow_provider_integrator.executions.policy import summary
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import Fault
 from tests.api.conftest import access_to, listening, query
 from tests.api.test_texts import pieces
@@ -231,3 +234,37 @@ def test_all_errors_are_ours(transport):
         client = transport(Access(f"http://{host}", token="token", timeout=5.0), retry=ONCE)
         with pytest.raises(IntegratorError, match=r"^List flows"):
             client.call(FLOWS)
+
+
+@pytest.mark.parametrize(
+    "odd", ["", "x" * 201, "x" * 1_000_000, "\ud800", "a\nb", "a\x00b", "\u202e"], ids=repr
+)
+def test_an_id_that_can_not_be_sent(transport, integrator, odd):
+    client = transport(access_to(integrator))
+    for call in (
+        endpoints.list_flows(odd),
+        endpoints.list_projects(odd),
+        endpoints.list_logs(LogQuery("project-1", odd)),
+        endpoints.list_logs(LogQuery("project-1", "flow-1", filename_uuid=odd)),
+        endpoints.download_log(odd, "project-1", "acme", "flow-1", lambda: ArchiveReceiver(Limits())),
+    ):
+        with pytest.raises(
+            ConfigurationError, match=rf"^{call.name}: \w+ is .*; set it to 1 to 200 printable characters"
+        ) as caught:
+            client.call(call)
+        assert len(str(caught.value)) < 250
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("odd", ["a;b&c=d", "ü€ 漢", "../..", "a" * 200, "%00", "'\"<>"])
+def test_an_odd_id_is_sent_as_it_is(transport, integrator, odd):
+    with pytest.raises(RequestError):
+        transport(access_to(integrator)).call(endpoints.list_flows(odd))
+    assert integrator.requests[-1].param("projectId") == odd
+
+
+def test_a_search_that_is_no_text(transport, integrator, flow, execution):
+    integrator.add_lines(execution, [{"sku": "A"}])
+    wanted = query(flow, log_type=LogType.LINE, search=(("sku", "\ud800"),))
+    with pytest.raises(ConfigurationError, match=r"^List logs: search_value\.1 is '\\\\ud800'"):
+        transport(access_to(integrator)).call(endpoints.list_logs(wanted))
