@@ -212,9 +212,8 @@ class AirflowApi:
         :raises requests.HTTPError: The request failed.
         """
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-        self._session.patch(
-            f"{self._api}/{path}", json={"new_state": "failed"}, timeout=60
-        ).raise_for_status()
+        body = {"new_state": "failed"} | ({} if IS_AIRFLOW_3 else {"dry_run": False})
+        self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
 
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
