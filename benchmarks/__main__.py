@@ -16,10 +16,11 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.children import ROOT, ChildError, ask_once
 from benchmarks.results import Size
-from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
+from benchmarks.scenarios import adaptive, detection, imports, logs, paging, polls, shuffled, waits
 
 _SCENARIOS: dict[str, ModuleType] = {
     "waits": waits,
+    "polls": polls,
     "shuffled": shuffled,
     "detection": detection,
     "adaptive": adaptive,

@@ -16,7 +16,7 @@ MEBIBYTE = 1024 * 1024
 
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
-_BEAT = 0.01
+BEAT = 0.01
 _LOOK_AT_OTHER = 0.003
 _BEATS_PER_LOOK_AT_MEMORY = 25
 
@@ -114,9 +114,13 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 class Heartbeat:
-    """Notes every 10 ms how late the event loop is, and now and then the memory. An async context manager."""
+    """Notes how late the event loop is, and now and then the memory. An async context manager.
 
-    def __init__(self) -> None:
+    :param beat: Seconds between two looks.
+    """
+
+    def __init__(self, beat: float = BEAT) -> None:
+        self._beat_seconds = beat
         self.lags: list[float] = []
         self.peak_bytes = 0
         self._ended = False
@@ -135,8 +139,8 @@ class Heartbeat:
         while not self._ended:
             if len(self.lags) % _BEATS_PER_LOOK_AT_MEMORY == 0:
                 self.peak_bytes = max(self.peak_bytes, resident_bytes())
-            due = time.perf_counter() + _BEAT
-            await asyncio.sleep(_BEAT)
+            due = time.perf_counter() + self._beat_seconds
+            await asyncio.sleep(self._beat_seconds)
             self.lags.append(time.perf_counter() - due)
 
 

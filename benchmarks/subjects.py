@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 _FAR = 86_400.0
+_FINISHED = 3
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,43 @@ def _our_triggers(*, adaptive: bool = False) -> Callable[[Any, float], Any]:
         )
 
     return make
+
+
+def _loop_triggers() -> Callable[[Any, float], Any]:
+    import aiohttp
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+    connection = json.loads(os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"])
+    host, project = connection["host"], connection["extra"]["project_id"]
+    sessions: dict[asyncio.AbstractEventLoop, asyncio.Task[aiohttp.ClientSession]] = {}
+
+    async def log_in() -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(host)
+        form = {"username": connection["login"], "password": connection["password"]}
+        async with session.post("/api/nifi/login", data=form) as response:
+            session.headers["Authorization"] = f"Bearer {await response.text()}"
+        return session
+
+    class Loop(BaseTrigger):
+        def __init__(self, thing: Any, interval: float) -> None:
+            super().__init__()
+            self._query = {"projectid": project, "flowId": thing[0], "filename_uuid": thing[1]}
+            self._interval = interval
+
+        def serialize(self) -> tuple[str, dict[str, Any]]:
+            return "", {}
+
+        async def run(self) -> AsyncIterator[TriggerEvent]:
+            loop = asyncio.get_running_loop()
+            session = await sessions.setdefault(loop, loop.create_task(log_in()))
+            while True:
+                async with session.get("/logs", params=self._query) as response:
+                    page = await response.json()
+                if page["results"][0]["state"] == _FINISHED:
+                    yield TriggerEvent({})
+                await asyncio.sleep(self._interval)
+
+    return Loop
 
 
 def _sleeping_triggers() -> Callable[[Any, float], Any]:
@@ -159,6 +197,18 @@ OURS_ADAPTIVE = replace(
     triggers=lambda: _our_triggers(adaptive=True),
 )
 
+#: What a user would write by hand: a request by the execution's id for each wait and interval, over one session.
+LOOP = Subject(
+    name="loop",
+    label="a loop for each wait",
+    distribution="aiohttp",
+    server="integrator",
+    environment=lambda connection: _connection("integrator_default", **connection),
+    triggers=_loop_triggers,
+    sensor=("", ""),
+    arguments="",
+)
+
 #: What any trigger costs at the least: one that asks nobody anything.
 SLEEPER = Subject(
     name="sleeper",
@@ -232,7 +282,7 @@ PEERS = (
     ),
 )
 
-_BY_NAME = {subject.name: subject for subject in (OURS, OURS_ADAPTIVE, SLEEPER, *PEERS)}
+_BY_NAME = {subject.name: subject for subject in (OURS, OURS_ADAPTIVE, LOOP, SLEEPER, *PEERS)}
 
 
 def named(name: str) -> Subject:

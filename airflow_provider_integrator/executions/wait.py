@@ -253,9 +253,7 @@ class ExecutionWait:
         is_over = before is not None and before <= datetime.now(timezone.utc)
         found = client.run(first_execution_since(self.project_id, flow_id, since, before), POLL_RETRY)
         if found is None and is_over:
-            raise self._missing(
-                ExecutionMissingError(f"{self.not_finished(None)}, and that time has passed.")
-            )
+            raise self._missing(ExecutionMissingError(spec.missing()))
         return found
 
     def _look_up_flow(self) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.exceptions import ExecutionMissingError, IntegratorError, WaitTimeoutError
+from airflow_provider_integrator.exceptions import ExecutionMissingError, WaitTimeoutError
 from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
@@ -138,7 +138,7 @@ class Wait:
             self.done.set_exception(error)
 
 
-class FlowDoubtError(IntegratorError):
+class FlowDoubtError(Exception):
     """Many polls were empty: the flow may have been deleted and created again under another id."""
 
 

@@ -20,7 +20,8 @@ class RecordedRequest:
 
     Headers and form hold the token and the password, so ``repr`` leaves them out. ``time`` is the simulator's
     clock in seconds since the epoch, ``connection`` the number of the TCP connection (from 1), ``status``
-    what was answered (None until then, and if the connection was cut instead of an answer).
+    what was answered (None until then, and if the connection was cut instead of an answer), ``size`` the bytes
+    of the answer's body.
     """
 
     method: str
@@ -31,6 +32,7 @@ class RecordedRequest:
     time: float
     connection: int
     status: int | None = None
+    size: int = 0
 
     def param(self, name: str) -> str | None:
         """Look up a query parameter.

@@ -131,7 +131,7 @@ class HttpServer:
             await asyncio.sleep(answer.delay)
         if answer.cut is not None:
             return await _break_off(request, answer, answer.cut)
-        record.status = answer.status
+        record.status, record.size = answer.status, answer.length
         if isinstance(answer.body, bytes):
             return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
         response = await _head(request, answer)

@@ -9,6 +9,8 @@ from typing import Any
 from airflow_provider_integrator.simulator import BigLog, Fault, IntegratorSimulator
 from benchmarks.processes.talking import answer_requests
 
+_STEPS = ("login", "read_data_from_erp", "write_data_to_omnitron")
+
 
 class Integrator:
     """Answers what a benchmark asks of the simulator."""
@@ -31,12 +33,13 @@ class Integrator:
         """Describe the Airflow connection."""
         return {"connection": self._simulator.connection()}
 
-    def flows(self, count: int, history: list[float], order: str) -> dict[str, Any]:
+    def flows(self, count: int, history: list[float], order: str, steps: bool) -> dict[str, Any]:
         """Add flows.
 
         :param count: How many.
         :param history: How many seconds the executions lasted that each of them has had long ago.
         :param order: The order of List logs.
+        :param steps: Whether these executions have steps.
         :return: The ids of the flows.
         """
         self._simulator.order = order  # type: ignore[assignment]
@@ -47,15 +50,18 @@ class Integrator:
             flow = self._simulator.add_flow(self._project, f"Flow {len(self._simulator.flows)} {number}")
             for minute, lasts in enumerate(history):
                 created = long_ago + timedelta(minutes=minute)
-                self._simulator.add_execution(flow, lasts=lasts, created=created, steps=[])
+                self._simulator.add_execution(
+                    flow, lasts=lasts, created=created, steps=_STEPS if steps else []
+                )
             flows.append(flow.id)
         return {"flows": flows}
 
-    def things(self, flows: list[str], ends: list[float | None]) -> dict[str, Any]:
+    def things(self, flows: list[str], ends: list[float | None], steps: bool) -> dict[str, Any]:
         """Add executions to wait for, to each flow in turn.
 
         :param flows: The ids of the flows.
         :param ends: When each of them finishes, in seconds since the epoch; None: never.
+        :param steps: Whether these executions have steps.
         :return: Flow and execution of each.
         """
         known = {flow.id: flow for flow in self._simulator.flows}
@@ -64,7 +70,9 @@ class Integrator:
             flow, begin = known[flows[number % len(flows)]], time.time()
             lasts = None if end is None else end - begin
             created = datetime.fromtimestamp(begin, timezone.utc)
-            execution = self._simulator.add_execution(flow, lasts=lasts, created=created, steps=[])
+            execution = self._simulator.add_execution(
+                flow, lasts=lasts, created=created, steps=_STEPS if steps else []
+            )
             things.append([flow.id, execution.id])
         return {"things": things}
 
@@ -90,10 +98,11 @@ class Integrator:
         return {}
 
     def counts(self) -> dict[str, Any]:
-        """Count what came so far: requests, List logs among them, and connections."""
+        """Count what came so far: requests, List logs among them, the bytes of their answers, and connections."""
         return {
             "requests": self._simulator.count(),
             "list_logs": self._simulator.count("logs"),
+            "bytes": sum(request.size for request in self._simulator.requests),
             "connections": self._simulator.connections,
         }
 

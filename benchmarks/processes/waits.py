@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.measuring import Collections, Heartbeat, cpu_seconds, quantile, resident_bytes
+from benchmarks.measuring import BEAT, Collections, Heartbeat, cpu_seconds, quantile, resident_bytes
 from benchmarks.processes.talking import answer_requests
 from benchmarks.subjects import named
 
@@ -49,15 +49,16 @@ class Waits:
         if task.done():
             raise RuntimeError(f"{subject} doesn't wait: {task.result()}")
         await _end([task])
-        self._idle = await _idle_cpu_rate()
+        self._idle = await _idle_cpu_rate(BEAT)
         return {}
 
-    async def _wait(self, things: list[Any], interval: float, seconds: float) -> dict[str, Any]:
+    async def _wait(self, things: list[Any], interval: float, seconds: float, beat: float) -> dict[str, Any]:
         """Wait for things.
 
         :param things: The things.
         :param interval: Seconds between two polls of one.
         :param seconds: How long; less where all have finished.
+        :param beat: Seconds between two looks at the event loop's lag.
         :return: What it took, and when the event of each came (None where none did).
         """
         if self._make is None:
@@ -73,7 +74,7 @@ class Waits:
                 raise RuntimeError(event.get("message"))
             events[number] = time.time()
 
-        async with Heartbeat() as heartbeat:
+        async with Heartbeat(beat) as heartbeat:
             with Collections() as collections:
                 began, cpu = time.perf_counter(), cpu_seconds()
                 tasks = []
@@ -87,7 +88,7 @@ class Waits:
                 all_seconds, all_cpu = time.perf_counter() - began, cpu_seconds() - cpu
         mistakes = [repr(error) for error in await _end(tasks) if isinstance(error, Exception)]
         # The lesser of two looks, as other processes make a look dearer.
-        idle = min(self._idle, await _idle_cpu_rate())
+        idle = min(self._idle, await _idle_cpu_rate(beat))
         return {
             "seconds": all_seconds,
             "cpu": max(0.0, all_cpu - idle * all_seconds),
@@ -103,9 +104,9 @@ class Waits:
         }
 
 
-async def _idle_cpu_rate() -> float:
+async def _idle_cpu_rate(beat: float) -> float:
     """Measure what the heartbeat itself takes: CPU seconds per second."""
-    async with Heartbeat():
+    async with Heartbeat(beat):
         cpu, began = cpu_seconds(), time.perf_counter()
         await asyncio.sleep(_IDLE_SECONDS)
         return (cpu_seconds() - cpu) / (time.perf_counter() - began)

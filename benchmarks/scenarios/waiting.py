@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.children import Child
+from benchmarks.measuring import BEAT
 from benchmarks.subjects import Subject
 
 # From the moment when the ends are set to the first of them: time for loading, and for all waits to begin.
@@ -35,6 +36,8 @@ class Load:
     :param history: How many finished executions each flow has besides.
     :param history_lasts: Draws how many seconds these lasted.
     :param order: The order of List logs.
+    :param steps: Whether the executions have steps.
+    :param beat: Seconds between two looks at the event loop's lag.
     """
 
     waits: int
@@ -45,6 +48,8 @@ class Load:
     history: int = 100
     history_lasts: Callable[[random.Random], float] = lambda _: 30.0
     order: str = "newest"
+    steps: bool = True
+    beat: float = BEAT
 
 
 def wait(subject: Subject, load: Load) -> dict[str, Any]:
@@ -58,14 +63,16 @@ def wait(subject: Subject, load: Load) -> dict[str, Any]:
     with Child(subject.server) as server, Child("waits") as waits:
         chance = random.Random(1)  # noqa: S311 - the same for all subjects
         history = [load.history_lasts(chance) for _ in range(load.history)]
-        flows = server.ask(do="flows", count=load.flows, history=history, order=load.order)["flows"]
-        first = server.ask(do="things", flows=flows, ends=[None])["things"][0]
+        flows = server.ask(do="flows", count=load.flows, history=history, order=load.order, steps=load.steps)[
+            "flows"
+        ]
+        first = server.ask(do="things", flows=flows, ends=[None], steps=load.steps)["things"][0]
         environment = subject.environment(server.ask(do="connection")["connection"])
         waits.ask(subject=subject.name, environment=environment, thing=first)
         ends = _ends(load, chance)
-        things = server.ask(do="things", flows=flows, ends=ends)["things"]
+        things = server.ask(do="things", flows=flows, ends=ends, steps=load.steps)["things"]
         before = server.ask(do="counts")
-        measured = waits.ask(things=things, interval=load.interval, seconds=load.seconds)
+        measured = waits.ask(things=things, interval=load.interval, seconds=load.seconds, beat=load.beat)
         counts = {name: count - before[name] for name, count in server.ask(do="counts").items()}
     if mistakes := measured.pop("mistakes"):
         raise RuntimeError(f"{subject.label}'s waits failed: {mistakes}")

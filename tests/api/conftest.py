@@ -122,7 +122,8 @@ def _environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def integrator():
+def integrator(one_ca, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     with IntegratorSimulator(seed=1) as simulator:
         yield simulator
 

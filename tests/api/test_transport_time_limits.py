@@ -11,7 +11,8 @@ from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.exceptions import UnavailableError
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from tests.api.conftest import listening
 from tests.api.test_tls import make_certificate
 
