@@ -14,7 +14,7 @@ import re
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -85,12 +85,18 @@ def check_folders(target: Path | None) -> None:
 
 
 @contextmanager
-def appearing(path: Path, needs: str, file_mode: int = DEFAULT_FILE_MODE) -> Iterator[IO[bytes]]:
+def appearing(
+    path: Path,
+    needs: str,
+    file_mode: int = DEFAULT_FILE_MODE,
+    check_cancelled: Callable[[], None] = lambda: None,
+) -> Iterator[IO[bytes]]:
     """Open a file that takes its name when all was written, and remove what killed saves to that name left.
 
     :param path: The file's path; folders are made as needed, as open to others as the file is.
     :param needs: What is written and how large that is, for messages.
     :param file_mode: The permissions of a new file; one that is there already keeps its own.
+    :param check_cancelled: Called before the file takes its name; what it raises is raised here.
     :return: The file, open for reading and writing.
     :raises StorageError: The disk is full or broken.
     :raises ConfigurationError: The path can't be written to.
@@ -105,6 +111,7 @@ def appearing(path: Path, needs: str, file_mode: int = DEFAULT_FILE_MODE) -> Ite
             file.flush()
             _set_mode(file.fileno(), _mode_of(path, file_mode))
             os.fsync(file.fileno())  # some file systems say only now that they are full
+            check_cancelled()
             if part is None and not _link(file, path):
                 part = _part_name(path)
                 _link(file, part)

@@ -118,7 +118,7 @@ def save(
     target = open_store(path)
     if _is_local(target):
         local = Path(target.path)
-        with appearing(local, archive.needs, file_mode) as file:
+        with appearing(local, archive.needs, file_mode, archive.check_cancelled) as file:
             return local.absolute().as_uri(), archive.write(file, beside_loop=beside_loop)
     with temporary_file(archive.needs) as file:
         written = archive.write(file, beside_loop=beside_loop)
