@@ -214,9 +214,10 @@ class TestBeforeTheWait:
         assert "The folder /proc can't be written" in outcome.message
         assert simulator.count("logs") == 0
 
-    def test_temporary_folder_may_not_be_written(self, simulator, flow, tmp_path, mocker):
+    @pytest.mark.parametrize("path", [None, "{}/log.json"])
+    def test_temporary_folder_may_not_be_written(self, path, simulator, flow, tmp_path, mocker):
         mocker.patch.object(tempfile, "tempdir", str(tmp_path / "missing"))
-        outcome = run_operator(output_path=f"{tmp_path}/log.json")
+        outcome = run_operator(output_path=path and path.format(tmp_path))
         assert isinstance(outcome.error, AirflowFailException)
         assert (
             f"The temporary folder {tmp_path}/missing can't be written (No such file or directory)"
