@@ -40,9 +40,9 @@ def one_ca(tmp_path_factory):
 
 
 @pytest.fixture
-def hasty(monkeypatch):
+def hasty(mocker):
     """Let calls be repeated as often as ever, but without the pauses that nobody asked for."""
-    monkeypatch.setattr(Retry, "delay", lambda self, failures, retry_after: max(0.001, retry_after or 0.0))
+    mocker.patch.object(Retry, "delay", lambda self, failures, retry_after: max(0.001, retry_after or 0.0))
 
 
 @pytest.fixture
@@ -90,13 +90,12 @@ class Logged(logging.Handler):
 
 
 @pytest.fixture
-def logged(monkeypatch, capsys):
+def logged(mocker, capsys):
     """All that is logged, down to DEBUG."""
     handler = Logged(capsys)
     for name in (None, "airflow.task", "airflow.hooks", "airflow_provider_integrator"):
         logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "handlers", [*logger.handlers, handler])
-        monkeypatch.setattr(logger, "propagate", False)
+        mocker.patch.multiple(logger, handlers=[*logger.handlers, handler], propagate=False)
         logger.setLevel(logging.DEBUG)
     return handler
 

@@ -16,7 +16,7 @@ from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
 from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
-from benchmarks.scenarios.waiting import Load, evenly, wait
+from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
 
 
