@@ -2,6 +2,8 @@
 AIRFLOW ?= 3.3
 # More arguments for test, demo, airflow and bench, for example ARGS="-k sensor".
 ARGS ?=
+# How many processes run the tests: a number, or logical for one per core. One alone starts sooner, for a few tests.
+JOBS ?= $(if $(ARGS),0,logical)
 
 ifeq ($(wildcard requirements/airflow-$(AIRFLOW).txt),)
 $(error There is no lock for Airflow $(AIRFLOW); there are: $(patsubst requirements/airflow-%.txt,%,$(wildcard requirements/airflow-*.txt)))
@@ -25,7 +27,8 @@ export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
 help:
 	@echo 'make demo                example DAGs in a real Airflow against the embedded Integrator'
 	@echo 'make airflow             a whole Airflow with UI on the same, to click around in'
-	@echo 'make test                every test; AIRFLOW=2.11 picks the Airflow, ARGS="-k name" goes to pytest'
+	@echo 'make test                every test, in a process per core; AIRFLOW=2.11 picks the Airflow'
+	@echo 'make test ARGS="-k name" some of them, in one process; JOBS=4 for four'
 	@echo 'make bench               the benchmarks; FULL=1 for the long ones'
 	@echo 'make lint types          what CI checks besides the tests; make format repairs what can be'
 	@echo 'make docs                the documentation site, in docs/_build/html/; screenshots takes its pictures'
@@ -35,7 +38,7 @@ help:
 	@echo 'Each makes its environment in .venv/ first. PYTHON=python3.12 picks the interpreter of a new one.'
 
 test: $(ENV)/.ready
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 demo: $(ENV)/.ready
 	@$(PY) scripts/demo.py $(ARGS)

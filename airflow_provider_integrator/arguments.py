@@ -71,6 +71,49 @@ def read_count(name: str, value: int) -> int:
     return value
 
 
+def read_file_mode(name: str, value: int) -> int:
+    """Read a file's permissions.
+
+    :param name: The argument's name, for messages.
+    :param value: The permissions.
+    :return: The permissions.
+    :raises ConfigurationError: The value isn't such, or locks the owner out.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value & ~0o177 != 0o600:
+        raise ConfigurationError(
+            f"{name} is {value!r}; set it to octal permissions that let the owner read and write: 0o600, 0o640, "
+            "0o660 or 0o644."
+        )
+    return value
+
+
+def check_scheme(name: str, path: object) -> None:
+    """Check that a file system is known for a path; no file system is opened.
+
+    :param name: The argument's name, for messages.
+    :param path: An object storage URI or a local path, which may be a template.
+    :raises ConfigurationError: No installed package has the URI's scheme.
+    """
+    scheme, separator, _ = str(path).partition("://")
+    if not separator or "{" in scheme:
+        return
+    from fsspec.registry import known_implementations, registry  # type: ignore[import-untyped]
+
+    if scheme not in known_implementations and scheme not in registry and not _has_provider(scheme):
+        raise ConfigurationError(
+            f"{name} begins with {scheme}://, which no installed package knows; correct it, or install the provider "
+            "of that storage."
+        )
+
+
+def _has_provider(scheme: str) -> bool:
+    try:
+        from airflow.sdk.io import has_fs
+    except ImportError:
+        from airflow.io import has_fs  # type: ignore[attr-defined,no-redef]  # Airflow 2's
+    return bool(has_fs(scheme))
+
+
 def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
     """Read a point in time.
 

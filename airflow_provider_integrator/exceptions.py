@@ -35,7 +35,7 @@ class UnavailableError(TransientError):
     """A call got no usable answer within its retries.
 
     :param message: The call and how it failed.
-    :param retry_after: The seconds of the server's Retry-After; None if it sent none.
+    :param retry_after: The seconds of the server's Retry-After, at most 300; None if it sent none.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -53,6 +53,14 @@ class LogArchiveError(IntegratorError):
 
 class LogTooLargeError(LogArchiveError):
     """A downloaded log exceeds a limit on its size or on its compression ratio."""
+
+
+class LogCancelledError(IntegratorError):
+    """The reading or saving of a log was cancelled; nothing of it is left."""
+
+
+class StorageError(IntegratorError):
+    """A disk or a store can't take a log now, such as a full one; the message says where and what to do."""
 
 
 class WaitTimeoutError(IntegratorError):

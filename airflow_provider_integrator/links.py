@@ -74,7 +74,7 @@ class IntegratorExecutionLink(PushedLink):
         if ui_url is not None:
             url = ui_url.fill(
                 project_id=wait.project_id,
-                flow_id=wait.spec.flow,
+                flow_id=wait.find_flow(),
                 execution_id=execution.execution_id,
                 log_id=log_id or execution.log_id,
             )

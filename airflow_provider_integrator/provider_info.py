@@ -7,7 +7,8 @@ from typing import Any
 INTEGRATION = "Akinon Integrator"
 
 # Airflow 3.2 and later build the form from this; earlier versions call the hook's `get_ui_field_behaviour`.
-# A field may be left empty in the form, hence "null" in every type.
+# A field may be left empty in the form, hence "null" in every type. No text has a default: Airflow would store it with
+# the connection, mask it like a secret, and warn that a text as short as "prod" can't be masked.
 CONN_FIELDS: dict[str, Any] = {
     "token": {
         "label": "Token",
@@ -17,7 +18,7 @@ CONN_FIELDS: dict[str, Any] = {
     "environment": {
         "label": "Environment",
         "description": "The Integrator to call if Host is empty: prod (the default) or dev.",
-        "schema": {"type": ["string", "null"], "enum": ["prod", "dev"], "default": "prod"},
+        "schema": {"type": ["string", "null"], "enum": ["prod", "dev"]},
     },
     "project_id": {
         "label": "Project id",
@@ -37,12 +38,17 @@ CONN_FIELDS: dict[str, Any] = {
     "verify": {
         "label": "Verify TLS certificate",
         "description": "true (the default), false, or the path of a CA bundle on the workers and triggerers.",
-        "schema": {"type": ["string", "null"], "default": "true"},
+        "schema": {"type": ["string", "null"]},
     },
     "timeout": {
         "label": "Timeout",
-        "description": "Seconds that one request may take.",
+        "description": "Seconds that one request may take; for a download, the longest silence in it.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
+    },
+    "download_timeout": {
+        "label": "Download timeout",
+        "description": "Seconds that one download of a log may take.",
+        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 3600},
     },
     "project_parameter": {
         "label": "Project parameter",
@@ -51,7 +57,6 @@ CONN_FIELDS: dict[str, Any] = {
         "schema": {
             "type": ["string", "null"],
             "enum": ["both", "projectid", "projectId"],
-            "default": "both",
         },
     },
     "auth_header": {
@@ -61,7 +66,6 @@ CONN_FIELDS: dict[str, Any] = {
         "schema": {
             "type": ["string", "null"],
             "enum": ["Authorization", "Authentication"],
-            "default": "Authorization",
         },
     },
     "ui_url": {

@@ -115,6 +115,16 @@ class AirflowApi:
         self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
         self.post("connections", connection_body(conn_id, connection))
 
+    def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
+        """Pause or unpause a DAG, once it is parsed.
+
+        :param dag_id: The DAG.
+        :param is_paused: False: unpause it.
+        """
+        self.wait_for_dag(dag_id)
+        answer = self._session.patch(f"{self._api}/dags/{dag_id}", json={"is_paused": is_paused}, timeout=60)
+        answer.raise_for_status()
+
     def forms(self) -> list[dict[str, Any]]:
         """List the connection forms, by the internal API of Airflow 3's UI.
 

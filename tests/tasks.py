@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -24,7 +25,7 @@ except ImportError:
     from airflow.exceptions import AirflowRescheduleException
 
 MODES = ("poke", "reschedule", "deferrable")
-POLL = 0.05
+POLL = 0.01
 #: Seconds; a test that gets this far is wrong, so it may be long.
 TIMEOUT = 60.0
 
@@ -131,9 +132,13 @@ def again(trigger: Any) -> Any:
     """Make a trigger again, as another process does from what the database holds."""
     path, arguments = trigger.serialize()
     module, _, name = path.rpartition(".")
-    if module.startswith("airflow_provider_integrator."):  # another's may hold what only Airflow can encode
+    if _is_ours(module):  # another's may hold what only Airflow can encode
         arguments = json.loads(json.dumps(arguments))
     return getattr(import_module(module), name)(**arguments)
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith("airflow_provider_integrator.")
 
 
 def run_sensor(
@@ -159,8 +164,8 @@ def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
     return IntegratorLogOperator(deferrable=mode == "deferrable", **{**given, **arguments})
 
 
-def after_looks(simulator: Any, looks: int, act: Callable[[], Any]) -> None:
-    """Let something happen once List logs has been asked so many times."""
+def after_looks(simulator: Any, looks: int, act: Callable[[], Any], on: str = "logs") -> None:
+    """Let something happen once List logs, or another call, has been requested so many times."""
     from airflow_provider_integrator.simulator import Fault
 
     asked = 0
@@ -172,7 +177,7 @@ def after_looks(simulator: Any, looks: int, act: Callable[[], Any]) -> None:
             act()
         return False
 
-    simulator.inject(Fault.delay(0.0, on="logs", where=count))
+    simulator.inject(Fault.delay(0.0, on=on, where=count))
 
 
 def _execute(task: Any, context: dict[str, Any]) -> Any:
@@ -189,10 +194,21 @@ def _sentinel() -> object:
 
 
 async def _first_event(trigger: Any) -> Any:
-    async for event in trigger.run():
-        await trigger.cleanup()
-        return event
+    with _short_sleeps(trigger):
+        async for event in trigger.run():
+            await trigger.cleanup()
+            return event
     raise AssertionError("the trigger ended without an event")
+
+
+@contextlib.contextmanager
+def _short_sleeps(trigger: Any) -> Any:
+    """Let Airflow's own trigger look at the clock more often than each second."""
+    module = sys.modules[type(trigger).__module__]
+    with pytest.MonkeyPatch.context() as patch:
+        if not _is_ours(module.__name__):
+            patch.setattr(module, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(POLL)))
+        yield
 
 
 @contextlib.contextmanager

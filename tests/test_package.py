@@ -96,6 +96,7 @@ class TestConnectionType:
             "partner_id",
             "verify",
             "timeout",
+            "download_timeout",
             "project_parameter",
             "auth_header",
             "ui_url",

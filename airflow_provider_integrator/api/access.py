@@ -35,7 +35,8 @@ class Access:
     :param password: The password.
     :param token: A token to use instead of a login.
     :param verify: Whether TLS certificates are verified, or the path of a CA bundle to verify them with.
-    :param timeout: Seconds for one request; for a download, seconds without data.
+    :param timeout: Seconds for the whole of one request; for a download, the longest silence.
+    :param download_timeout: Seconds for the whole of one download.
     :param project_parameters: The parameter names in which List logs and Download log get the project.
     :param auth_header: The header that carries the token.
     """
@@ -46,6 +47,7 @@ class Access:
     token: str | None = field(default=None, repr=False)
     verify: bool | str = True
     timeout: float = 60.0
+    download_timeout: float = 3600.0
     project_parameters: tuple[str, ...] = PROJECT_PARAMETERS["both"]
     auth_header: str = AUTH_HEADERS[0]
 
@@ -80,6 +82,23 @@ class Access:
             for name, value in call.query
             for spelling in (self.project_parameters if name == PROJECT else (name,))
         ]
+
+    def time_limit(self, call: Call[Any]) -> float:
+        """Return the seconds for the whole of a call's request.
+
+        :param call: The call.
+        :return: ``download_timeout`` for a download, ``timeout`` for any other call.
+        """
+        return self.download_timeout if call.streamed else self.timeout
+
+    def out_of_time(self, call: Call[Any]) -> str:
+        """Describe a request whose time is over.
+
+        :param call: The call.
+        :return: The setting and its seconds.
+        """
+        setting = "download_timeout" if call.streamed else "timeout"
+        return f"no whole answer within {setting} ({self.time_limit(call):g} s)"
 
     def headers(self, token: str | None) -> dict[str, str] | None:
         """Build the authorisation header.

@@ -31,6 +31,7 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
+    Token,
     carry_out,
     exchange,
 )
@@ -65,8 +66,7 @@ class AsyncClient:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        self._token = token_store(access)
-        self._login_lock = asyncio.Lock()
+        self._tokens = token_store(access)
         self._session_lock = asyncio.Lock()
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
@@ -157,14 +157,17 @@ class AsyncClient:
         await asyncio.sleep(effect.seconds)
         return None
 
-    async def _get_token(self, stale: str | None) -> str:
-        async with self._login_lock:
-            token = self._token.usable(stale)
-            if token is None:
-                token = await self._drive(self._token.login(self._retry))
+    async def _get_token(self, stale: str | None) -> Token:
+        while not isinstance(taken := self._tokens.take(stale), Token):
+            if taken is not None:
+                await asyncio.wrap_future(taken)
+                continue
+            with self._tokens.logging_in():
+                token = await self.call(self._tokens.login)
                 if self._on_token is not None:
                     await self._on_token(token)
-            return token
+                self._tokens.keep(token)
+        return taken
 
     async def _send(self, send: Send[T]) -> Answer[T] | Fault:
         call = send.call
@@ -175,20 +178,22 @@ class AsyncClient:
             if not is_passing(error):
                 raise tls_error(call.name, error) from error
             return Fault(f"{type(error).__name__}: {error}")
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, BrokenBodyError) as error:
+        except (aiohttp.ClientError, OSError, BrokenBodyError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                return Fault(self._access.out_of_time(call))
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
 
     async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
-        call, timeout = send.call, self._access.timeout
+        call, access = send.call, self._access
         session = await self._get_session()
         async with session.request(
             call.method,
-            self._access.url(call.path),
-            params=self._access.query(call),
+            access.url(call.path),
+            params=access.query(call),
             data=call.form,
-            headers=self._access.headers(send.token),
+            headers=access.headers(send.token),
             timeout=aiohttp.ClientTimeout(
-                total=None if call.streamed else timeout, sock_connect=timeout, sock_read=timeout
+                total=access.time_limit(call), sock_connect=access.timeout, sock_read=access.timeout
             ),
             allow_redirects=False,
         ) as response:

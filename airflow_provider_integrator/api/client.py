@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import requests
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access
+from airflow_provider_integrator.api.deadlines import Deadline, DeadlineAdapter, within
 from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Script, list_logs
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
@@ -22,6 +23,7 @@ from airflow_provider_integrator.api.exchange import (
     NeedToken,
     Retry,
     Send,
+    Token,
     carry_out,
     exchange,
 )
@@ -58,8 +60,10 @@ class Client:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
-        self._token = token_store(access)
+        self._tokens = token_store(access)
         self._session = requests.Session()
+        self._session.mount("http://", DeadlineAdapter())
+        self._session.mount("https://", DeadlineAdapter())
         self._session.auth = _no_auth
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -143,20 +147,25 @@ class Client:
         time.sleep(effect.seconds)
         return None
 
-    def _get_token(self, stale: str | None) -> str:
-        with self._token.lock:
-            token = self._token.usable(stale)
-            if token is None:
-                token = self._drive(self._token.login(self._retry))
+    def _get_token(self, stale: str | None) -> Token:
+        while not isinstance(taken := self._tokens.take(stale), Token):
+            if taken is not None:
+                taken.result()
+                continue
+            with self._tokens.logging_in():
+                token = self.call(self._tokens.login)
                 if self._on_token is not None:
                     self._on_token(token)
-            return token
+                self._tokens.keep(token)
+        return taken
 
     def _send(self, send: Send[T]) -> Answer[T] | Fault:
-        call = send.call
+        call, access = send.call, self._access
         receiver = call.receive()
+        deadline = Deadline(access.timeout, access.time_limit(call))
         try:
-            return self._exchange_bytes(send, receiver)
+            with within(deadline):
+                return self._exchange_bytes(send, receiver)
         except requests.exceptions.SSLError as error:
             receiver.discard()
             if not is_passing(error):
@@ -164,6 +173,8 @@ class Client:
             return Fault(f"{type(error).__name__}: {error}")
         except (requests.RequestException, OSError, BrokenBodyError) as error:
             receiver.discard()
+            if deadline.is_over:
+                return Fault(access.out_of_time(call))
             return Fault(f"{type(error).__name__}: {error}")
         except BaseException:
             receiver.discard()
@@ -171,7 +182,6 @@ class Client:
 
     def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
         call, access = send.call, self._access
-        deadline = time.monotonic() + access.timeout
         with self._session.request(
             call.method,
             access.url(call.path),
@@ -187,8 +197,6 @@ class Client:
                 text = _beginning(response).decode("utf-8", "replace")
                 return Answer(response.status_code, response.headers, text)
             for chunk in response.iter_content(_CHUNK):
-                if not call.streamed and time.monotonic() > deadline:
-                    raise requests.exceptions.ReadTimeout(f"no whole answer in {access.timeout:g} s")
                 receiver.feed(chunk)
             return Answer(response.status_code, response.headers, value=receiver.finish())
 

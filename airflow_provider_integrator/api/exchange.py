@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script
+from airflow_provider_integrator.api.retry_after import RetryAfter
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,
@@ -19,10 +20,17 @@ from airflow_provider_integrator.exceptions import (
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 #: The maximum length of a server's text in a message.
 MAX_TEXT = 500
 #: The maximum number of bytes read of an unsuccessful answer.
 MAX_ERROR_BYTES = 16 * 1024
+#: A token that is sent within these seconds of its issue and refused is refused for good; an older one may have
+#: expired, as tokens may live a minute.
+PROMPT_SECONDS = 10.0
+#: The statuses below 500 after which the call is retried: Request Timeout and Too Many Requests.
+TRANSIENT_STATUSES = (408, 429)
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,24 @@ class Retry:
         """Compute the delay before the next attempt.
 
         :param failures: The number of failed attempts, from 1.
-        :param retry_after: The seconds of the server's Retry-After; None if it sent none.
+        :param retry_after: The seconds of the server's Retry-After, capped; None if it sent none.
         :return: The delay in seconds, never less than ``retry_after``.
         """
         backoff = min(self.max_delay, self.first_delay * 2.0 ** (failures - 1))
         jittered = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
         return max(jittered, retry_after or 0.0)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that authorises calls.
+
+    :param value: The token.
+    :param issued: When it was issued, in seconds of the monotonic clock.
+    """
+
+    value: str = field(repr=False)
+    issued: float
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ class Send(Generic[T]):
 
 @dataclass(frozen=True)
 class NeedToken:
-    """An instruction to get a token; its result is the token.
+    """An instruction to get a token; its result is a :class:`Token`.
 
     :param stale: A refused token, which must not be returned; None if none was refused.
     """
@@ -111,32 +131,35 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
     :param retry: The retry policy.
     :param clock: A monotonic clock, in seconds.
     :return: A generator that yields effects, receives their results and returns the call's value.
-    :raises AuthenticationError: A new token, or one set by hand, was refused.
+    :raises AuthenticationError: A renewed token was refused at once, or one set by hand was refused.
     :raises RequestError: The call was refused for good.
     :raises UnavailableError: The call got no usable answer within its retries.
     """
     started = clock()
     failures = 0
-    token: str | None = (yield NeedToken(stale=None)) if call.authorised else None
+    token: Token | None = (yield NeedToken(stale=None)) if call.authorised else None
     renewed = False
     while True:
-        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, token)), call, token)
+        sent, value = clock(), token.value if token else None
+        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, value)), call, value)
         if isinstance(outcome, Answer):
             if 200 <= outcome.status < 300:
                 return outcome.value  # type: ignore[return-value]  # a receiver's value is a T
             if outcome.status == 404 and call.absent is not None:
                 return call.absent
-            if outcome.status == 401 and call.authorised:
-                if renewed:
+            if outcome.status == 401 and token:
+                if renewed and sent - token.issued < PROMPT_SECONDS:
                     raise AuthenticationError(
                         f"{call.name}: the Integrator refused a new token (401{_quoted(outcome.text)}); "
                         "check that the connection's user may use this project. If it may, set auth_header to "
                         "Authentication in the connection's Extra."
                     )
-                token = yield NeedToken(stale=token)
-                renewed = True
+                if renewed:  # the renewed token has expired meanwhile
+                    failures += 1
+                    yield Pause(_next_delay(call, retry, outcome, failures, clock() - started))
+                token, renewed = (yield NeedToken(stale=token.value)), True
                 continue
-            if outcome.status != 429 and outcome.status < 500:
+            if outcome.status not in TRANSIENT_STATUSES and outcome.status < 500:
                 raise _refusal(call, outcome)
         failures += 1
         yield Pause(_next_delay(call, retry, outcome, failures, clock() - started))
@@ -178,17 +201,20 @@ def _next_delay(
 ) -> float:
     if isinstance(outcome, Answer):
         reason = f"it answers {outcome.status}{_quoted(outcome.text)}"
-        retry_after = _retry_after(outcome.headers)
+        retry_after = RetryAfter.read(outcome.headers)
     else:
         reason, retry_after = outcome.reason, None
-    delay = retry.delay(failures, retry_after)
+    seconds = retry_after.seconds if retry_after else None
+    delay = retry.delay(failures, seconds)
     if failures >= retry.attempts or elapsed + delay > retry.max_total:
-        asked = f", and asks to retry after {retry_after:g} s" if retry_after else ""
+        asked = f", and asks to retry after {retry_after}" if retry_after else ""
         raise UnavailableError(
             f"{call.name}: no usable answer from the Integrator after {failures} "
             f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason.rstrip('.')}{asked}.",
-            retry_after,
+            seconds,
         )
+    if retry_after:
+        log.info("%s: the Integrator asks to retry after %s.", call.name, retry_after)
     return delay
 
 
@@ -217,15 +243,3 @@ def _quoted(text: str) -> str:
     if not flat:
         return ""
     return f": {flat if len(flat) <= MAX_TEXT else flat[:MAX_TEXT] + '...'}"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("Retry-After")
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None  # not a valid Retry-After

@@ -111,9 +111,9 @@ class History:
         :return: The execution, readable or not; None if there is none yet.
         :raises ResponseError: There may be one, but it has no id or no creation time.
         """
-        since = to_milliseconds(moment)
+        since, end = to_milliseconds(moment), None if before is None else to_milliseconds(before)
         for seen in self.sightings:
-            if seen.is_created and seen.timestamp >= since and (before is None or seen.timestamp < before):
+            if seen.is_created and seen.timestamp >= since and (end is None or seen.timestamp < end):
                 return seen
         if self.faults:
             raise self.faults[0]

@@ -45,6 +45,7 @@ class LogDelivery:
     :param output_path: A path or an object storage URI; None: XCom.
     :param max_xcom_bytes: The maximum size of the JSON for XCom.
     :param max_log_bytes: The maximum size of the unpacked JSON.
+    :param file_mode: The permissions of a new local file.
     :param goes_to_xcom: Whether the task's return value is pushed to XCom.
     """
 
@@ -52,6 +53,7 @@ class LogDelivery:
     output_path: str | None
     max_xcom_bytes: int
     max_log_bytes: int
+    file_mode: int
     goes_to_xcom: bool
 
     @cached_property
@@ -66,7 +68,8 @@ class LogDelivery:
     def check(self) -> None:
         """Check, before there is a log, that it can be stored.
 
-        :raises ConfigurationError: The path can't be used.
+        :raises ConfigurationError: The path can't be used, or a folder can't be written to.
+        :raises StorageError: A disk is full or broken.
         """
         if self.destination is not None:
             self.destination.check_writable()
@@ -122,6 +125,8 @@ class LogDelivery:
         :param execution: The execution.
         :return: The delivered log.
         :raises LogArchiveError: The log can't be read, or is too large; no partial file remains.
+        :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
+        :raises LogCancelledError: The archive was cancelled; no partial file remains.
         """
         if self.destination is None:
             return self._load(archive)
@@ -129,7 +134,7 @@ class LogDelivery:
 
         log_id = self.log_id or execution.log_id or ""
         path = self.destination.log_path(flow, execution.execution_id, log_id)
-        uri, written = storage.save(archive, path)
+        uri, written = storage.save(archive, path, file_mode=self.file_mode)
         size = {"bytes": written.bytes, "sha256": written.sha256}
         return Delivered(
             value={"uri": uri, **size, "execution": execution.as_dict()},

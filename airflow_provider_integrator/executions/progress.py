@@ -24,10 +24,9 @@ class Progress:
     :param is_continued: Whether another process has polled before, one interval ago: a rescheduled task.
     """
 
-    __slots__ = ("_due", "_execution_id", "_is_continued", "_state", "polls")
+    __slots__ = ("_due", "_execution_id", "_is_continued", "_state")
 
     def __init__(self, interval: float, *, is_continued: bool = False) -> None:
-        self.polls = 0
         self._is_continued = is_continued
         self._execution_id: str | None = None
         self._state: State | None = None
@@ -37,8 +36,15 @@ class Progress:
         self._due = now + QUIET if is_silent else now
 
     def is_due(self) -> bool:
-        """Return whether a line is due that reports no change."""
+        """Return whether a line is due though nothing has changed."""
         return time.time() >= self._due
+
+    def wants(self, state: State) -> bool:
+        """Return whether an execution gives a line.
+
+        :param state: Its state.
+        """
+        return state is not self._state or self.is_due()
 
     def begin(self, text: str) -> None:
         """Log what is waited for, unless another process has done so.
@@ -48,24 +54,26 @@ class Progress:
         if not self._is_continued:
             self._write(text)
 
-    def see(self, execution: Execution | None, usual: float | None = None) -> None:
+    def see(self, execution: Execution | None, polls: int, usual: float | None = None) -> None:
         """Log what a successful poll saw, if it is new or if a line is due.
 
         :param execution: The execution; None: there is none yet.
+        :param polls: The number of polls so far.
         :param usual: The flow's usual duration in seconds; None if it isn't known.
         """
+        is_known, self._is_continued = self._is_continued, False
         if execution is None:
             if self.is_due():
-                self._write(f"Poll {self.polls}: no such execution yet.")
+                self._write(f"Poll {polls}: there is no such execution yet.")
             return
         name, state = f"execution {execution.execution_id}", execution.state.name.lower().replace("_", " ")
-        is_known = self._is_continued and self._execution_id is None
-        if execution.execution_id != self._execution_id and not is_known:
-            self._write(f"Found {name}: {_origin(execution)}.\nIts state is {state}.")
-        elif execution.state != self._state and not is_known:
+        if is_known or (execution.execution_id == self._execution_id and execution.state is self._state):
+            if self.is_due():
+                self._write(f"Poll {polls}: the state of {name} is {state}{_age(execution, usual)}.")
+        elif execution.execution_id == self._execution_id:
             self._write(f"The state of {name} is {state}.")
-        elif self.is_due():
-            self._write(f"Poll {self.polls}: the state of {name} is {state}{_age(execution, usual)}.")
+        else:
+            self._write(f"Found {name}: {_origin(execution)}.\nIts state is {state}.")
         self._execution_id, self._state = execution.execution_id, execution.state
 
     def _write(self, text: str) -> None:

@@ -55,6 +55,18 @@ class WaitSpec:
         """Return the fields as a trigger's arguments."""
         return asdict(self)
 
+    def within(self) -> str:
+        """Describe the window, as the end of a clause."""
+        since, before = self.window()
+        text = f"at or after {since.isoformat()}"
+        return text if before is None else f"{text} and before {before.isoformat()}"
+
+    def missing(self) -> str:
+        """Describe in a sentence that the window has passed without an execution."""
+        return (
+            f"Flow {self.flow} has no execution that was created {self.within()}, and that time has passed."
+        )
+
     def window(self) -> tuple[DateTime, DateTime | None]:
         """Return the window in which the awaited execution is created.
 

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 #: The retries within one poll; the next poll is the next retry.
 POLL_RETRY = Retry(attempts=3, max_total=60.0)
 #: Polls without any execution after which the flow is looked up again; doubled each time.
-_EMPTY_POLLS = 10
+EMPTY_POLLS = 20
 _ERRORS = {each.__name__: each for each in (AuthenticationError, ConfigurationError)}
 
 
@@ -77,9 +77,10 @@ class ExecutionWait:
         self._prepare = prepare
         self._outage = Outage(spec.outage_tolerance, spec.outage_began)
         self._progress = Progress(spec.poll_interval, is_continued=is_continued)
+        self._polls = 0
         self._not_before = 0.0
         self._empty_polls = 0
-        self._look_up_after = _EMPTY_POLLS
+        self._look_up_after = EMPTY_POLLS
         self._seen: Execution | None = None
 
     @property
@@ -140,16 +141,16 @@ class ExecutionWait:
         :raises IntegratorError: A poll failed for good, or polls have failed for longer than is tolerated.
         """
         time.sleep(max(0.0, min(self._not_before, self.spec.end_time or math.inf) - time.time()))
-        if not self._progress.polls:
+        if not self._polls:
             self._progress.begin(self._beginning())
-        self._progress.polls += 1
+        self._polls += 1
         try:
             found = self.look()
         except TransientError as error:
             self._tolerate(error)
             return None
         self._outage.end()
-        self._progress.see(found)
+        self._progress.see(found, self._polls)
         return found if found is not None and found.is_finished else None
 
     def until_finished(self, defer: Callable[[], None] | None = None) -> Execution:
@@ -219,7 +220,7 @@ class ExecutionWait:
         """Describe the awaited execution, as a clause without a full stop."""
         if self.spec.execution_id is not None:
             return f"execution {self.spec.execution_id} of flow {self.spec.flow}"
-        return f"the first execution of flow {self.spec.flow} that was created {self._within()}"
+        return f"the first execution of flow {self.spec.flow} that was created {self.spec.within()}"
 
     def not_finished(self, execution: Execution | None) -> str:
         """Describe why the wait isn't over.
@@ -234,18 +235,13 @@ class ExecutionWait:
             )
         if self.spec.execution_id is not None:
             return f"List logs doesn't know an execution {self.spec.execution_id} of flow {self.spec.flow}"
-        return f"flow {self.spec.flow} has no execution that was created {self._within()}"
+        return f"flow {self.spec.flow} has no execution that was created {self.spec.within()}"
 
     def _beginning(self) -> str:
         return (
             f"Waiting for {self.described()}:\n"
             f"a poll every {self.spec.poll_interval:g} s, for at most {in_words(self._timeout)}."
         )
-
-    def _within(self) -> str:
-        since, before = self.spec.window()
-        text = f"at or after {since.isoformat()}"
-        return text if before is None else f"{text} and before {before.isoformat()}"
 
     def _fetch(self) -> Execution | None:
         spec, client, flow_id = self.spec, self.hook.get_conn(), self.find_flow()
@@ -257,9 +253,7 @@ class ExecutionWait:
         is_over = before is not None and before <= datetime.now(timezone.utc)
         found = client.run(first_execution_since(self.project_id, flow_id, since, before), POLL_RETRY)
         if found is None and is_over:
-            raise self._missing(
-                ExecutionMissingError(f"{self.not_finished(None)}, and that time has passed.")
-            )
+            raise self._missing(ExecutionMissingError(spec.missing()))
         return found
 
     def _look_up_flow(self) -> str:

@@ -14,9 +14,10 @@ from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
-from airflow_provider_integrator.arguments import read_moment
+from airflow_provider_integrator.arguments import read_file_mode, read_moment
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.base import IntegratorBaseHook
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -178,7 +179,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         """
         client, settings = await self._ready()
         # The first import takes a tenth of a second, so not on the event loop.
-        await asyncio.to_thread(import_module, "airflow_provider_integrator.logs.archive")
+        await asyncio.to_thread(import_module, "airflow_provider_integrator.logs.receiver")
         return await client.run(
             queries.download(
                 settings,
@@ -211,6 +212,8 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         flow_id: str,
         log_id: str | Execution | Step,
         path: str | os.PathLike[str] | ObjectStoragePath,
+        *,
+        file_mode: int = DEFAULT_FILE_MODE,
         **download: Any,
     ) -> tuple[str, Written]:
         """Write a log's JSON to a file or to object storage, byte for byte and atomically.
@@ -218,15 +221,20 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         :param flow_id: The flow's id.
         :param log_id: The log's ``id``, or its execution, step or line.
         :param path: A local path, an object storage URI or an ``ObjectStoragePath``.
+        :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
+            those who may read the file.
         :param download: Further arguments of :meth:`adownload_log`.
         :return: The URI of the written file, and its size and hash.
+        :raises ConfigurationError: The path can't be written to, or ``file_mode`` isn't usable.
+        :raises StorageError: A disk is full or broken, or the store refuses the log.
         """
+        read_file_mode("file_mode", file_mode)
         archive = await self.adownload_log(flow_id, log_id, **download)
 
         def save() -> tuple[str, Written]:
             from airflow_provider_integrator.logs import storage
 
-            return storage.save(archive, path, beside_loop=True)
+            return storage.save(archive, path, file_mode=file_mode, beside_loop=True)
 
         return await _read_in_thread(archive, save)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONN_TYPE = "integrator"
 DEFAULT_TIMEOUT = 60.0
+DEFAULT_DOWNLOAD_TIMEOUT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class IntegratorConnection:
                 password=connection.password or None,
                 token=_text(extra, "token"),
                 verify=_verify(extra.get("verify")),
-                timeout=_timeout(extra.get("timeout")),
+                timeout=_seconds(extra, "timeout", DEFAULT_TIMEOUT),
+                download_timeout=_seconds(extra, "download_timeout", DEFAULT_DOWNLOAD_TIMEOUT),
                 project_parameters=PROJECT_PARAMETERS[
                     _choice(extra, "project_parameter", tuple(PROJECT_PARAMETERS))
                 ],
@@ -185,15 +187,16 @@ def _verify(value: object) -> bool | str:
     return text
 
 
-def _timeout(value: object) -> float:
+def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
+    value = extra.get(name)
     if value is None or value == "":
-        return DEFAULT_TIMEOUT
+        return default
     try:
         seconds = float(str(value))
     except ValueError:
         seconds = 0.0
     if isinstance(value, bool) or not 0 < seconds < 86_400:
         raise ConfigurationError(
-            f"timeout in the connection's Extra is {value!r}; set it to a number of seconds above 0."
+            f"{name} in the connection's Extra is {value!r}; set it to a number of seconds above 0."
         )
     return seconds

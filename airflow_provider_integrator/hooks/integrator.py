@@ -13,10 +13,11 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
-from airflow_provider_integrator.arguments import read_moment
+from airflow_provider_integrator.arguments import read_file_mode, read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.async_hook import AsyncIntegratorHook
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -256,6 +257,8 @@ class IntegratorHook(AsyncIntegratorHook):
         flow_id: str,
         log_id: str | Execution | Step,
         path: str | os.PathLike[str] | ObjectStoragePath,
+        *,
+        file_mode: int = DEFAULT_FILE_MODE,
         **download: Any,
     ) -> tuple[str, Written]:
         """Write a log's JSON to a file or to object storage, byte for byte and atomically.
@@ -263,13 +266,18 @@ class IntegratorHook(AsyncIntegratorHook):
         :param flow_id: The flow's id.
         :param log_id: The log's ``id``, or its execution, step or line.
         :param path: A local path, an object storage URI or an ``ObjectStoragePath``.
+        :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
+            those who may read the file.
         :param download: Further arguments of :meth:`download_log`.
         :return: The URI of the written file, and its size and hash.
+        :raises ConfigurationError: The path can't be written to, or ``file_mode`` isn't usable.
+        :raises StorageError: A disk is full or broken, or the store refuses the log.
         """
         from airflow_provider_integrator.logs import storage
 
+        read_file_mode("file_mode", file_mode)
         with self.download_log(flow_id, log_id, **download) as archive:
-            return storage.save(archive, path)
+            return storage.save(archive, path, file_mode=file_mode)
 
 
 def _counted(count: int, what: str) -> str:

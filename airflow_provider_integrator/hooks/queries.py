@@ -122,7 +122,8 @@ def download(
     :return: The opened ZIP of the log; the caller closes it.
     :raises ResponseError: The execution has no log id.
     """
-    from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+    from airflow_provider_integrator.logs.archive import Limits
+    from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 
     project = settings.project(project_id)
     slug = yield from find_slug(settings, project_id, project_slug)

@@ -2,3 +2,5 @@
 
 #: Entries of a log's top-level ``errors`` that are read.
 MAX_ERRORS = 10
+#: The permissions of a stored log: its owner's alone.
+DEFAULT_FILE_MODE = 0o600

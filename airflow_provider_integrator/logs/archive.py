@@ -1,14 +1,11 @@
-"""A downloaded log: base64 text → ZIP → a file of checked JSON. Never whole in memory."""
+"""A downloaded log: ZIP → a file of checked JSON. Never whole in memory."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import errno
 import hashlib
 import struct
-import tempfile
 import threading
 import zipfile
 import zlib
@@ -17,17 +14,21 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
-from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
+from airflow_provider_integrator.exceptions import LogArchiveError, LogCancelledError, LogTooLargeError
+from airflow_provider_integrator.logs.disk import temporary_faults, temporary_file
 from airflow_provider_integrator.logs.document import check, check_in_child, load
 
 MEBIBYTE = 1024 * 1024
 
 _CHUNK = 256 * 1024
-_WHITE_SPACE = b" \t\r\n"
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED_FLAG = 0x1
 #: Bytes of JSON that are checked in some 20 ms, for which an event loop may stand still.
 _CHILD_FROM = 16 * MEBIBYTE
+#: A log's ZIP has one file or a few.
+_MAX_ENTRIES = 1000
+#: What may be read of a ZIP to open it: a directory of 1 MiB, and its end, in which zipfile looks for the directory.
+_MAX_OPENING_BYTES = MEBIBYTE + 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,112 +68,6 @@ class Limits:
             )
 
 
-class Base64Decoder:
-    """Decodes base64 text piece by piece. White space may stand anywhere; all else must be in order."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._ended = False
-
-    def decode(self, text: bytes) -> bytes:
-        """Decode the next piece.
-
-        :param text: Any number of bytes of the text.
-        :return: The bytes that are complete with it.
-        :raises LogArchiveError: The text isn't base64.
-        """
-        block = self._whole_groups(self._rest + text)
-        decoded = _decode_plain(block)
-        if decoded is None:
-            block = self._whole_groups((block + self._rest).translate(None, _WHITE_SPACE))
-            decoded = _decode_strictly(block)
-        if block:
-            if self._ended:
-                raise LogArchiveError("Download log: the base64 text goes on after its padding.")
-            self._ended = block.endswith(b"=")
-        return decoded
-
-    def _whole_groups(self, text: bytes) -> bytes:
-        whole = len(text) - len(text) % 4
-        self._rest = text[whole:]
-        return text[:whole]
-
-    def finish(self) -> None:
-        """Check that nothing is missing.
-
-        :raises LogArchiveError: The text's end is.
-        """
-        if self._rest.translate(None, _WHITE_SPACE):
-            raise LogArchiveError("Download log: the base64 text ends within a group of four characters.")
-
-
-def _decode_plain(block: bytes) -> bytes | None:
-    """Decode text that holds nothing but base64, in half the time of a strict decoder.
-
-    :return: The bytes; None if there is anything else in the text, which the decoder leaves out.
-    """
-    padding = len(block) - len(block.rstrip(b"="))
-    try:
-        decoded = binascii.a2b_base64(block)
-    except binascii.Error:
-        return None
-    return decoded if len(decoded) == len(block) // 4 * 3 - padding else None
-
-
-def _decode_strictly(block: bytes) -> bytes:
-    try:
-        return base64.b64decode(block, validate=True)
-    except binascii.Error as error:
-        raise LogArchiveError(f"Download log: the body isn't base64 text ({error}).") from error
-
-
-class _Spool(tempfile.SpooledTemporaryFile[bytes]):
-    """A temporary file that stays in memory while it is small."""
-
-    def seekable(self) -> bool:
-        """Answer zipfile, which asks for what Python 3.10's own lacks."""
-        return True
-
-
-class ArchiveReceiver:
-    """Receives the body of Download log into a temporary file; small logs stay in memory.
-
-    :param limits: What the log may take.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._decoder = Base64Decoder()
-        self._text_bytes = 0
-        self._spool: IO[bytes] = _Spool(max_size=4 * MEBIBYTE)
-
-    def feed(self, data: bytes) -> None:
-        """Take the next piece of the body.
-
-        :raises LogArchiveError: It isn't base64 text.
-        :raises LogTooLargeError: The body is too long for a log within the limits.
-        """
-        self._text_bytes += len(data)
-        if self._text_bytes > self._limits.max_text_bytes:
-            raise LogTooLargeError(
-                f"Download log: the body passes {self._limits.max_text_bytes} bytes, more than a log of "
-                f"{self._limits.max_log_bytes} bytes can take; raise max_log_bytes if it is to be that large."
-            )
-        self._spool.write(self._decoder.decode(data))
-
-    def finish(self) -> LogArchive:
-        """Open the archive; the caller closes it.
-
-        :raises LogArchiveError: It isn't a ZIP that can be read.
-        """
-        self._decoder.finish()
-        return LogArchive(self._spool, self._limits)
-
-    def discard(self) -> None:
-        """Delete the temporary file."""
-        self._spool.close()
-
-
 @dataclass(frozen=True)
 class Written:
     """What was written.
@@ -183,6 +78,32 @@ class Written:
 
     bytes: int
     sha256: str
+
+
+class _ZipSource:
+    """The file of a ZIP, of which only so much can be read until the ZIP is open.
+
+    zipfile reads a directory whole, whatever its size, and makes an object of some 500 bytes for each of its entries.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left: int | None = _MAX_OPENING_BYTES
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left is None:
+            return self._file.read(size)
+        data = self._file.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(data)
+        if self._left < 0:
+            raise LogTooLargeError(
+                f"Download log: the ZIP's directory is larger than {MEBIBYTE} bytes; nothing was kept."
+            )
+        return data
+
+    def end_limit(self) -> None:
+        self._left = None
 
 
 class LogArchive:
@@ -202,7 +123,9 @@ class LogArchive:
         self._limits = limits
         self._cancelled = threading.Event()
         try:
-            self._zip = _read(lambda: zipfile.ZipFile(file))
+            source = _ZipSource(file)
+            self._zip = _read(lambda: zipfile.ZipFile(source))
+            source.end_limit()
             self._zip_bytes = file.seek(0, 2) or file.tell()
             self._log = self._first_file()
         except BaseException:
@@ -222,9 +145,24 @@ class LogArchive:
         self._zip.close()
         self._file.close()
 
+    @property
+    def needs(self) -> str:
+        """What a file that takes the log has to hold, for messages."""
+        return f"the log's JSON, of {self._log.file_size} bytes"
+
     def cancel(self) -> None:
-        """End a :meth:`write` or :meth:`load` in another thread, at the next piece of the log, by an exception."""
+        """End a :meth:`write`, a :meth:`load` or an upload at its next piece, from a signal handler or a thread."""
         self._cancelled.set()
+
+    def check_cancelled(self) -> None:
+        """Check whether the log is still wanted.
+
+        :raises LogCancelledError: :meth:`cancel` was called.
+        """
+        if self._cancelled.is_set():
+            raise LogCancelledError(
+                "Download log: cancelled, as its task was killed or has timed out; nothing is left."
+            )
 
     def write(self, file: IO[bytes], *, beside_loop: bool = False) -> Written:
         """Unpack the log into a file, and check its JSON there.
@@ -236,13 +174,14 @@ class LogArchive:
         :return: How much was written, and its hash.
         :raises LogArchiveError: The ZIP is damaged, or what is in it isn't JSON in UTF-8.
         :raises LogTooLargeError: A limit is passed; counted as the bytes come, whatever the ZIP says.
+        :raises LogCancelledError: :meth:`cancel` was called.
         """
         written = self._unpack(file)
         if beside_loop and written.bytes > _CHILD_FROM:
-            self.errors = check_in_child(file, self._check_cancelled)
+            self.errors = check_in_child(file, self.check_cancelled)
         else:
             self.errors = check(file)
-        self._check_cancelled()
+        self.check_cancelled()
         return written
 
     def load(self, max_bytes: int | None = None) -> Any:
@@ -253,13 +192,17 @@ class LogArchive:
         :raises LogTooLargeError: The log is larger; read no further.
         :raises LogArchiveError: As :meth:`write` does.
         """
-        with tempfile.TemporaryFile() as file:
+        with temporary_file(self.needs) as file:
             self._unpack(file, max_bytes)
             value, self.errors = load(file)
         return value
 
     def _first_file(self) -> zipfile.ZipInfo:
         files: list[zipfile.ZipInfo] = self._zip.infolist()
+        if len(files) > _MAX_ENTRIES:
+            raise LogTooLargeError(
+                f"Download log: the ZIP has {len(files)} files, more than {_MAX_ENTRIES}; nothing was kept."
+            )
         log = next((info for info in files if not info.filename.endswith("/")), None)
         if log is None:
             raise LogArchiveError("Download log: the ZIP is empty, so there is no log in it.")
@@ -277,7 +220,7 @@ class LogArchive:
         try:
             with _read(lambda: self._zip.open(self._log)) as member:
                 while chunk := _read(lambda: member.read(_CHUNK)):
-                    self._check_cancelled()
+                    self.check_cancelled()
                     self._check_size(count + len(chunk), max_bytes)
                     decoder.decode(chunk)
                     digest.update(chunk)
@@ -300,14 +243,6 @@ class LogArchive:
                 f"(the ZIP says {self._log.file_size})."
             )
 
-    def _check_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise _CancelledError
-
-
-class _CancelledError(Exception):
-    """The reading was cancelled; whoever did that waits for its end and needs no error."""
-
 
 def _read(read: Callable[[], Any]) -> Any:
     """Read from a ZIP, whose faults come as many kinds of exception."""
@@ -326,5 +261,6 @@ def _read(read: Callable[[], Any]) -> Any:
     except OSError as error:
         # What a file on disk says to a place before its beginning; any other is the disk's own fault.
         if error.errno != errno.EINVAL:
-            raise
+            with temporary_faults("the log's ZIP"):
+                raise
         raise LogArchiveError("Download log: the ZIP can't be read (a place in it is wrong).") from error

@@ -11,7 +11,6 @@ import mmap
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import msgspec
 
 from airflow_provider_integrator.exceptions import LogArchiveError
 from airflow_provider_integrator.logs import MAX_ERRORS
+from airflow_provider_integrator.logs.disk import temporary_file
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ def _checked(text: mmap.mmap | bytearray) -> list[Any]:
     except msgspec.DecodeError:
         if next(_lone_surrogates(text), None) is None:
             raise
-    with tempfile.TemporaryFile() as copy:
+    with temporary_file(f"a copy of the log's JSON, of {len(text)} bytes") as copy:
         copy.write(text)
         copy.flush()
         with _mapped(copy, mmap.ACCESS_WRITE) as mended:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
+from airflow_provider_integrator.logs.disk import appearing, check_folders, temporary_file
+from airflow_provider_integrator.logs.upload import upload
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _GOOGLE = "https://storage.googleapis.com"
-#: Stores in which an object that is uploaded shows only once all of it is there.
-_ATOMIC_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"))
 
 
 class Destination:
@@ -36,24 +33,20 @@ class Destination:
         self._is_folder = self._named.endswith("/")
 
     def check_writable(self) -> None:
-        """Check what can be known before a log is written; a store in the cloud only says so when it is.
+        """Check that a log can be written, by writing; a store in the cloud only says so when it is.
 
-        :raises ConfigurationError: The local folder can't be written to.
+        :raises ConfigurationError: The temporary folder or the path's local folder can't be written to.
+        :raises StorageError: A disk is full or broken.
         """
         if not _is_local(self._path):
+            check_folders(None)
             return
         local = Path(self._path.path)
         if local.is_dir() and not self._is_folder:
             raise ConfigurationError(
                 f"The path {self._named} is a folder; end it in / to get a file of its own in it."
             )
-        folder = local if self._is_folder else local.parent
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigurationError(
-                f"The path {self._named} can't be written: {folder} is no folder that is writable."
-            )
+        check_folders(local if self._is_folder else local.parent)
 
     def log_path(self, flow: str, execution_id: str, log_id: str) -> ObjectStoragePath:
         """Find the path of a log.
@@ -70,7 +63,7 @@ class Destination:
 
 def _segment(name: str) -> str:
     # Ids come from a server: none may climb out of the folder, or merge with it.
-    return "%2E" if name == "." else quote(name, safe="").replace("..", "%2E%2E")
+    return "%2E" if name == "." else quote(name, safe="", errors="surrogatepass").replace("..", "%2E%2E")
 
 
 def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStoragePath:
@@ -92,27 +85,34 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
 
 
 def save(
-    archive: LogArchive, path: str | os.PathLike[str] | ObjectStoragePath, *, beside_loop: bool = False
+    archive: LogArchive,
+    path: str | os.PathLike[str] | ObjectStoragePath,
+    *,
+    file_mode: int = DEFAULT_FILE_MODE,
+    beside_loop: bool = False,
 ) -> tuple[str, Written]:
     """Write a log to a path, replacing what is there.
 
-    :param archive: The log.
+    :param archive: The log. Its :meth:`LogArchive.cancel` ends the save, and an upload with it.
     :param path: An object storage URI or a local path, folders made as needed.
+    :param file_mode: The permissions of a new local file, and of new folders but for their execute bits.
     :param beside_loop: As :meth:`LogArchive.write` takes it.
     :return: The URI of what was written; its size and hash.
     :raises ConfigurationError: The path can't be written to.
+    :raises StorageError: The disk is full or broken, or the store refuses the log; nothing is left at the path.
     :raises LogArchiveError: The log can't be read; nothing is left at the path.
+    :raises LogCancelledError: The save was cancelled; nothing is left at the path.
     """
     if str(path).endswith("/"):
         raise ConfigurationError(f"The path {path} names a folder; name a file in it.")
     target = open_store(path)
     if _is_local(target):
         local = Path(target.path)
-        with _appearing(local) as file:
+        with appearing(local, archive.needs, file_mode) as file:
             return local.absolute().as_uri(), archive.write(file, beside_loop=beside_loop)
-    with tempfile.TemporaryFile() as file:
+    with temporary_file(archive.needs) as file:
         written = archive.write(file, beside_loop=beside_loop)
-        _upload(file, target)
+        upload(file, target, archive.check_cancelled)
     return str(target), written
 
 
@@ -154,35 +154,3 @@ def web_address(path: str | os.PathLike[str] | ObjectStoragePath) -> str | None:
 
 def _is_local(target: ObjectStoragePath) -> bool:
     return (target.protocol or "file") in ("file", "local")
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when all was written."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("x+b") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"The path {path} can't be written: {error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _upload(file: IO[bytes], target: ObjectStoragePath) -> None:
-    store: Any = target.fs
-    file.seek(0)  # where on some systems a second opening begins
-    local = f"/dev/fd/{file.fileno()}"  # the only name of a file that no kill can leave behind
-    if target.protocol in _ATOMIC_STORES:
-        store.put_file(local, target.path)
-        return
-    part = f"{target.path}.{uuid.uuid4().hex}.part"
-    try:
-        store.put_file(local, part)
-        store.mv(part, target.path)
-    except BaseException:
-        with suppress(Exception):  # the failure to tell of is the first one
-            store.rm_file(part)
-        raise

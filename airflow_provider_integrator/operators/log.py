@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperatorLink
 
-from airflow_provider_integrator.arguments import read_count, read_seconds, rendered
+from airflow_provider_integrator.arguments import (
+    check_scheme,
+    read_count,
+    read_file_mode,
+    read_seconds,
+    rendered,
+)
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError, ResponseError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import (
     ExecutionTask,
     WaitingOperator,
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.api.downloads import LogPatience
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
+    from airflow_provider_integrator.logs.archive import LogArchive
 
 #: The default maximum size of the JSON for XCom, in bytes.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
@@ -62,8 +70,11 @@ class IntegratorLogOperator(WaitingOperator):
     :param show_errors: Whether the message of a failed task shows the first of the log's ``errors``.
     :param max_xcom_bytes: The maximum size of the JSON for XCom.
     :param max_log_bytes: The maximum size of the unpacked JSON.
-    :param kwargs: ``created_after``, ``created_before``, ``on_missing``, ``project_id``, ``project_slug``, ``integrator_conn_id``, ``wait``,
-        ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``, ``outage_tolerance`` of
+    :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
+        those who may read the file.
+    :param kwargs: ``created_after``, ``created_before``, ``on_missing``, ``project_id``, ``project_slug``,
+        ``integrator_conn_id``, ``wait``, ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``,
+        ``outage_tolerance`` of
         :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
         ``BaseOperator``.
     """
@@ -82,9 +93,11 @@ class IntegratorLogOperator(WaitingOperator):
         show_errors: bool = True,
         max_xcom_bytes: int = DEFAULT_MAX_XCOM_BYTES,
         max_log_bytes: int = DEFAULT_MAX_LOG_BYTES,
+        file_mode: int = DEFAULT_FILE_MODE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_scheme("output_path", output_path)
         self.log_id = log_id
         self.output_path = output_path
         self.log_timeout = read_seconds("log_timeout", log_timeout)
@@ -93,9 +106,12 @@ class IntegratorLogOperator(WaitingOperator):
         self.show_errors = show_errors
         self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
         self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
+        self.file_mode = read_file_mode("file_mode", file_mode)
         self._policy = Policy(on_failed, on_empty)
         self._lineage: tuple[str, Execution] | None = None  # project id and execution
         self._delivered: Delivered | None = None
+        self._archive: LogArchive | None = None
+        self._is_killed = False
 
     @cached_property
     def _delivery(self) -> LogDelivery:
@@ -104,6 +120,7 @@ class IntegratorLogOperator(WaitingOperator):
             rendered("output_path", self.output_path),
             self.max_xcom_bytes,
             self.max_log_bytes,
+            self.file_mode,
             bool(self.do_xcom_push),
         )
 
@@ -163,6 +180,16 @@ class IntegratorLogOperator(WaitingOperator):
         wait = self.make_wait(context, carried)
         return self.conclude(context, wait, wait.confirm())
 
+    def on_kill(self) -> None:
+        """Stop the delivery of the log: nothing of it is left, and no object appears later.
+
+        Airflow calls this in the task's process on SIGTERM (a task marked as failed, a worker that shuts
+        down) and after ``execution_timeout``. The execution itself goes on; no call of the Integrator stops it.
+        """
+        self._is_killed = True
+        if self._archive is not None:
+            self._archive.cancel()
+
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return the lineage of the task. The OpenLineage provider calls this, if installed.
 
@@ -209,10 +236,11 @@ class IntegratorLogOperator(WaitingOperator):
         until = self._carried.get("log_until")
         patience = self._delivery.patience(execution, self.log_timeout, self.poll_interval, until)
         pause = partial(self._pause, wait, patience)
-        with self._delivery.download(wait, execution, self._slug(wait), patience, pause) as archive:
-            self._delivered = self._delivery.deliver(
-                archive, execution.flow_slug or wait.spec.flow, execution
-            )
+        with self._delivery.download(wait, execution, self._slug(wait), patience, pause) as self._archive:
+            if self._is_killed:  # while it was downloaded
+                self._archive.cancel()
+            flow = execution.flow_slug or wait.spec.flow
+            self._delivered = self._delivery.deliver(self._archive, flow, execution)
         if self._delivered.where:
             self.log.info(self._delivered.where)
         StoredLogLink().push(context, self, self._delivered.page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from types import TracebackType
 from weakref import WeakKeyDictionary
@@ -26,6 +27,7 @@ class SharedConnection:
         self.users = 0
         self._starting = asyncio.Lock()
         self._failures: dict[tuple[str | None, str], tuple[float, IntegratorError]] = {}
+        self._looked_up: dict[tuple[str | None, str], float] = {}
         self._flow_ids: dict[tuple[str, str], str] = {}
         self._flows: dict[str, list[Flow]] = {}
         self._pollers: dict[tuple[str, str], FlowPoller] = {}
@@ -41,22 +43,37 @@ class SharedConnection:
         """
         arrived = asyncio.get_running_loop().time()
         async with self._starting:  # one reading of the connection, one look-up of a flow
-            failure = self._failures.pop((project_id, flow), None)
-            if failure is not None and failure[0] >= arrived:  # it failed for all who were waiting for it
-                self._failures[project_id, flow] = failure
-                raise failure[1].with_traceback(None)
+            failed_at, error = self._failures.get((project_id, flow), (-math.inf, None))
+            if error is not None and failed_at >= arrived:  # it failed for all who were waiting for it
+                raise error.with_traceback(None)
             try:
                 client, settings = await self.hook.aget_conn(), await self.hook.asettings()
                 project = settings.project(project_id)
                 if flow_id is None:
                     flow_id = await self._flow_id(project, flow)
-            except IntegratorError as error:
-                self._failures[project_id, flow] = asyncio.get_running_loop().time(), error
+            except IntegratorError as failure:
+                self._failures[project_id, flow] = asyncio.get_running_loop().time(), failure
                 raise
         key = (project, flow_id)
         if key not in self._pollers:
             self._pollers[key] = FlowPoller(client, project, flow_id)
         return self._pollers[key]
+
+    async def look_up_again(self, project_id: str | None, flow: str, fresh: float) -> FlowPoller:
+        """Find the poller of a flow that may have been deleted and created again under another id.
+
+        :param project_id: The project; the connection's if None.
+        :param flow: The flow's slug, name or id.
+        :param fresh: Seconds for which a look-up holds, as many waits may doubt at once.
+        :return: The poller of the flow's current id.
+        :raises IntegratorError: The flow isn't found.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._looked_up.get((project_id, flow), -math.inf) < now - fresh:
+            self._looked_up[project_id, flow] = now
+            self._flow_ids.clear()
+            self._flows.clear()
+        return await self.poller(project_id, flow)
 
     async def _flow_id(self, project: str, flow: str) -> str:
         if (project, flow) not in self._flow_ids:

@@ -12,10 +12,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from airflow_provider_integrator.arguments import read_moment
-from airflow_provider_integrator.exceptions import IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import IntegratorError, RequestError, TransientError
 from airflow_provider_integrator.executions.spec import WaitSpec
-from airflow_provider_integrator.polling.connection import shared_connection
+from airflow_provider_integrator.executions.wait import EMPTY_POLLS
+from airflow_provider_integrator.polling.connection import SharedConnection, shared_connection
 from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
+from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,9 @@ class FlowWatcher:
         self._is_settled = asyncio.Event()
         self._polls_since_whole = 0
         self._warned: dict[str, None] = {}
+        self._is_doubted = False
+        self._empty_polls = 0
+        self._doubt_after = EMPTY_POLLS
 
     async def executions(self) -> AsyncGenerator[Seen, None]:
         """Yield the finished executions, without end; after an error the watch begins again.
@@ -111,11 +116,13 @@ class FlowWatcher:
         :return: The executions. Acknowledge each if it was delivered, and release it in any case.
         """
         while True:
+            pause = 0.0
             try:
                 async with contextlib.aclosing(self._watch()) as executions:
                     async for seen in executions:
                         yield seen
             except IntegratorError as error:
+                self._is_doubted = isinstance(error, RequestError) and error.status == 400
                 pause = max(0.0 if isinstance(error, TransientError) else PAUSE, self._flow.poll_interval)
                 log.warning("Flow %s isn't watched; another try in %g s: %s", self._flow.flow, pause, error)
             except Exception:
@@ -147,7 +154,7 @@ class FlowWatcher:
         await self._load()
         flow = self._flow
         async with shared_connection(flow.integrator_conn_id) as shared:
-            poller = await shared.poller(flow.project_id, flow.flow)
+            poller = await self._poller(shared)
             start = datetime.now(timezone.utc) - LOOK_BACK
             since = start if self._cursor is None else from_epoch(self._cursor.since)
             async with Subscription(poller, flow.wait, since) as subscription:
@@ -156,7 +163,7 @@ class FlowWatcher:
                     cursor.start((await self._read(subscription))[0])
                     self._cursor = cursor
                     await self._save()
-                while True:
+                while not self._is_doubted:
                     await subscription.request(
                         from_epoch(self._cursor.since), self._recent(), self._cursor.open
                     )
@@ -168,6 +175,19 @@ class FlowWatcher:
                     if self._in_flight:
                         await self._is_settled.wait()
                     await self._save()
+
+    async def _poller(self, shared: SharedConnection) -> FlowPoller:
+        flow, is_doubted, self._is_doubted = self._flow, self._is_doubted, False
+        if not is_doubted:
+            return await shared.poller(flow.project_id, flow.flow)
+        return await shared.look_up_again(flow.project_id, flow.flow, EMPTY_POLLS * flow.poll_interval / 2)
+
+    def _count(self, *, is_empty: bool) -> None:
+        """Count empty polls: after many, the flow may have been deleted and created again under another id."""
+        self._empty_polls = self._empty_polls + 1 if is_empty else 0
+        if self._empty_polls >= self._doubt_after:
+            self._is_doubted = True
+            self._doubt_after *= 2
 
     async def _load(self) -> None:
         if self._cursor is not None:
@@ -203,6 +223,7 @@ class FlowWatcher:
     async def _read(self, subscription: Subscription) -> tuple[list[Seen], bool]:
         """Wait for the next reading: its executions, and whether it has all that the cursor spans."""
         history, finished = await subscription.next_reading()
+        self._count(is_empty=not (history.sightings or finished))
         is_whole = history.since <= subscription.start
         self._polls_since_whole = 0 if is_whole else self._polls_since_whole + 1
         # Known by the execution, as an error names a place on a page, which changes from poll to poll.

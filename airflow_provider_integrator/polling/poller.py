@@ -64,11 +64,12 @@ class FlowPoller:
     :param client: Makes the calls.
     :param project_id: The project.
     :param flow_id: The flow.
+    :ivar flow_id: The flow.
     """
 
     def __init__(self, client: AsyncClient, project_id: str, flow_id: str) -> None:
         query = LogQuery(project_id, flow_id)
-        self._flow_id = flow_id
+        self.flow_id = flow_id
         self._lookup = ExecutionLookup(client, query, self._report)
         self._recent = RecentExecutions(client, query, self._take)
         self._waits: set[Wait] = set()
@@ -76,6 +77,7 @@ class FlowPoller:
         self._subscribers: set[Subscriber] = set()
         self._deadlines = Deadlines()
         self._round = 0
+        self._asked = datetime.now(timezone.utc)
         self._next_reading = 0
         self._next_learning = 0
         self._usual: float | None = None
@@ -123,7 +125,7 @@ class FlowPoller:
 
     def _begin(self, interval: float) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self._flow_id}")
+            self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self.flow_id}")
         elif interval < self._slept_interval:
             self._hurry.set()
 
@@ -173,6 +175,7 @@ class FlowPoller:
 
     async def _poll_once(self) -> None:
         self._round += 1
+        self._asked = datetime.now(timezone.utc)
         waits = self._open_waits()
         self._awaited = defaultdict(list)
         is_adaptive = False
@@ -200,7 +203,7 @@ class FlowPoller:
         error = outcome if isinstance(outcome, IntegratorError) else None
         for fields in outcome if isinstance(outcome, list) else ():
             try:
-                _record(waits, fields)
+                self._record(waits, fields)
                 return
             except ResponseError as fault:
                 error = error or fault
@@ -208,7 +211,7 @@ class FlowPoller:
             _fail(waits, error)
         else:
             for wait in waits:
-                wait.succeed(None, None)
+                wait.miss(self._asked)
 
     def _learn(self, logs: Iterable[Fields]) -> None:
         """Take the median of some finished executions as the flow's usual duration."""
@@ -231,7 +234,6 @@ class FlowPoller:
         ]
         if not moments or self._round < self._next_reading:
             return
-        began = datetime.now(timezone.utc)
         try:
             history = await self._recent.read(min(moments))
         except ResponseError as error:  # which doesn't hinder the search by id
@@ -244,43 +246,38 @@ class FlowPoller:
         for subscriber in subscribers:
             subscriber.deliver(history)
         for wait in waits:
-            _choose_next(wait, history, began)
+            self._choose_next(wait, history)
+
+    def _record(self, waits: list[Wait], fields: Fields) -> None:
+        """Record what a log says of an execution. Of a running one, as most are, only what is needed is parsed.
+
+        :raises ResponseError: The log can't be read.
+        """
+        state = fields.member("state", State)
+        fields.member("status", Status)
+        execution = Execution.read(fields) if any(wait.wants(state) for wait in waits) else None
+        for wait in waits:
+            wait.find(execution, self._usual)
+
+    def _choose_next(self, wait: Wait, history: History) -> None:
+        """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
+        try:
+            chosen = (
+                history.first_since(wait.created_after, wait.created_before) if wait.created_after else None
+            )
+        except ResponseError as error:
+            wait.fail(error)
+            return
+        if chosen is None:
+            wait.miss(self._asked)
+            return
+        wait.execution_id = chosen.execution_id
+        if chosen.error is not None:
+            wait.fail(chosen.error)
+        else:
+            wait.find(chosen.execution, self._usual)
 
 
 def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
     for user in users:
         user.fail(error)
-
-
-def _record(waits: list[Wait], fields: Fields) -> None:
-    """Record the state of an execution. Of a running one, as most are, only the necessary fields are parsed.
-
-    :raises ResponseError: The log can't be read.
-    """
-    execution = created = None
-    if fields.member("state", State) is State.FINISHED:
-        execution = Execution.read(fields)
-    else:
-        fields.member("status", Status)
-        if any(wait.spec.adaptive for wait in waits):
-            created = fields.optional_time("created")
-    for wait in waits:
-        wait.succeed(execution, created)
-
-
-def _choose_next(wait: Wait, history: History, began: datetime) -> None:
-    """Give a wait for a flow's next execution the id to wait for, as soon as there is one."""
-    since, before = wait.created_after, wait.created_before
-    try:
-        chosen = history.first_since(since, before) if since else None
-    except ResponseError as error:
-        wait.fail(error)
-        return
-    if chosen is None:
-        wait.miss(began)
-        return
-    wait.execution_id = chosen.execution_id
-    if chosen.error is not None:
-        wait.fail(chosen.error)
-    elif chosen.execution is not None:
-        wait.succeed(chosen.execution if chosen.execution.is_finished else None, chosen.execution.created)

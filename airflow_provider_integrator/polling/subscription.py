@@ -87,7 +87,8 @@ class Subscription:
         for each in self._open.keys() - wanted:
             await self.poller.leave(self._open.pop(each))
         for each in wanted - self._open.keys():
-            self._open[each] = _OpenExecution(replace(self.wait, execution_id=each), Outage(math.inf))
+            spec = replace(self.wait, execution_id=each)
+            self._open[each] = _OpenExecution(spec, Outage(math.inf), None, math.inf)
             self.poller.join(self._open[each])
 
     def since(self, *, is_newest_first: bool) -> datetime:

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TypeVar
 
-from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError, WaitTimeoutError
+from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.exceptions import (
+    IntegratorError,
+    RequestError,
+    UnavailableError,
+    WaitTimeoutError,
+)
 from airflow_provider_integrator.executions.outage import Outage
+from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import EMPTY_POLLS
 from airflow_provider_integrator.polling.connection import SharedConnection, shared_connection
 from airflow_provider_integrator.polling.poller import FlowPoller
-from airflow_provider_integrator.polling.waits import Wait
+from airflow_provider_integrator.polling.waits import FlowDoubtError, Wait
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class TriggerWait:
     """Waits in a triggerer until an execution has finished.
 
     :param spec: The specification.
-    :ivar execution_id: The execution, as soon as it is known.
     """
 
     def __init__(self, spec: WaitSpec) -> None:
         self._spec = spec
         self._outage = Outage(spec.outage_tolerance, spec.outage_began)
-        self.execution_id = spec.execution_id
+        # A worker that has looked the flow up has logged what is waited for.
+        self._progress = Progress(spec.poll_interval, is_continued=spec.flow_id is not None)
+        self._doubt_after = EMPTY_POLLS
+
+    @property
+    def execution_id(self) -> str | None:
+        """The execution, as soon as it is known."""
+        return self._spec.execution_id
 
     async def until_finished(self) -> str:
         """Wait.
@@ -39,25 +57,52 @@ class TriggerWait:
             failed for longer than is tolerated.
         """
         async with shared_connection(self._spec.integrator_conn_id) as shared:
-            poller = await self._poller(shared)
-            wait = Wait(self._spec, self._outage)
-            poller.join(wait)
-            try:
-                return (await wait.done).execution_id
-            finally:
-                self.execution_id = wait.execution_id
-                await poller.leave(wait)
+            poller = await self._find_poller(shared)
+            while True:
+                try:
+                    return (await self._join(poller)).execution_id
+                except FlowDoubtError:
+                    self._doubt_after *= 2
+                    poller = await self._look_up_again(shared) or poller
+                except RequestError as error:
+                    # A flow that was deleted and created again has another id.
+                    found = await self._look_up_again(shared) if error.status == 400 else None
+                    if found is None or found is poller:
+                        raise
+                    poller = found
 
-    async def _poller(self, shared: SharedConnection) -> FlowPoller:
+    async def _join(self, poller: FlowPoller) -> Execution:
+        wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)
+        poller.join(wait)
+        try:
+            return await wait.done
+        finally:
+            self._spec = replace(self._spec, execution_id=wait.execution_id)
+            await poller.leave(wait)
+
+    async def _find_poller(self, shared: SharedConnection) -> FlowPoller:
         """Find the flow's poller; a failed look-up of the connection or the flow counts as a failed poll."""
         spec = self._spec
         while True:
             try:
                 return await self._in_time(shared.poller(spec.project_id, spec.flow, spec.flow_id))
+            except WaitTimeoutError:
+                raise
             except IntegratorError as error:
                 self._outage.add(error)
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
             await self._in_time(asyncio.sleep(max(spec.poll_interval, asked or 0.0)))
+
+    async def _look_up_again(self, shared: SharedConnection) -> FlowPoller | None:
+        spec = self._spec
+        finding = shared.look_up_again(spec.project_id, spec.flow, self._doubt_after * spec.poll_interval / 2)
+        try:
+            return await self._in_time(finding)
+        except WaitTimeoutError:
+            raise
+        except IntegratorError as error:
+            log.warning("Flow %s was looked up again, without success: %s", spec.flow, error)
+            return None
 
     async def _in_time(self, work: Coroutine[None, None, T]) -> T:
         # Not wait_for: a TimeoutError of the work itself isn't the deadline's.

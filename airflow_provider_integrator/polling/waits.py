@@ -9,10 +9,13 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ExecutionMissingError, WaitTimeoutError
 from airflow_provider_integrator.executions.outage import Outage
+from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import EMPTY_POLLS
 from airflow_provider_integrator.polling.schedule import adaptive_interval
 
 
@@ -21,10 +24,12 @@ class Wait:
     """One wait for an execution to finish.
 
     :param spec: The execution, the interval and the deadline.
-    :param outage: The tolerance of failed polls; an outage may have begun with the look-up of the flow.
+    :param outage: The outage, which may have begun with the look-up of the flow.
+    :param progress: Logs the wait's progress; None: nobody does.
+    :param doubt_after: Polls without the execution after which the wait ends with a :class:`FlowDoubtError`.
     :ivar execution_id: The execution; None until the flow's next one has been found.
-    :ivar created_after: The beginning of the window in which the next execution is created; None if one is named.
-    :ivar created_before: The window's end; None: it has no end.
+    :ivar created_after: The time from which an execution counts as the next one; None if one is named.
+    :ivar created_before: The time from which an execution no longer counts; None if there is none.
     :ivar deadline: The end of the wait, in the loop's time.
     :ivar joined: The beginning of the wait, in the loop's time.
     :ivar polls: The number of polls so far.
@@ -35,6 +40,8 @@ class Wait:
 
     spec: WaitSpec
     outage: Outage
+    progress: Progress | None = None
+    doubt_after: float = EMPTY_POLLS
     execution_id: str | None = field(init=False)
     created_after: datetime | None = field(init=False, default=None)
     created_before: datetime | None = field(init=False, default=None)
@@ -45,6 +52,7 @@ class Wait:
     done: asyncio.Future[Execution] = field(init=False)
     # The task's own context, so that messages about its polls are written to its own log.
     context: contextvars.Context = field(init=False, repr=False)
+    _empty_polls: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         spec, loop = self.spec, asyncio.get_running_loop()
@@ -70,33 +78,47 @@ class Wait:
         elapsed = None if self.created is None else time.time() - self.created.timestamp()
         return adaptive_interval(interval, now - self.joined, self.polls, elapsed, usual)
 
-    def succeed(self, execution: Execution | None, created: datetime | None) -> None:
-        """Record a successful poll.
+    def wants(self, state: State) -> bool:
+        """Return whether the wait needs the whole execution, to end or to log its progress.
 
-        :param execution: The execution, if it has finished: this ends the wait.
-        :param created: The execution's creation time, if known.
+        :param state: The execution's state.
+        """
+        if state is State.FINISHED or (self.spec.adaptive and self.created is None):
+            return True
+        return self.progress is not None and self.progress.wants(state)
+
+    def find(self, execution: Execution | None, usual: float | None) -> None:
+        """Record a successful poll that found the execution; one that has finished ends the wait.
+
+        :param execution: The execution; None if the wait doesn't want it.
+        :param usual: The flow's usual duration in seconds; None if unknown.
         """
         self.outage.end()
-        self.created = created or self.created
-        if execution is not None and not self.done.done():
+        self._empty_polls = 0
+        if execution is None:
+            return
+        self.created = execution.created
+        if self.progress is not None:
+            self.context.run(self.progress.see, execution, self.polls, usual)
+        if execution.is_finished and not self.done.done():
             self.done.set_result(execution)
 
-    def miss(self, began: datetime) -> None:
-        """Record a complete reading without an execution of the window, which ends the wait if the window had passed.
+    def miss(self, asked: datetime) -> None:
+        """Record a successful poll that didn't find the execution.
 
-        :param began: When the reading began.
+        :param asked: When the poll began: it ends the wait if the window had passed by then.
         """
-        self.succeed(None, None)
-        if self.created_before is not None and self.created_before <= began:
-            self._end(
-                ExecutionMissingError(
-                    f"The flow has no execution that was created at or after {self.created_after} and before "
-                    f"{self.created_before}, and that time has passed."
-                )
-            )
+        self.outage.end()
+        self._empty_polls += 1
+        if self.progress is not None and self.progress.is_due():
+            self.context.run(self.progress.see, None, self.polls)
+        if self.created_before is not None and self.execution_id is None and self.created_before <= asked:
+            self._end(ExecutionMissingError(self.spec.missing()))
+        elif self._empty_polls >= self.doubt_after:
+            self._end(FlowDoubtError())
 
     def fail(self, error: Exception) -> None:
-        """Record a failed poll, which ends the wait if polls have failed for too long or no later one can succeed.
+        """Record a failed poll, which ends the wait after too long an outage or if no later poll can succeed.
 
         :param error: The poll's error.
         """
@@ -104,16 +126,20 @@ class Wait:
             return
         try:
             self.context.run(self.outage.add, error)
-        except Exception as final:  # noqa: BLE001 - a programming error, too, ends the wait
+        except Exception as final:  # noqa: BLE001 - it goes to whoever awaits the wait
             self._end(final)
 
     def expire(self) -> None:
-        """End the wait at its deadline."""
+        """End the wait, as its deadline has passed."""
         self._end(WaitTimeoutError("The time to wait is over."))
 
     def _end(self, error: Exception) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+
+
+class FlowDoubtError(Exception):
+    """Many polls were empty: the flow may have been deleted and created again under another id."""
 
 
 class Deadlines:

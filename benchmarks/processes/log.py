@@ -56,10 +56,10 @@ def _prepared_hook(connection: dict[str, Any], path: str) -> Any:
     os.environ["AIRFLOW_CONN_INTEGRATOR_DEFAULT"] = json.dumps(connection)
     from airflow_provider_integrator.api import async_client, client
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
-    from airflow_provider_integrator.logs import archive, storage
+    from airflow_provider_integrator.logs import receiver, storage
 
     # Imported and made before the clock starts.
-    assert all((archive, async_client, client, storage.open_store(path)))  # noqa: S101
+    assert all((receiver, async_client, client, storage.open_store(path)))  # noqa: S101
     return IntegratorHook()
 
 

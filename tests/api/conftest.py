@@ -16,7 +16,8 @@ from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.client import Client
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import IntegratorSimulator
 
 #: Repeats like the real one, without the pauses.
@@ -121,7 +122,8 @@ def _environment(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def integrator():
+def integrator(one_ca, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     with IntegratorSimulator(seed=1) as simulator:
         yield simulator
 

@@ -20,7 +20,8 @@ from airflow_provider_integrator.exceptions import (
     ResponseError,
     UnavailableError,
 )
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from tests.api.samples import FLOW, PAGE, PROJECT
 from tests.logs.test_document import ANY_JSON
 

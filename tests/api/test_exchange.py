@@ -18,11 +18,13 @@ from airflow_provider_integrator.api.exchange import (
     Pause,
     Retry,
     Send,
+    Token,
     carry_out,
     exchange,
 )
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
-from airflow_provider_integrator.api.tokens import REFUSAL_SECONDS, TokenStore
+from airflow_provider_integrator.api.retry_after import MAX_RETRY_AFTER
+from airflow_provider_integrator.api.tokens import MAX_REFUSAL_SECONDS, REFUSAL_SECONDS, TokenStore
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,
@@ -44,11 +46,14 @@ def answer(status, text="", value=None, **headers):
 class Hand:
     """Plays the transport: hands out tokens, sends one outcome after the other, keeps a clock."""
 
-    def __init__(self, *outcomes, tokens=("token-1", "token-2", "token-3"), seconds_each=0.0):
+    def __init__(
+        self, *outcomes, tokens=("token-1", "token-2", "token-3", "token-4"), seconds_each=0.0, age=0.0
+    ):
         self.outcomes = list(outcomes)
         self.tokens = list(tokens)
         self.now = 0.0
         self.seconds_each = seconds_each
+        self.age = age
         self.sent, self.asked, self.pauses = [], [], []
 
     def clock(self):
@@ -57,7 +62,7 @@ class Hand:
     def carry(self, effect):
         if isinstance(effect, NeedToken):
             self.asked.append(effect.stale)
-            return self.tokens.pop(0)
+            return Token(self.tokens.pop(0), self.now - self.age)
         if isinstance(effect, Pause):
             self.pauses.append(effect.seconds)
             self.now += effect.seconds
@@ -114,6 +119,31 @@ def test_a_second_401_is_an_error():
         hand.do(LOGS)
     assert "set auth_header to Authentication in the connection's Extra" in str(caught.value)
     assert len(hand.sent) == 2
+
+
+def test_a_token_that_expires_during_an_outage_is_renewed_again():
+    hand = Hand(
+        answer(401),
+        answer(503, Retry_After="45"),
+        answer(503, Retry_After="45"),
+        answer(401),
+        answer(200, value="page"),
+    )
+    assert hand.do(LOGS, Retry(max_total=180.0)) == "page"
+    assert hand.asked == [None, "token-1", "token-2"]
+
+
+def test_an_old_token_of_another_client_is_not_taken_for_a_new_one():
+    hand = Hand(answer(401), answer(401), answer(200, value="page"), age=50.0)
+    assert hand.do(LOGS) == "page"
+    assert hand.asked == [None, "token-1", "token-2"]
+
+
+def test_tokens_that_always_expire_are_no_endless_loop():
+    hand = Hand(*[answer(401, "expired")] * 4, age=50.0)
+    with pytest.raises(UnavailableError, match=r"after 3 attempts in .*it answers 401: expired"):
+        hand.do(LOGS)
+    assert len(hand.sent) == 4
 
 
 def test_401_of_a_login_is_a_refusal():
@@ -191,6 +221,7 @@ def test_a_redirect_is_refused(call, status):
 
 
 PASSING = [
+    pytest.param(answer(408), id="408"),
     pytest.param(answer(429), id="429"),
     pytest.param(answer(500, "Try later."), id="500"),
     pytest.param(answer(502), id="502"),
@@ -244,7 +275,24 @@ def test_retry_after_as_a_date_is_honoured():
 
 
 @pytest.mark.parametrize(
-    "said", ["0", "soon", "-5", "1.5", "", "Thu, 01 Jan 1970 00:00:00 GMT", "\u0661\u0662x"]
+    "said",
+    [
+        "0",
+        "soon",
+        "-5",
+        "1.5",
+        "",
+        "nan",
+        "inf",
+        "-inf",
+        "1e3",
+        "\u0661\u0662x",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Fri, 31 Dec 9999 99:99:99 GMT",
+        "Mon, 01 Jan 0001 00:00:00 -0000",
+        "Fri, 31 Dec 9999 23:59:59 -9959",
+    ],
 )
 def test_retry_after_that_asks_for_nothing(said):
     hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
@@ -254,20 +302,53 @@ def test_retry_after_that_asks_for_nothing(said):
 
 def test_retry_after_beyond_the_bound_is_an_error_at_once():
     hand = Hand(answer(429, Retry_After="3600"))
-    with pytest.raises(UnavailableError, match=r"after 1 attempt in .*429.* retry after 3600 s") as caught:
+    with pytest.raises(
+        UnavailableError,
+        match=r"after 1 attempt in .*429.* retry after 3600 s \(at most 300 s are honoured\)",
+    ) as caught:
         hand.do(LOGS)
-    assert caught.value.retry_after == 3600.0
+    assert caught.value.retry_after == MAX_RETRY_AFTER == 300.0
     assert hand.pauses == []
 
 
-@given(st.text(max_size=40) | st.integers().map(str))
+@pytest.mark.parametrize("said", ["86400", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_long_retry_after_is_capped(said, caplog):
+    caplog.set_level("INFO")
+    hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
+    assert hand.do(LOGS, Retry(max_total=3600.0)) == "page"
+    assert hand.pauses == [MAX_RETRY_AFTER]
+    assert "List logs: the Integrator asks to retry after " in caplog.text
+    assert "at most 300 s are honoured" in caplog.text
+
+
+def test_a_date_without_a_zone_is_in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        later = datetime.now(timezone.utc) + timedelta(seconds=30)
+        hand = Hand(
+            answer(503, Retry_After=later.strftime("%a, %d %b %Y %H:%M:%S -0000")), answer(200, value="page")
+        )
+        hand.do(LOGS)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert 20.0 < hand.pauses[0] <= 30.0
+
+
+@given(
+    st.text(max_size=40)
+    | st.integers().map(str)
+    | st.builds("{}, {} {} {} {} {}".format, *[st.sampled_from(["Mon", "99", "Jan", "-1", "1e9", "GMT"])] * 6)
+    | st.from_regex(r"\w{3}, \d{1,30} (Jan|Dec) \d{1,30} \d{2}:\d{2}:\d{2} (GMT|[+-]\d{4})", fullmatch=True)
+)
 def test_any_retry_after_leads_to_a_pause_or_an_error(said):
     hand = Hand(answer(503, Retry_After=said), answer(200, value="page"))
     try:
         assert hand.do(LOGS) == "page"
         assert 0.5 <= hand.pauses[0] <= 60.0
     except UnavailableError as error:
-        assert error.retry_after > 50.0  # noqa: PT017 - either is right
+        assert 50.0 < error.retry_after <= MAX_RETRY_AFTER  # noqa: PT017 - either is right
 
 
 @given(st.integers(1, 40), st.none() | st.floats(0, 1000))
@@ -302,63 +383,102 @@ def access(**given):
 
 
 def with_password():
-    return TokenStore(access(username="u@example.com", password=PASSWORD))
+    return TokenStore("https://integrator.invalid", "u@example.com", PASSWORD)
+
+
+def log_in_at(store, *outcomes, stale=None):
+    """Log in as a client does that has the turn; the outcomes are those of the call."""
+    assert store.take(stale) is None
+    with store.logging_in():
+        token = Hand(*outcomes).drive(exchange(store.login, RETRY))
+        store.keep(token)
+    return token
 
 
 def test_a_token_is_kept_until_it_is_refused():
-    store, hand = with_password(), Hand(answer(200, value="new"), answer(200, value="newer"))
-    assert store.usable(None) is None
-    assert hand.drive(store.login(RETRY)) == "new"
-    assert store.usable(None) == "new"
-    assert store.usable("older") == "new"
-    assert store.usable("new") is None
-    hand.drive(store.login(RETRY))
-    assert store.usable("new") == "newer"
+    store = with_password()
+    assert log_in_at(store, answer(200, value="new")) == "new"
+    assert store.take(None).value == "new"
+    assert store.take("older").value == "new"
+    assert store.take("new") is None
+    with store.logging_in():
+        store.keep("newer")
+    assert store.take("new").value == "newer"
 
 
-def test_a_refused_login_is_remembered(monkeypatch):
+def test_a_refused_login_is_remembered_longer_each_time(monkeypatch):
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     store = with_password()
-    with pytest.raises(AuthenticationError) as first:
-        Hand(answer(400, "not valid")).drive(store.login(RETRY))
-    now += REFUSAL_SECONDS - 1
-    for _ in range(3):
-        with pytest.raises(AuthenticationError) as again:
-            store.usable(None)
-        assert str(again.value) == str(first.value)
-    now += 2
-    assert store.usable(None) is None
-    Hand(answer(200, value="new")).drive(store.login(RETRY))
-    assert store.usable("old") == "new"
-    now += REFUSAL_SECONDS
-    assert store.usable("new") is None
+    for seconds in (
+        REFUSAL_SECONDS,
+        2 * REFUSAL_SECONDS,
+        4 * REFUSAL_SECONDS,
+        8 * REFUSAL_SECONDS,
+        3600,
+        3600,
+    ):
+        with pytest.raises(AuthenticationError) as first:
+            log_in_at(store, answer(400, "not valid"))
+        now += seconds - 1
+        for _ in range(3):
+            with pytest.raises(AuthenticationError) as again:
+                store.take(None)
+            assert str(again.value) == str(first.value)
+        now += 2
+    assert MAX_REFUSAL_SECONDS == 3600
+    log_in_at(store, answer(200, value="new"))
+    with pytest.raises(AuthenticationError):
+        log_in_at(store, answer(400, "not valid"), stale="new")
+    now += REFUSAL_SECONDS + 1
+    assert store.take(None) is None
 
 
 def test_a_login_that_found_nobody_is_not_remembered():
     store = with_password()
     with pytest.raises(UnavailableError):
-        Hand(*[answer(503)] * 3).drive(store.login(RETRY))
-    assert store.usable(None) is None
+        log_in_at(store, *[answer(503)] * 3)
+    assert store.take(None) is None
 
 
 def test_a_refused_renewal_leaves_no_token():
     store = with_password()
-    Hand(answer(200, value="old")).drive(store.login(RETRY))
+    log_in_at(store, answer(200, value="old"))
+    assert store.take("old") is None
+    with pytest.raises(AuthenticationError), store.logging_in():
+        Hand(answer(400)).drive(exchange(store.login, RETRY))
     with pytest.raises(AuthenticationError):
-        Hand(answer(400)).drive(store.login(RETRY))
-    with pytest.raises(AuthenticationError):
-        store.usable("another")
+        store.take("another")
+
+
+def test_a_login_under_way_is_waited_for():
+    store = with_password()
+    assert store.take(None) is None
+    waiting = store.take(None)
+    assert not waiting.cancel()
+    with pytest.raises(UnavailableError, match="no answer"), store.logging_in():
+        raise UnavailableError("no answer")
+    assert str(waiting.exception(timeout=0)) == "no answer"
+
+
+def test_a_cancelled_login_is_another_clients_turn():
+    store = with_password()
+    assert store.take(None) is None
+    waiting = store.take(None)
+    with pytest.raises(KeyboardInterrupt), store.logging_in():
+        raise KeyboardInterrupt
+    assert waiting.result(timeout=0) is None
+    assert store.take(None) is None
 
 
 def test_a_given_token_is_never_renewed():
-    store = TokenStore(access(token=TOKEN, username="u", password=PASSWORD))
-    assert store.usable(None) == TOKEN
+    store = TokenStore("https://integrator.invalid", "u", PASSWORD, TOKEN)
+    assert store.take(None).value == TOKEN
     with pytest.raises(
         AuthenticationError,
         match=r"refuses the connection's token .*Set a new token in Extra.* set auth_header to Authentication in Extra",
     ):
-        store.usable(TOKEN)
+        store.take(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +492,8 @@ def test_a_given_token_is_never_renewed():
         NeedToken(TOKEN),
         Answer(200, {}, value=TOKEN),
         with_password(),
-        TokenStore(access(token=TOKEN)),
+        TokenStore("https://integrator.invalid", "u", PASSWORD, TOKEN),
+        Token(TOKEN, 0.0),
     ],
     ids=lambda thing: type(thing).__name__,
 )

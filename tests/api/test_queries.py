@@ -90,9 +90,9 @@ def test_find_flow_takes_an_id_where_list_flows_is_refused(caplog):
     assert "Taking 'flow-9' as a flow's id" in record.getMessage()
 
 
-def test_find_flow_passes_on_that_the_project_is_wrong():
+def test_find_flow_names_the_project_that_is_wrong():
     refusal = RequestError("List flows: the Integrator refuses the call (400: projectId is wrong).", 400)
-    with pytest.raises(RequestError, match="projectId is wrong"):
+    with pytest.raises(ConfigurationError, match=r"projectId is wrong.*Check project_id \(project-1\)"):
         play(queries.find_flow("project-1", "flow-9"), lambda call: refusal)
 
 

@@ -14,7 +14,8 @@ import pytest
 import airflow_provider_integrator
 from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.endpoints import download_log
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import BigLog
 from tests.api.conftest import FAST, access_to
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from airflow_provider_integrator.api import endpoints
+from airflow_provider_integrator.api import endpoints, exchange
 from airflow_provider_integrator.api.access import AUTH_HEADERS
+from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     RequestError,
@@ -15,10 +19,13 @@ from airflow_provider_integrator.simulator import Fault
 from tests.api.conftest import (
     ALL,
     AUTHORISED,
+    Async,
+    Sync,
     access_to,
     carry,
     named,
     query,
+    until,
 )
 
 
@@ -39,6 +46,68 @@ def test_wrong_password_is_tried_once_by_many(transport, integrator, flow):
     outcomes = client.at_once([endpoints.list_flows(flow.project.id)] * 20)
     assert {type(outcome) for outcome in outcomes} == {AuthenticationError}
     assert integrator.logins == 1
+
+
+@pytest.mark.parametrize("kinds", [(Sync, Sync), (Sync, Async), (Async, Sync), (Async, Async)])
+def test_a_refused_login_outlives_its_client(integrator, flow, kinds):
+    """Whatever else differs in the connection, the password is the same."""
+    for kind, changes in zip(kinds, ({}, {"timeout": 5.0, "auth_header": "Authentication"}), strict=True):
+        client = kind(access_to(integrator, password="wrong-password", **changes))
+        with pytest.raises(AuthenticationError, match="username and password are not valid"):
+            client.call(endpoints.list_flows(flow.project.id))
+        client.close()
+    assert integrator.logins == 1
+
+
+@pytest.mark.parametrize(("password", "logins"), [("wrong-password", 1), (None, 1)], ids=["wrong", "right"])
+def test_clients_of_all_kinds_share_one_login(integrator, flow, password, logins):
+    """Ten threads with a client each, half of them with an event loop."""
+    integrator.inject(Fault.delay(0.2, on="login"))
+    access = access_to(integrator, password=password or integrator.password)
+
+    def call(kind):
+        client = kind(access)
+        try:
+            return client.call(endpoints.list_flows(flow.project.id))
+        except AuthenticationError as error:
+            return error
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        outcomes = list(pool.map(call, [Sync, Async] * 5))
+    assert {type(outcome) for outcome in outcomes} == {AuthenticationError if password else list}
+    assert integrator.logins == logins
+
+
+def test_a_cancelled_login_is_another_clients_turn(integrator, flow):
+    integrator.inject(Fault.delay(30.0, on="login", times=1))
+
+    async def cancel_the_first():
+        async with AsyncClient(access_to(integrator)) as first, AsyncClient(access_to(integrator)) as second:
+            calls = [
+                asyncio.create_task(client.call(endpoints.list_flows(flow.project.id)))
+                for client in (first, second)
+            ]
+            assert await asyncio.to_thread(until, lambda: integrator.logins == 1)
+            calls[0].cancel()
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    cancelled, flows = asyncio.run(cancel_the_first())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert [found.id for found in flows] == [flow.id]
+    assert integrator.logins == 2
+
+
+def test_a_token_that_expires_during_an_outage_is_renewed_again(transport, integrator, call_of, monkeypatch):
+    monkeypatch.setattr(exchange, "PROMPT_SECONDS", 0.5)
+    integrator.inject(
+        Fault.status(401, on="logs", times=1),
+        Fault.status(503, headers={"Retry-After": "1"}, on="logs", times=1),
+        Fault.status(401, on="logs", times=1),
+    )
+    assert len(carry(transport(access_to(integrator)), call_of, "logs").logs) == 1
+    assert integrator.logins == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
+from airflow_provider_integrator.api.retry_after import MAX_RETRY_AFTER
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     LogArchiveError,
@@ -28,6 +29,7 @@ from tests.api.conftest import (
 )
 
 PASSING = {
+    "408": lambda on: Fault.status(408, on=on, times=2),
     "429": lambda on: Fault.status(429, on=on, times=2),
     "429 Retry-After": lambda on: Fault.status(429, headers={"Retry-After": "0"}, on=on, times=2),
     "500": lambda on: Fault.status(500, body="Oops", on=on, times=2),
@@ -84,11 +86,25 @@ def test_404_of_list_logs_is_nothing_yet(transport, integrator, flow):
     assert integrator.count("logs") == 1
 
 
-def test_retry_after_beyond_the_bound(transport, integrator, call_of):
-    integrator.inject(Fault.status(429, headers={"Retry-After": "3600"}, on="logs"))
-    with pytest.raises(UnavailableError, match="after 1 attempt") as caught:
+@pytest.mark.parametrize("said", ["86400", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_long_retry_after_is_capped(transport, integrator, call_of, said):
+    integrator.inject(Fault.status(429, headers={"Retry-After": said}, on="logs"))
+    with pytest.raises(
+        UnavailableError, match=r"after 1 attempt .* retry after \d.* s \(at most 300 s are honoured\)"
+    ) as caught:
         carry(transport(access_to(integrator)), call_of, "logs")
-    assert caught.value.retry_after == 3600.0
+    assert caught.value.retry_after == MAX_RETRY_AFTER
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["-5", "nan", "inf", "soon", "0.5", "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+     "Thu, 01 Jan 1970 00:00:00 GMT"],
+)  # fmt: skip
+def test_a_retry_after_that_can_not_be_read_is_ignored(transport, integrator, call_of, said):
+    integrator.inject(Fault.status(429, headers={"Retry-After": said}, on="logs", times=2))
+    assert len(carry(transport(access_to(integrator)), call_of, "logs").logs) == 1
+    assert integrator.count("logs") == 3
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -15,32 +15,47 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from local_airflow import LocalAirflow, end_by_signals  # noqa: E402 - found by the path above
 
-from airflow_provider_integrator.api.enums import Status  # noqa: E402
 from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E402
 from airflow_provider_integrator.simulator.demo import demo_world  # noqa: E402
-from tests.e2e import told as told_run  # noqa: E402
-from tests.e2e.stage import FERNET_KEY, PASSWORD, Part, Run, Stage  # noqa: E402
+from tests.e2e import restart, watch  # noqa: E402
+from tests.e2e.scenarios import Scenarios  # noqa: E402
+from tests.e2e.stage import FERNET_KEY, IS_AIRFLOW_3_3, PASSWORD, Run, Stage  # noqa: E402
 
-WAITING = {"poke": "running", "reschedule": "up_for_reschedule", "deferrable": "deferred"}
+HERE = Path(__file__).parent
+UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execution_id}&log={log_id}"
+#: The scenarios that they look at end last, in this order; what looks for traces of all that happened is the end.
+LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secrets.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # what looks for traces of all that happened comes last
-    items.sort(key=lambda item: item.path.name == "test_secrets.py" and item.path.parent.name == "e2e")
+    ours = [item for item in items if item.path.parent == HERE]
+    ours.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+    for item in ours:
+        item.add_marker(pytest.mark.xdist_group("e2e"))
+    # First, as they take the longest: one of several processes runs them, and then what is left of the others.
+    items[:] = ours + [item for item in items if item.path.parent != HERE]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Start Airflow and the Integrators."""
     end_by_signals()
     folder = tmp_path_factory.mktemp("airflow")
     dags = folder / "dags"
     dags.mkdir()
-    for source in (Path(__file__).parent / "dags", CHECKOUT / "example_dags"):
+    sources = [HERE / "dags", CHECKOUT / "example_dags"]
+    if IS_AIRFLOW_3_3:
+        sources += [HERE / "assets", CHECKOUT / "example_dags/assets"]
+    for source in sources:
         for file in source.glob("*.py"):
             shutil.copy(file, dags)
     with ExitStack() as stack:
-        integrator = stack.enter_context(IntegratorSimulator(password=PASSWORD))
+        integrator, crowd, watched = (
+            stack.enter_context(IntegratorSimulator(password=PASSWORD)) for _ in range(3)
+        )
         demo = demo_world(integrator)
+        restart.crowd(crowd)
+        watch.watched(watched)
         airflow = stack.enter_context(
             LocalAirflow(
                 folder / "home",
@@ -48,42 +63,74 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 {
                     "AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/logs/",
                     "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
-                    "AIRFLOW__CORE__PARALLELISM": "4",
+                    "AIRFLOW__CORE__PARALLELISM": "8",
+                    "E2E_WAITS": str(restart.WAITS),
                     **_lineage(folder / "home" / "lineage.jsonl"),
                     # another triggerer takes over soon
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-                    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
+                    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                 },
             )
         )
         airflow.api.set_connection("integrator_default", integrator.connection())
-        yield Stage(airflow, integrator, demo)
+        airflow.api.set_connection("integrator_pages", integrator.connection(ui_url=UI_URL))
+        airflow.api.set_connection("integrator_crowd", crowd.connection())
+        airflow.api.set_connection("integrator_watched", watched.connection())
+        yield Stage(airflow, integrator, demo, crowd, watched)
 
 
-@pytest.fixture(scope="session")
-def runs(stage: Stage) -> dict[str, Run]:
-    """Run the DAGs of waits.py and logs.py, all at the same time."""
-    dags = {f"e2e_wait_{mode}": _waits(mode) for mode in WAITING}
-    dags["e2e_log"] = [
-        Part("fetches_in_worker", "fetches_in_worker", "running"),
-        Part("fails_in_worker", "fails_in_worker", "running", Status.FAILED),
-        Part("fetches_deferred", "fetches_deferred", "deferred"),
-        Part("fails_deferred", "fails_deferred", "deferred", Status.FAILED),
-        Part("mapped_0", "mapped", "deferred", map_index=0),
-        Part("mapped_1", "mapped", "deferred", Status.FAILED, map_index=1),
-        Part("mapped_2", "mapped", "deferred", map_index=2),
-    ]
-    return stage.run(dags)
+@pytest.fixture(scope="package")
+def scenarios(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Scenarios]:
+    """Begin the scenarios that the collected tests look at."""
+    looked_at = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    with Scenarios(stage, looked_at) as scenarios:
+        yield scenarios
 
 
-@pytest.fixture(scope="session")
-def told(stage: Stage) -> Run:
-    """Run the DAG of outlets.py."""
-    return told_run.run(stage)
+@pytest.fixture(scope="package")
+def runs(scenarios: Scenarios) -> dict[str, Run]:
+    """The runs of waits.py and logs.py."""
+    return scenarios["runs"]
+
+
+@pytest.fixture(scope="package")
+def outlets_run(scenarios: Scenarios) -> Run:
+    """The run of outlets.py, which asset events, links and lineage are tested on."""
+    return scenarios["outlets_run"]
+
+
+@pytest.fixture(scope="package")
+def examples(scenarios: Scenarios) -> dict[str, Run]:
+    """The runs of the example DAGs."""
+    return scenarios["examples"]
+
+
+@pytest.fixture(scope="package")
+def woken_example(scenarios: Scenarios) -> Path:
+    """The folder that the example DAG woken by a flow was to keep a log in."""
+    return scenarios["woken_example"]
+
+
+@pytest.fixture(scope="package")
+def from_trigger(scenarios: Scenarios) -> tuple[Run, bool]:
+    """The run of from_trigger.py, and whether its wait took a worker."""
+    return scenarios["from_trigger"]
+
+
+@pytest.fixture(scope="package")
+def restarted(scenarios: Scenarios) -> restart.Restarted:
+    """What the triggerer's death changed for those that waited."""
+    return scenarios["restarted"]
+
+
+@pytest.fixture(scope="package")
+def played(scenarios: Scenarios) -> watch.Played:
+    """What happened to the watched flow."""
+    return scenarios["played"]
 
 
 def _lineage(file: Path) -> dict[str, str]:
-    """Let OpenLineage, where it is installed, write down what DAGs that ask for it tell."""
+    """Let OpenLineage, if it is installed, write its events of DAGs that enable it to a file."""
     if find_spec("airflow.providers.openlineage") is None:
         return {}
     transport = {"type": "file", "log_file_path": str(file), "append": True}
@@ -91,14 +138,3 @@ def _lineage(file: Path) -> dict[str, str]:
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
         "AIRFLOW__OPENLINEAGE__SELECTIVE_ENABLE": "True",
     }
-
-
-def _waits(mode: str) -> list[Part]:
-    waiting = WAITING[mode]
-    return [
-        Part(f"succeeds_{mode}", "succeeds", waiting),
-        Part(f"sees_failure_{mode}", "sees_failure", waiting, Status.FAILED),
-        Part(f"fails_on_failed_{mode}", "fails_on_failed", waiting, Status.FAILED),
-        Part(f"times_out_{mode}", "times_out", None),
-        Part(f"skips_{mode}", "skips", None),
-    ]

@@ -9,23 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_integrator.simulator.demo import DemoActivity
-from tests.e2e.stage import RUN_SECONDS, Run, Stage
+from tests.e2e.stage import Run, Stage
 
 pytestmark = pytest.mark.e2e
-
-EXAMPLES = ("integrator_wait_and_keep_log", "integrator_failed_execution", "integrator_many_flows")
-
-
-@pytest.fixture(scope="session")
-def examples(stage: Stage) -> dict[str, Run]:
-    api = stage.airflow.api
-    with DemoActivity(stage.demo):
-        runs = {dag_id: Run(dag_id, api.trigger(dag_id), {}) for dag_id in EXAMPLES}
-        for run in runs.values():
-            run.state = api.wait_for_run(run.dag_id, run.run_id, RUN_SECONDS)
-            run.tasks = {(task.task_id, task.map_index): task for task in api.tasks(run.dag_id, run.run_id)}
-    return runs
 
 
 def kept_log(stage: Stage, run: Run, task_id: str, flow: str) -> Path:

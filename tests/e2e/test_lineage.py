@@ -1,4 +1,4 @@
-"""What OpenLineage is told by tasks that run in a real Airflow, as its file transport writes it down."""
+"""What OpenLineage gets of tasks that run in a real Airflow, as its file transport writes it down."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ def event_of(stage: Stage, task_id: str, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])
-def test_the_flow_goes_in_and_the_stored_log_comes_out(stage: Stage, told: Run, task_id: str, kind: str):
-    event, stored = event_of(stage, task_id, kind), stage.xcom(told, task_id)
+def test_the_flow_goes_in_and_the_stored_log_comes_out(
+    stage: Stage, outlets_run: Run, task_id: str, kind: str
+):
+    event, stored = event_of(stage, task_id, kind), stage.xcom(outlets_run, task_id)
     ((flow,), (file,)) = event["inputs"], event["outputs"]
     assert flow["namespace"] == f"integrator://{urlsplit(stage.integrator.url).netloc}"
     assert flow["name"] == f"{stage.demo.project.id}/{task_id}"
@@ -37,12 +39,12 @@ def test_the_flow_goes_in_and_the_stored_log_comes_out(stage: Stage, told: Run, 
 
 
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])
-def test_the_run_is_that_of_an_execution(stage: Stage, told: Run, task_id: str, kind: str):
+def test_the_run_is_that_of_an_execution(stage: Stage, outlets_run: Run, task_id: str, kind: str):
     facets, execution = (
         event_of(stage, task_id, kind)["run"]["facets"],
-        stage.xcom(told, task_id)["execution"],
+        stage.xcom(outlets_run, task_id)["execution"],
     )
-    assert facets["externalQuery"]["externalQueryId"] == told.executions[task_id].id
+    assert facets["externalQuery"]["externalQueryId"] == outlets_run.executions[task_id].id
     assert facets["externalQuery"]["source"] == stage.integrator.url
     said = facets["integrator_execution"]
     assert (said["flow"], said["status"]) == (task_id, execution["status"])
@@ -53,8 +55,8 @@ def test_the_run_is_that_of_an_execution(stage: Stage, told: Run, task_id: str, 
     ]
 
 
-def test_the_failure_is_told_with_the_logs_errors(stage: Stage, told: Run):
+def test_the_failure_comes_with_the_logs_errors(stage: Stage, outlets_run: Run):
     message = event_of(stage, "fails", "FAIL")["run"]["facets"]["errorMessage"]["message"]
-    assert told.executions["fails"].id in message
+    assert outlets_run.executions["fails"].id in message
     assert "The price isn't allowed." in message
     assert "errorMessage" not in event_of(stage, "keeps", "COMPLETE")["run"]["facets"]

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 from airflow_api import IS_AIRFLOW_3
 
+from tests.e2e.conftest import UI_URL
 from tests.e2e.stage import Run, Stage
-from tests.e2e.told import UI_URL
 
 pytestmark = pytest.mark.e2e
 
@@ -57,16 +57,16 @@ def browser() -> str:
 
 
 @pytest.mark.parametrize("task_id", TASKS)
-def test_the_link_leads_to_the_execution(stage: Stage, told: Run, task_id: str):
-    assert links(stage, told, task_id)["Integrator execution"] == page_of(stage, told, task_id)
+def test_the_link_leads_to_the_execution(stage: Stage, outlets_run: Run, task_id: str):
+    assert links(stage, outlets_run, task_id)["Integrator execution"] == page_of(stage, outlets_run, task_id)
 
 
-def test_a_local_file_has_no_link(stage: Stage, told: Run):
-    assert links(stage, told, "keeps")["Stored log"] is None
+def test_a_local_file_has_no_link(stage: Stage, outlets_run: Run):
+    assert links(stage, outlets_run, "keeps")["Stored log"] is None
 
 
-def test_a_stored_file_has_a_link_to_its_page(stage: Stage, told: Run):
-    assert links(stage, told, "stores")["Stored log"] == stored_page(stage, told)
+def test_a_stored_file_has_a_link_to_its_page(stage: Stage, outlets_run: Run):
+    assert links(stage, outlets_run, "stores")["Stored log"] == stored_page(stage, outlets_run)
 
 
 def test_without_ui_url_there_is_no_link(stage: Stage, runs: dict[str, Run]):
@@ -76,17 +76,19 @@ def test_without_ui_url_there_is_no_link(stage: Stage, runs: dict[str, Run]):
 
 @pytest.mark.skipif(not IS_AIRFLOW_3, reason="2.11 asks browsers for a login")
 @pytest.mark.parametrize("task_id", ["keeps", "stores"])
-def test_a_browser_shows_the_buttons(browser: str, stage: Stage, told: Run, tmp_path: Path, task_id: str):
-    page = f"{stage.airflow.url}/dags/{told.dag_id}/runs/{told.run_id}/tasks/{task_id}/details"
+def test_a_browser_shows_the_buttons(
+    browser: str, stage: Stage, outlets_run: Run, tmp_path: Path, task_id: str
+):
+    page = f"{stage.airflow.url}/dags/{outlets_run.dag_id}/runs/{outlets_run.run_id}/tasks/{task_id}/details"
     picture = Path(PICTURES or tmp_path) / f"links-{task_id}.png"
     with door_to(page, stage.airflow.api.token) as door:
         browse(browser, door, tmp_path, f"--screenshot={picture}")
         shown = html.unescape(browse(browser, door, tmp_path, "--dump-dom"))
     assert picture.stat().st_size > 10_000
     assert "Integrator execution" in shown
-    assert f'href="{page_of(stage, told, task_id)}"' in shown
+    assert f'href="{page_of(stage, outlets_run, task_id)}"' in shown
     assert ("Stored log" in shown) == (task_id == "stores")
-    assert (f'href="{stored_page(stage, told)}"' in shown) == (task_id == "stores")
+    assert (f'href="{stored_page(stage, outlets_run)}"' in shown) == (task_id == "stores")
 
 
 @contextmanager

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.scenarios import MODES
 from tests.e2e.stage import LOG, Run, Stage
 
 pytestmark = pytest.mark.e2e
-
-MODES = ("poke", "reschedule", "deferrable")
 
 
 @pytest.fixture(params=MODES)
@@ -75,13 +74,13 @@ def test_a_wait_in_vain_says_what_it_waited_for(stage: Stage, run: Run, mode: st
     assert "timed out" in stage.log(run, task_id)
 
 
-def test_all_modes_tell_the_same_of_an_execution(stage: Stage, runs: dict[str, Run]):
-    def told(mode: str, task_id: str) -> dict[str, Any]:
+def test_all_modes_push_the_same_of_an_execution(stage: Stage, runs: dict[str, Run]):
+    def seen(mode: str, task_id: str) -> dict[str, Any]:
         execution = stage.xcom(runs[f"e2e_wait_{mode}"], task_id)
         own = ("execution_id", "log_id", "flow_id", "flow_slug", "created", "finished", "duration")
         steps = [{**step, "log_id": None} for step in execution.pop("steps")]
         return {name: value for name, value in execution.items() if name not in own} | {"steps": steps}
 
     for task_id in ("succeeds", "sees_failure"):
-        poke, reschedule, deferrable = (told(mode, task_id) for mode in MODES)
+        poke, reschedule, deferrable = (seen(mode, task_id) for mode in MODES)
         assert poke == reschedule == deferrable

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def secrets(stage: Stage, runs: dict[str, Run]) -> list[bytes]:
     """List what must not be found; the runs are asked for since there'd be nothing to find without any."""
-    tokens = stage.integrator.tokens
+    tokens = stage.tokens
     assert tokens
     return [secret.encode() for secret in (PASSWORD, *tokens)]
 

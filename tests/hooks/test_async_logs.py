@@ -17,6 +17,7 @@ from airflow_provider_integrator.logs import document
 from airflow_provider_integrator.logs.archive import LogArchive
 from airflow_provider_integrator.simulator import BigLog
 from tests.logs.test_archive import open_files
+from tests.stores import attached
 
 try:
     from airflow.sdk.io import attach
@@ -94,31 +95,54 @@ def test_cancelling_leaves_neither_child_nor_file(form, simulator, flow, tmp_pat
     mocker.patch.object(document, "_CHILD", "import time; time.sleep(600)")
     children = mocker.spy(subprocess, "Popen")
     attach("memory", "cancelled", fs=MemoryFileSystem())
-    upload = mocker.patch("airflow_provider_integrator.logs.storage._upload")
+    upload = mocker.patch("airflow_provider_integrator.logs.storage.upload")
     asyncio.run(cancel(save(flow, execution, form.format(tmp_path)), lambda: children.spy_return is not None))
     assert children.spy_return.returncode == -9
     assert upload.call_count == 0
     assert left(tmp_path) == []
 
 
+@pytest.fixture
+def cancelled(mocker):
+    """Set once an archive was cancelled."""
+    event, original = threading.Event(), LogArchive.cancel
+
+    def cancel_archive(archive):
+        original(archive)
+        event.set()
+
+    mocker.patch.object(LogArchive, "cancel", cancel_archive)
+    return event
+
+
+@pytest.mark.usefixtures("_temporary")
+def test_cancelling_aborts_an_upload(simulator, flow, tmp_path, cancelled):
+    execution = simulator.add_execution(flow, lasts=0, log=LARGE)
+    store, begun = attached("s3"), threading.Event()
+
+    def wait(upload):
+        begun.set()
+        assert cancelled.wait(20)
+
+    store.between = wait
+    asyncio.run(cancel(save(flow, execution, f"s3://{store.conn_id}@bucket/x.json"), begun.is_set))
+    assert len(store.uploads) == 1
+    assert (store.objects, store.unfinished) == ({}, [])
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize("read", [save, load])
 @pytest.mark.usefixtures("_temporary")
-def test_cancelling_ends_the_unpacking(read, simulator, flow, tmp_path, mocker):
+def test_cancelling_ends_the_unpacking(read, simulator, flow, tmp_path, mocker, cancelled):
     execution = simulator.add_execution(flow, lasts=0, log=LARGE)
-    begun, cancelled, pieces = threading.Event(), threading.Event(), []
+    begun, pieces = threading.Event(), []
 
     def check_size(archive, count, max_bytes):
         pieces.append(count)
         begun.set()
         assert cancelled.wait(20)
 
-    def cancel_archive(archive):
-        original(archive)
-        cancelled.set()
-
-    original = LogArchive.cancel
     mocker.patch.object(LogArchive, "_check_size", check_size)
-    mocker.patch.object(LogArchive, "cancel", cancel_archive)
     asyncio.run(cancel(read(flow, execution, tmp_path / "x.json"), begun.is_set))
     assert len(pieces) == 1
     assert left(tmp_path) == []

@@ -130,6 +130,7 @@ def test_host_that_can_not_be_used(host, monkeypatch):
         ({"timeout": True}, "above 0"),
         ({"timeout": "nan"}, "above 0"),
         ({"timeout": "inf"}, "above 0"),
+        ({"download_timeout": 0}, "download_timeout in the connection's Extra is 0; set it to a number"),
         (
             {"project_parameter": "projectID"},
             "project_parameter in the connection's Extra is 'projectID'; set it to both or projectid or projectId",
@@ -184,9 +185,11 @@ def test_verify(value, verify, monkeypatch):
     assert read(monkeypatch, {**LOGIN, "extra": {"verify": value}}).access.verify == verify
 
 
-@pytest.mark.parametrize(("value", "seconds"), [(5, 5.0), ("5", 5.0), (0.5, 0.5), ("", 60.0), (None, 60.0)])
-def test_timeout(value, seconds, monkeypatch):
-    assert read(monkeypatch, {**LOGIN, "extra": {"timeout": value}}).access.timeout == seconds
+@pytest.mark.parametrize(("name", "default"), [("timeout", 60.0), ("download_timeout", 3600.0)])
+@pytest.mark.parametrize(("value", "seconds"), [(5, 5.0), ("5", 5.0), (0.5, 0.5), ("", None), (None, None)])
+def test_time_limits(name, default, value, seconds, monkeypatch):
+    access = read(monkeypatch, {**LOGIN, "extra": {name: value}}).access
+    assert getattr(access, name) == (seconds or default)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +217,13 @@ def test_their_choices_in_the_form_are_those_that_are_read(name, monkeypatch):
     schema = CONN_FIELDS[name]["schema"]
     for choice in schema["enum"]:
         read(monkeypatch, {**LOGIN, "extra": {name: choice}})
-    assert schema["default"] == schema["enum"][0]
-    default = read(monkeypatch, {**LOGIN, "extra": {name: schema["default"]}})
-    assert default.access == read(monkeypatch, LOGIN).access
+    first = read(monkeypatch, {**LOGIN, "extra": {name: schema["enum"][0]}})
+    assert first.access == read(monkeypatch, LOGIN).access
+
+
+def test_the_forms_defaults_hold_no_text_that_airflow_would_mask():
+    defaults = [field["schema"].get("default") for field in CONN_FIELDS.values()]
+    assert [default for default in defaults if isinstance(default, str)] == []
 
 
 def test_numbers_are_texts_too(monkeypatch):

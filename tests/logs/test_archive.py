@@ -17,15 +17,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
-from airflow_provider_integrator.logs import archive as archive_module
-from airflow_provider_integrator.logs.archive import (
-    MEBIBYTE,
-    ArchiveReceiver,
-    Base64Decoder,
-    Limits,
-    LogArchive,
+from airflow_provider_integrator.exceptions import (
+    LogArchiveError,
+    LogCancelledError,
+    LogTooLargeError,
+    StorageError,
 )
+from airflow_provider_integrator.logs import archive as archive_module
+from airflow_provider_integrator.logs.archive import MEBIBYTE, Limits, LogArchive
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver, Base64Decoder
 
 SECRET = "customer-4711"
 LOG = json.dumps({"errors": [{"row": 1, "why": SECRET}], "rows": list(range(50))}).encode()
@@ -442,7 +442,7 @@ def test_what_is_cancelled_ends_at_the_next_piece(mocker):
     with opened(zip_of(("l", LOG))) as log:
         for read in (write, LogArchive.load):
             log.cancel()
-            with pytest.raises(archive_module._CancelledError):
+            with pytest.raises(LogCancelledError):
                 read(log)
 
 
@@ -513,7 +513,7 @@ def test_a_fault_of_the_disk_is_no_fault_of_the_log():
     disk = Disk(WHOLE)
     with LogArchive(disk, Limits()) as log:
         disk.broken = True
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(StorageError, match=r"disk of the temporary folder .* has a fault \(Input/output"):
             write(log)
 
 
@@ -549,7 +549,8 @@ def test_temporary_files_are_gone_after_an_error(spoil, tmp_path):
 
 MEMORY = """
 import sys, tempfile, threading
-from airflow_provider_integrator.logs.archive import ArchiveReceiver, Limits
+from airflow_provider_integrator.logs.archive import Limits
+from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator.archives import BigLog
 
 def own():

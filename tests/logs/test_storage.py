@@ -6,7 +6,6 @@ import io
 import os
 import tempfile
 import uuid
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_integrator.exceptions import ConfigurationError, LogArchiveError
-from airflow_provider_integrator.logs import storage
+from airflow_provider_integrator.logs import archive, document, storage
 from airflow_provider_integrator.logs.archive import Limits, LogArchive
 from airflow_provider_integrator.logs.storage import Destination
 from tests.logs.test_archive import LOG, open_files, zip_of
@@ -104,6 +103,10 @@ def store():
     return made
 
 
+def files(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def archive_of(contents):
     return LogArchive(io.BytesIO(zip_of(("log.json", contents))), Limits())
 
@@ -140,14 +143,25 @@ class TestDestination:
 
     def test_a_file_is_no_folder(self, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(ConfigurationError, match="is no folder that is writable"):
+        with pytest.raises(
+            ConfigurationError, match=r"/file can't be written \(Not a directory\).* choose another path"
+        ):
             Destination(f"{tmp_path}/file/x.json").check_writable()
+
+    @pytest.mark.parametrize("path", ["/proc/x.json", "/proc/self/", "/sys/x/y.json"])
+    def test_a_folder_is_tried(self, path):
+        # The system lets root write here, by its permissions, and makes no file.
+        with pytest.raises(ConfigurationError, match=r"^The folder /(proc|proc/self|sys) can't be written"):
+            Destination(path).check_writable()
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
     def test_a_folder_that_is_not_writable(self, tmp_path):
         (tmp_path / "shut").mkdir(0o500)
-        with pytest.raises(ConfigurationError, match="is no folder that is writable"):
+        with pytest.raises(ConfigurationError, match=r"/shut can't be written \(Permission denied\)"):
             Destination(f"{tmp_path}/shut/x.json").check_writable()
+
+    def test_lone_surrogates_of_an_id_are_quoted(self):
+        assert Destination("/logs/").log_path("a\ud800", "b", "c").path == "/logs/a%ED%A0%80/b/c.json"
 
 
 class TestSave:
@@ -162,39 +176,28 @@ class TestSave:
         assert [type(call.args[0]) for call in opening.call_args_list].count(str) == 1
         assert ObjectStoragePath(uri).read_bytes() == LOG
 
+    @pytest.mark.parametrize("form", ["{}/x.json", "memory://{}@/x.json"])
     @pytest.mark.parametrize("beside_loop", [False, True])
-    def test_no_name_is_left_for_a_kill_to_leave_behind(self, beside_loop, store, tmp_path, mocker):
-        mocker.patch.object(tempfile, "tempdir", str(tmp_path))
+    def test_nothing_has_a_name_until_it_is_whole(self, beside_loop, form, store, tmp_path, mocker):
+        (tmp_path / "temporary").mkdir()
+        mocker.patch.object(tempfile, "tempdir", str(tmp_path / "temporary"))
         mocker.patch("airflow_provider_integrator.logs.archive._CHILD_FROM", 1)
         seen = []
 
-        def put_file(lpath, rpath, **options):
-            seen.extend((list(tmp_path.iterdir()), len(open_files(tmp_path)), Path(lpath).read_bytes()))
-            return MemoryFileSystem.put_file(store, lpath, rpath, **options)
+        def check(file, *checks):
+            seen.extend((files(tmp_path), len(open_files(tmp_path))))
+            return checked(file)
 
-        mocker.patch.object(store, "put_file", put_file)
-        with archive_of(LOG) as archive:
-            uri, _ = storage.save(archive, f"memory://{store.conn_id}@/x.json", beside_loop=beside_loop)
-            assert archive.errors
-        assert seen == [[], 1, LOG]
-        assert ObjectStoragePath(uri).read_bytes() == LOG
+        checked = document.check
+        mocker.patch.object(archive, "check", check)
+        mocker.patch.object(archive, "check_in_child", check)
+        path = ObjectStoragePath(form.format(store.conn_id if form.startswith("memory") else tmp_path))
+        with archive_of(LOG) as log:
+            uri, _ = storage.save(log, path, beside_loop=beside_loop)
+            assert log.errors
+        assert seen == [[], 1]
+        assert ObjectStoragePath(uri).read_bytes() == path.read_bytes() == LOG
         assert open_files(tmp_path) == []
-
-    def test_the_file_is_hidden_until_it_is_whole(self, tmp_path, mocker):
-        seen = []
-
-        def write(archive, file, **options):
-            seen.extend(path.name for path in tmp_path.iterdir())
-            return written(archive, file, **options)
-
-        written = LogArchive.write
-        mocker.patch.object(LogArchive, "write", write)
-        with archive_of(LOG) as archive:
-            storage.save(archive, tmp_path / "x.json")
-        (name,) = seen
-        assert name.startswith(".x.json.")
-        assert name.endswith(".part")
-        assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
     @pytest.mark.parametrize("form", ["{}/x.json", "memory://{}@/x.json"])
     def test_what_is_no_json_leaves_what_was_there(self, form, store, tmp_path):

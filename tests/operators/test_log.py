@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -157,7 +159,7 @@ class TestBeforeTheWait:
             ({"output_path": "{{ '' }}"}, "output_path is empty"),
             ({"project_slug": ""}, "project_slug is empty"),
             ({"created_after": "{{ 'soon' }}"}, "created_after is 'soon'"),
-            ({"output_path": "nostore://bucket/log.json"}, "path 'nostore://bucket/log.json' can't be used"),
+            ({"output_path": "{{ 'nostore' }}://bucket/x"}, "path 'nostore://bucket/x' can't be used"),
         ],
     )
     @pytest.mark.parametrize("mode", WAITS)
@@ -204,11 +206,22 @@ class TestBeforeTheWait:
         assert "can't be written" in outcome.message
         assert simulator.count("logs") == 0
 
-    def test_folder_may_not_be_written(self, simulator, flow, tmp_path, monkeypatch):
-        # Root may write everywhere, so the system's answer is what has to be replaced.
-        monkeypatch.setattr("os.access", lambda *_, **__: False)
+    @pytest.mark.skipif(
+        not Path("/proc").is_dir(), reason="the system has no folder that even root can't write to"
+    )
+    def test_folder_may_not_be_written(self, simulator, flow):
+        outcome = run_operator(output_path="/proc/log.json")
+        assert "The folder /proc can't be written" in outcome.message
+        assert simulator.count("logs") == 0
+
+    def test_temporary_folder_may_not_be_written(self, simulator, flow, tmp_path, mocker):
+        mocker.patch.object(tempfile, "tempdir", str(tmp_path / "missing"))
         outcome = run_operator(output_path=f"{tmp_path}/log.json")
-        assert "can't be written" in outcome.message
+        assert isinstance(outcome.error, AirflowFailException)
+        assert (
+            f"The temporary folder {tmp_path}/missing can't be written (No such file or directory)"
+            in outcome.message
+        )
         assert simulator.count("logs") == 0
 
     def test_project_missing(self, simulator, flow, connect):

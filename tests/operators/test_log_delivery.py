@@ -9,12 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.exceptions import (
+    ConfigurationError,
     LogArchiveError,
     LogTooLargeError,
+    StorageError,
 )
 from airflow_provider_integrator.simulator import BigLog, Fault
 from tests.operators.conftest import RAW, SPOILED, files, spoiled
-from tests.tasks import after_looks, run_operator
+from tests.tasks import after_looks, an_operator, run_operator
 
 
 class TestXCom:
@@ -196,16 +198,26 @@ class TestOutputPath:
         assert "raise max_log_bytes" in outcome.message
         assert files(tmp_path) == []
 
-    def test_disk_refuses(self, simulator, execution, tmp_path, mocker):
+    def test_a_full_disk_is_left_to_retries(self, simulator, execution, tmp_path, mocker):
         full = OSError(28, "No space left on device")
         mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=full)
         outcome = run_operator(output_path=f"{tmp_path}/x.json")
-        assert isinstance(outcome.error, AirflowFailException)
-        assert "No space left" in outcome.message
+        assert isinstance(outcome.error, StorageError)
+        assert f"The folder {tmp_path} is full (No space left on device)" in outcome.message
+        assert f"it has to take x.json, the log's JSON, of {len(RAW)} bytes" in outcome.message
         assert files(tmp_path) == []
 
-    def test_file_is_as_readable_as_any(self, simulator, execution, tmp_path):
-        (tmp_path / "any").write_text("")
-        run_operator(output_path=f"{tmp_path}/x.json")
-        modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("any", "x.json")}
-        assert len(modes) == 1
+    @pytest.mark.parametrize(
+        ("given", "modes"),
+        [({}, (0o600, 0o700)), ({"file_mode": 0o640}, (0o640, 0o750))],
+        ids=["default", "0640"],
+    )
+    def test_permissions(self, given, modes, simulator, execution, tmp_path):
+        run_operator(output_path=f"{tmp_path}/logs/x.json", **given)
+        target = tmp_path / "logs" / "x.json"
+        assert tuple(stat.S_IMODE(path.stat().st_mode) for path in (target, target.parent)) == modes
+
+    @pytest.mark.parametrize("mode", [600, 640, 0o400, 0o1600, "0600", True, None, -1])
+    def test_permissions_that_are_none_are_reported_when_the_dag_is_parsed(self, mode):
+        with pytest.raises(ConfigurationError, match=r"file_mode is .*; set it to octal permissions"):
+            an_operator(file_mode=mode)

@@ -13,11 +13,11 @@ from airflow_provider_integrator.api.downloads import LogPatience
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from tests.operators.conftest import WAITS
-from tests.tasks import an_operator, run_operator
+from tests.tasks import after_looks, an_operator, run_operator
 
 LOG = {"errors": ["no such SKU"]}
 #: Seconds from the end of an execution until its log is stored, and patience enough on a busy machine.
-DELAY, PATIENCE = 0.4, 60.0
+DELAY, PATIENCE = 0.2, 60.0
 
 
 @pytest.fixture(params=[400, 404])
@@ -29,7 +29,8 @@ def late(request, simulator):
 @pytest.mark.parametrize("mode", WAITS)
 class TestComes:
     def test_into_xcom(self, mode, late, flow, logged):
-        late.log_delay = 2.5  # Airflow's own trigger counts whole seconds
+        late.log_delay = 3600.0
+        after_looks(late, 3, lambda: setattr(late, "log_delay", 0.0), on="download")
         late.add_execution(flow, lasts=0, log=LOG)
         outcome = run_operator(mode, log_timeout=PATIENCE)
         assert outcome.value == LOG, outcome.message

@@ -7,9 +7,10 @@ import hashlib
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.simulator import Fault
 from tests.stores import attached, uri
-from tests.tasks import run_operator
+from tests.tasks import an_operator, run_operator
 
 RAW = b'{"rows": [1, 2, 3]}\n'
 
@@ -110,7 +111,39 @@ def test_stores_that_are_atomic_get_it_under_its_own_name(protocol, simulator, e
     assert list(store.objects.values()) == [RAW]
 
 
-def test_store_that_can_not_be_used_is_said_before_the_wait(simulator, flow):
-    outcome = run_operator(output_path="nothing-of-the-kind://bucket/x.json")
+def test_store_that_can_not_be_used_is_reported_before_the_wait(simulator, flow):
+    outcome = run_operator(output_path="{{ scheme }}://bucket/x.json", context={"scheme": "none-such"})
     assert "Install the provider of its scheme" in outcome.message
     assert simulator.count("logs") == 0
+
+
+@pytest.mark.parametrize("path", ["none-such://bucket/x.json", "none-such://{{ bucket }}/"])
+def test_an_unknown_scheme_is_reported_when_the_dag_is_parsed(path):
+    with pytest.raises(ConfigurationError, match="output_path begins with none-such://, which no installed"):
+        an_operator(output_path=path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        None,
+        "/logs/",
+        "logs/x.json",
+        "file:///logs/",
+        "s3://conn@bucket/x",
+        "gs://x/",
+        "abfs://x/",
+        "{{ scheme }}://x/",
+    ],
+)
+def test_a_scheme_that_may_be_known_is_no_error_of_the_dag(path):
+    assert an_operator(output_path=path).output_path == path
+
+
+def test_a_providers_own_scheme_is_known(mocker):
+    mocker.patch(
+        "airflow_provider_integrator.arguments._has_provider", side_effect=["none-such"].__contains__
+    )
+    an_operator(output_path="none-such://bucket/x.json")
+    with pytest.raises(ConfigurationError, match="begins with none-else://"):
+        an_operator(output_path="none-else://bucket/x.json")

@@ -21,7 +21,7 @@ def make_wait(
 ) -> Wait:
     """Make a wait, in a running event loop.
 
-    :param tolerance: Seconds for which all polls may fail.
+    :param tolerance: Seconds for which its polls may fail.
     :param seconds: How long it lasts at most; None: for ever.
     """
     return Wait(

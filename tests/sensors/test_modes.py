@@ -126,8 +126,9 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
-FEW = {"outage_tolerance": 0.5}
-SHORT = {"timeout": 0.4}
+#: Outages that end are tolerated, those that don't end soon aren't.
+PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.1}
+SHORT = {"timeout": 0.1}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 
 CASES = [
@@ -199,20 +200,20 @@ CASES = [
         for order in ("newest", "oldest", "shuffled")
     ),
     # Faults that pass
-    Case("503 for a while", going(SUCCESS, on_logs(Fault.status, 503, times=8)), "success", FEW),
-    Case("500", going(SUCCESS, on_logs(Fault.status, 500, times=2)), "success", FEW),
-    Case("502", going(SUCCESS, on_logs(Fault.status, 502, times=2)), "success", FEW),
-    Case("429", going(SUCCESS, on_logs(Fault.status, 429, times=2)), "success", FEW),
+    Case("503 for a while", going(SUCCESS, on_logs(Fault.status, 503, times=8)), "success", PATIENT),
+    Case("500", going(SUCCESS, on_logs(Fault.status, 500, times=2)), "success", PATIENT),
+    Case("502", going(SUCCESS, on_logs(Fault.status, 502, times=2)), "success", PATIENT),
+    Case("429", going(SUCCESS, on_logs(Fault.status, 429, times=2)), "success", PATIENT),
     Case(
         "429 with Retry-After",
         going(SUCCESS, on_logs(Fault.status, 429, times=1, headers={"Retry-After": "1"})),
         "success",
-        FEW,
+        PATIENT,
     ),
-    Case("reset", going(SUCCESS, on_logs(Fault.reset, times=2)), "success", FEW),
-    Case("reset midway", going(SUCCESS, on_logs(Fault.reset, times=2, midway=True)), "success", FEW),
-    Case("truncated", going(SUCCESS, on_logs(Fault.truncated, times=2)), "success", FEW),
-    Case("not JSON", going(SUCCESS, on_logs(Fault.not_json, times=2)), "success", FEW),
+    Case("reset", going(SUCCESS, on_logs(Fault.reset, times=2)), "success", PATIENT),
+    Case("reset midway", going(SUCCESS, on_logs(Fault.reset, times=2, midway=True)), "success", PATIENT),
+    Case("truncated", going(SUCCESS, on_logs(Fault.truncated, times=2)), "success", PATIENT),
+    Case("not JSON", going(SUCCESS, on_logs(Fault.not_json, times=2)), "success", PATIENT),
     Case("faults on the login", going(SUCCESS, lambda: Fault.status(503, on="login", times=2)), "success"),
     Case("faults on List flows", going(SUCCESS, lambda: Fault.status(503, on="flows", times=2)), "success"),
     Case(
@@ -222,12 +223,12 @@ CASES = [
         {"outage_tolerance": 60},
     ),
     # Faults that stay
-    Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", FEW, IntegratorError, "503"),
+    Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", IMPATIENT, IntegratorError, "503"),
     Case(
         "503 for ever, soft_fail",
         unfinished(on_logs(Fault.status, 503)),
         "failed",
-        {**FEW, **SOFT},
+        {**IMPATIENT, **SOFT},
         IntegratorError,
         "503",
     ),
@@ -235,33 +236,37 @@ CASES = [
         "503 for ever, never_fail",
         unfinished(on_logs(Fault.status, 503)),
         "skipped",
-        {**FEW, **NEVER},
+        {**IMPATIENT, **NEVER},
         AirflowSkipException,
     ),
     Case(
         "503 for ever, silent_fail",
         unfinished(on_logs(Fault.status, 503)),
         "failed",
-        {**FEW, **SILENT, **SHORT},
+        {**IMPATIENT, **SILENT, **SHORT},
         AirflowSensorTimeout,
         "timed out",
     ),
-    Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", FEW, IntegratorError, "429"),
-    Case("reset for ever", unfinished(on_logs(Fault.reset)), "failed", FEW, IntegratorError, "List logs"),
+    Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", IMPATIENT, IntegratorError, "429"),
+    Case(
+        "reset for ever", unfinished(on_logs(Fault.reset)), "failed", IMPATIENT, IntegratorError, "List logs"
+    ),
     Case(
         "truncated for ever",
         unfinished(on_logs(Fault.truncated)),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "List logs",
     ),
-    Case("never JSON", unfinished(on_logs(Fault.not_json)), "failed", FEW, IntegratorError, "isn't JSON"),
+    Case(
+        "never JSON", unfinished(on_logs(Fault.not_json)), "failed", IMPATIENT, IntegratorError, "isn't JSON"
+    ),
     Case(
         "unknown state",
         unfinished(edited(lambda log: log.update(state=9))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "state should be one of",
     ),
@@ -269,7 +274,7 @@ CASES = [
         "unknown status",
         unfinished(edited(lambda log: log.update(status=7, state=3))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "status should be one of",
     ),
@@ -277,7 +282,7 @@ CASES = [
         "an id that can't be read",
         unfinished(edited(lambda log: log.update(filename_uuid=[5]))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "filename_uuid should be",
     ),
@@ -285,7 +290,7 @@ CASES = [
         "another form of created",
         unfinished(edited(lambda log: log.update(created="yesterday"))),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "created should be",
     ),
@@ -293,7 +298,7 @@ CASES = [
         "results missing",
         unfinished(lambda: Fault.mutate(lambda page: page.pop("results") and None, on="logs")),
         "failed",
-        FEW,
+        IMPATIENT,
         IntegratorError,
         "results",
     ),

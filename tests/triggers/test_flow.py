@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,8 +37,9 @@ has_store = pytest.mark.skipif(
 
 
 @pytest.fixture
-def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[IntegratorSimulator]:
+def simulator(hasty: None, one_ca: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IntegratorSimulator]:
     monkeypatch.setattr(flow_watcher, "PAUSE", 0.1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     with IntegratorSimulator() as simulator:
         project = simulator.add_project("Acme", slug="acme")
         simulator.add_flow(project, "Price", slug="price")
@@ -112,12 +114,12 @@ class Triggerer:
 
     async def _sync(self) -> None:
         while True:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
             fired, self._fired = self._fired, []
             self.events += [json.loads(json.dumps(payload)) for payload, _ in fired]
             self._unconfirmed += [seq for _, seq in fired if seq is not None]
             if self._confirms:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.02)
                 self.confirm()
 
     def confirm(self) -> None:
@@ -232,20 +234,20 @@ def test_more_than_a_page_finishes_at_once_in_any_order(
 ) -> None:
     simulator.order = order
     chance, store = random.Random(1), Store()
-    names = [f"e{number}" for number in range(340)]
+    names = [f"e{number}" for number in range(240)]
     start = datetime.now(timezone.utc) - timedelta(hours=6)
 
     async def scenario() -> None:
-        for number, each in enumerate(names[:170]):
+        for number, each in enumerate(names[:120]):
             simulator.add_execution(flow, id=each, created=start + timedelta(seconds=number))
         async with Triggerer(price(since=start.isoformat()), store=store):
             await until(lambda: bool(store.values))
             await until(polled(simulator, 4))
-        for number, each in enumerate(names[170:], 170):
+        for number, each in enumerate(names[120:], 120):
             simulator.add_execution(flow, id=each, created=start + timedelta(seconds=number // 7))
         chance.shuffle(names)
         delivered: Counter[str] = Counter()
-        for part in (names[:5], names[5:290], names[290:]):
+        for part in (names[:5], names[5:190], names[190:]):
             async with Triggerer(price(since="2020-01-01"), store=store) as triggerer:
                 for each in part:
                     simulator.finish(each, status=Status.SUCCESS)
@@ -331,7 +333,7 @@ def test_fifty_assets_cost_one_reading_per_flow_and_interval(simulator: Integrat
     project = simulator.projects[0]
     flows = [simulator.add_flow(project, f"Flow {n}", slug=f"flow-{n}") for n in range(50)]
     store, running = Store(), [simulator.add_execution(each) for each in flows]
-    interval, rounds = 1.0, 6
+    interval, rounds = 0.4, 5
 
     async def scenario() -> None:
         triggers = [price(flow=each.slug, poll_interval=interval) for each in flows]

@@ -9,14 +9,20 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_integrator.assets import integrator_flow, new_executions
 
-PRICE = integrator_flow("price", watch=True, status=("success", "empty"), poll_interval=4)
+PRICE = integrator_flow(
+    "price",
+    integrator_conn_id="integrator_watched",
+    watch=True,
+    status=("success", "empty"),
+    poll_interval=1,
+)
 
 
 @task
 def note(*, triggering_asset_events: Any = None) -> dict[str, list[str]]:
     events = [event for events in triggering_asset_events.values() for event in events]
     return {
-        "told": [event.extra["payload"]["execution_id"] for event in events],
+        "events": [event.extra["payload"]["execution_id"] for event in events],
         "new": [execution["execution_id"] for execution in new_executions(triggering_asset_events)],
     }
 
@@ -26,6 +32,7 @@ with DAG(
     schedule=[PRICE],
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
+    is_paused_upon_creation=True,
     max_active_runs=1,
 ):
     note()

@@ -1,4 +1,4 @@
-"""Tasks that tell of their executions: asset events, links and lineage."""
+"""Tasks with asset events, links and lineage."""
 
 from __future__ import annotations
 

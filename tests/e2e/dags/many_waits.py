@@ -1,4 +1,4 @@
-"""As many waits as the environment says, none of which takes a worker while it waits."""
+"""As many waits as the environment says, and none takes a worker while it waits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_integrator.sensors.execution import IntegratorExecutionSen
 
 WAITS = int(os.environ["E2E_WAITS"])
 
-# The triggerer of Airflow 3.3 reads a DAG anew for each of its triggers: many small DAGs are read sooner.
+# The triggerer of Airflow 3.3 reads a DAG again for each of its triggers: many small DAGs are read sooner.
 WAITS_IN_A_DAG = 25
 
 for first in range(0, WAITS, WAITS_IN_A_DAG):
@@ -27,7 +27,8 @@ for first in range(0, WAITS, WAITS_IN_A_DAG):
                 task_id=f"wait_{number}",
                 flow=f"flow-{number % 10}",
                 execution_id=f"execution-{number}",
+                integrator_conn_id="integrator_crowd",
                 start_from_trigger=True,
-                poke_interval=5,
+                poke_interval=2,
                 timeout=3600,
             )
