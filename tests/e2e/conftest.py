@@ -27,6 +27,7 @@ UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execu
 LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secrets.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
@@ -70,6 +71,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                 },
+                stop_seconds=3.0,
             )
         )
         airflow.api.set_connection("integrator_default", integrator.connection())

@@ -123,8 +123,9 @@ class Scenarios:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Not waited for: what they wait for ends with Airflow, which pytest-xdist gives few seconds after a Ctrl-C.
         self._stage.is_over.set()
-        self._pool.shutdown()
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __getitem__(self, name: str) -> Any:
         """Wait for a scenario's end.

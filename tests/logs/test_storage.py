@@ -33,12 +33,12 @@ def _no_endpoints(monkeypatch):
 
 
 @pytest.fixture
-def stored(monkeypatch):
+def stored(mocker):
     """A file in a store with these attributes, as those of s3fs, gcsfs and adlfs have them."""
 
     def make(protocol, path, **attributes):
         target = SimpleNamespace(protocol=protocol, path=path, fs=SimpleNamespace(**attributes))
-        monkeypatch.setattr(storage, "open_store", lambda _: target)
+        mocker.patch.object(storage, "open_store", return_value=target)
         return f"{protocol}://{path}"
 
     return make
@@ -159,6 +159,11 @@ class TestDestination:
         (tmp_path / "shut").mkdir(0o500)
         with pytest.raises(ConfigurationError, match=r"/shut can't be written \(Permission denied\)"):
             Destination(f"{tmp_path}/shut/x.json").check_writable()
+
+    @pytest.mark.parametrize("path", ["/logs/a\0b.json", "/logs/\ud800/", "file:///logs/\0"])
+    def test_a_path_that_no_file_can_have(self, path):
+        with pytest.raises(ConfigurationError, match="has characters that no file name can have"):
+            Destination(path)
 
     def test_lone_surrogates_of_an_id_are_quoted(self):
         assert Destination("/logs/").log_path("a\ud800", "b", "c").path == "/logs/a%ED%A0%80/b/c.json"
