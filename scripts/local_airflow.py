@@ -20,7 +20,6 @@ from airflow_api import IS_AIRFLOW_3, AirflowApi
 
 #: The timeout of a start, generous for small machines.
 START_SECONDS = 300.0
-_STOP_SECONDS = 30.0
 
 
 class AirflowStartError(Exception):
@@ -35,6 +34,7 @@ class LocalAirflow:
     :param environment: More environment variables, such as ``AIRFLOW__CORE__PARALLELISM``.
     :param host: The address of the UI and the API.
     :param port: The port of the UI and the API; None: a free one.
+    :param stop_seconds: How long the processes may take to stop before they are killed.
     """
 
     def __init__(
@@ -44,8 +44,10 @@ class LocalAirflow:
         environment: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
+        stop_seconds: float = 30.0,
     ) -> None:
         self.home = home
+        self._stop_seconds = stop_seconds
         own, *servers = _free_ports(4)
         self.url = f"http://localhost:{port or own}"
         self.output = home / "airflow.log"
@@ -99,7 +101,7 @@ class LocalAirflow:
             for process in family:
                 with suppress(psutil.NoSuchProcess):
                     process.terminate()
-            _, alive = psutil.wait_procs(family, _STOP_SECONDS)
+            _, alive = psutil.wait_procs(family, self._stop_seconds)
             # processes that ignored SIGTERM, and those started since
             for process in {*alive, *self._family()}:
                 with suppress(psutil.NoSuchProcess):
@@ -121,7 +123,7 @@ class LocalAirflow:
         for process in {*triggerers, *family}:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs([*triggerers, *family], _STOP_SECONDS)
+        psutil.wait_procs([*triggerers, *family], self._stop_seconds)
 
     def start_triggerer(self) -> None:
         """Start a triggerer, as standalone doesn't restart a killed one."""

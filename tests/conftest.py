@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from pathlib import Path
 
 import certifi
@@ -13,6 +12,7 @@ import pytest
 from airflow_provider_integrator.api import tokens
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
+from tests import secrets
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +22,12 @@ def _no_tokens():
 
 
 @pytest.fixture(autouse=True)
-def _no_masks():
+def _no_secrets():
     """No test pays for the tokens of all others, of which Airflow compiles one expression at each new one."""
     yield
-    for name in ("airflow.sdk.log", "airflow.utils.log.secrets_masker"):
-        if name in sys.modules:
-            masker = sys.modules[name]._secrets_masker()
-            masker.patterns, masker.replacer = set(), None
+    secrets.INTEGRATORS.clear()
+    if masker := secrets.masker():
+        masker.patterns, masker.replacer = set(), None
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +40,9 @@ def one_ca(tmp_path_factory):
 
 
 @pytest.fixture
-def hasty(monkeypatch):
+def hasty(mocker):
     """Let calls be repeated as often as ever, but without the pauses that nobody asked for."""
-    monkeypatch.setattr(Retry, "delay", lambda self, failures, retry_after: max(0.001, retry_after or 0.0))
+    mocker.patch.object(Retry, "delay", lambda self, failures, retry_after: max(0.001, retry_after or 0.0))
 
 
 @pytest.fixture
@@ -51,7 +50,8 @@ def simulator(hasty, one_ca, monkeypatch):
     """A simulator with the project Acme, which the connection integrator_default leads to."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
-    with IntegratorSimulator(seed=1) as integrator:
+    with IntegratorSimulator(seed=1, password=secrets.PASSWORD) as integrator:
+        secrets.INTEGRATORS.append(integrator)
         integrator.add_project("Acme", slug="acme", partner_id="partner-1")
         set_connection(monkeypatch, integrator)
         yield integrator
@@ -90,13 +90,12 @@ class Logged(logging.Handler):
 
 
 @pytest.fixture
-def logged(monkeypatch, capsys):
+def logged(mocker, capsys):
     """All that is logged, down to DEBUG."""
     handler = Logged(capsys)
     for name in (None, "airflow.task", "airflow.hooks", "airflow_provider_integrator"):
         logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "handlers", [*logger.handlers, handler])
-        monkeypatch.setattr(logger, "propagate", False)
+        mocker.patch.multiple(logger, handlers=[*logger.handlers, handler], propagate=False)
         logger.setLevel(logging.DEBUG)
     return handler
 

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferr
 
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
+from tests import secrets
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException
@@ -68,7 +69,7 @@ class Outcome:
 
 @dataclass
 class Runner:
-    """Does what Airflow's task runner, scheduler and triggerer do with one task.
+    """Does what Airflow's task runner, scheduler and triggerer do with one task, and checks that it shows no secret.
 
     :param make: Makes the task, anew for each process that Airflow would run it in.
     :param context: More for the context.
@@ -80,6 +81,12 @@ class Runner:
     between: Callable[[str], None] = lambda _: None
 
     def run(self) -> Outcome:
+        with secrets.recorded() as log:
+            outcome = self._run()
+        secrets.check(secrets.shown_by(outcome) + log.getvalue())
+        return outcome
+
+    def _run(self) -> Outcome:
         ti, outcome = TaskInstance(), Outcome("running")
         outcome.xcoms, outcome.pushes = ti.xcoms, ti.pushes
         started = datetime.now(timezone.utc)

@@ -125,6 +125,27 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
     )
 
 
+def check_project_slug(project_id: str, partner_id: str, slug: str) -> Script[None]:
+    """Check a project's slug as far as List projects has the project.
+
+    :param project_id: The project.
+    :param partner_id: The partner whose projects are searched.
+    :param slug: The slug.
+    :raises ConfigurationError: The project has another slug.
+    """
+    try:
+        projects: list[Project] = yield endpoints.list_projects(partner_id)
+    except RequestError as error:
+        log.debug("The project's slug can't be checked: %s", error)
+        return
+    known = [project.slug for project in projects if project.id == project_id and project.slug]
+    if known and slug not in known:
+        raise ConfigurationError(
+            f"project_slug is {slug}, but project {project_id} has the slug {known[0]} in List projects. "
+            "Correct project_slug or project_id."
+        )
+
+
 def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Execution | None]:
     """Fetch one execution.
 

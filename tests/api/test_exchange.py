@@ -406,9 +406,9 @@ def test_a_token_is_kept_until_it_is_refused():
     assert store.take("new").value == "newer"
 
 
-def test_a_refused_login_is_remembered_longer_each_time(monkeypatch):
+def test_a_refused_login_is_remembered_longer_each_time(mocker):
     now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    mocker.patch.object(time, "monotonic", side_effect=lambda: now)
     store = with_password()
     for seconds in (
         REFUSAL_SECONDS,

@@ -99,8 +99,8 @@ def test_a_cancelled_login_is_another_clients_turn(integrator, flow):
     assert integrator.logins == 2
 
 
-def test_a_token_that_expires_during_an_outage_is_renewed_again(transport, integrator, call_of, monkeypatch):
-    monkeypatch.setattr(exchange, "PROMPT_SECONDS", 0.5)
+def test_a_token_that_expires_during_an_outage_is_renewed_again(transport, integrator, call_of, mocker):
+    mocker.patch.object(exchange, "PROMPT_SECONDS", 0.5)
     integrator.inject(
         Fault.status(401, on="logs", times=1),
         Fault.status(503, headers={"Retry-After": "1"}, on="logs", times=1),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -26,6 +26,9 @@ from airflow_provider_integrator.assets.uri import (
 )
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.provider_info import PROVIDER_INFO
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
 
 try:
     from airflow.sdk import Asset
@@ -246,7 +249,7 @@ def event(number: int, execution: str | None, seconds: float) -> Any:
 
 
 @has_assets
-def test_an_execution_is_new_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_execution_is_new_once(mocker: MockerFixture) -> None:
     price, stock = integrator_flow("price"), integrator_flow("stock")
     history = [
         event(1, "a", 1),
@@ -256,14 +259,10 @@ def test_an_execution_is_new_once(monkeypatch: pytest.MonkeyPatch) -> None:
         event(5, "c", 5),
         event(6, "c", 6),
     ]
-    asked: list[tuple[str, datetime]] = []
-
-    def events_since(asset: Any, moment: datetime) -> Any:
-        asked.append((asset.uri, moment))
-        return iter(history)
-
-    monkeypatch.setattr("airflow_provider_integrator.assets.flow._events_since", events_since)
+    events_since = mocker.patch(
+        "airflow_provider_integrator.assets.flow._events_since", return_value=iter(history)
+    )
     # not a dict: below Airflow 3.1 an asset can't be a key
     woken: Any = SimpleNamespace(items=lambda: [(price, history[2:]), (stock, [event(9, None, 7)])])
     assert [each["execution_id"] for each in new_executions(woken)] == ["c"]
-    assert asked == [(price.uri, NOW)]
+    events_since.assert_called_once_with(price, NOW)

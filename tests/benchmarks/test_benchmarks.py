@@ -16,8 +16,11 @@ from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
 from benchmarks.scenarios import adaptive, detection, imports, logs, paging, polls, shuffled, waits
-from benchmarks.scenarios.waiting import Load, evenly, wait
+from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
+
+# They measure times and memory, so nothing else that measures runs beside them.
+pytestmark = pytest.mark.xdist_group("measures")
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def environment(monkeypatch):
 
 
 def test_waits_are_measured_and_shown(environment):
-    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, lasts=evenly(1), history=3))
+    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, lasts=lambda _: 1.0, history=3))
 
     assert len(measured["found"]) == 4
     assert max(measured["found"]) < 5

@@ -129,7 +129,7 @@ class _CursorWatch(threading.Thread):
             for value, updated in self._stage.rows(_CURSOR):
                 moment = datetime.fromisoformat(updated).replace(tzinfo=timezone.utc)
                 self.largest = max(self.largest, len(value))
-                for each in json.loads(value)["told"]:
+                for each in json.loads(value)["delivered"]:
                     self.seen.setdefault(each, moment)
 
     def __enter__(self) -> _CursorWatch:

@@ -169,10 +169,10 @@ def test_other_outlets_are_left_alone(events, context, simulator, flow):
     assert len(events) == 0
 
 
-def test_a_reference_to_an_asset(events, context, simulator, flow, monkeypatch):
+def test_a_reference_to_an_asset(events, context, simulator, flow, mocker):
     if not hasattr(Asset, "ref"):
         pytest.skip("Airflow 2 has none")
-    monkeypatch.setattr(OutletEventAccessors, "_get_asset_from_db", lambda *_, **__: PRICE)
+    mocker.patch.object(OutletEventAccessors, "_get_asset_from_db", return_value=PRICE)
     execution = simulator.add_execution(flow, lasts=0)
     run_sensor("poke", outlets=[Asset.ref(name="price")], context=context)
     assert events[PRICE].extra["execution_id"] == execution.id

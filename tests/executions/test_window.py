@@ -112,7 +112,9 @@ class TestSoftFail:
 
 class TestArguments:
     @pytest.mark.parametrize(
-        "before", [BEFORE, BEFORE.isoformat(), BEFORE - SINCE, (BEFORE - SINCE).total_seconds()], ids=repr
+        "before",
+        [BEFORE, BEFORE.isoformat(), BEFORE - SINCE, (BEFORE - SINCE).total_seconds()],
+        ids=lambda value: type(value).__name__,
     )
     def test_forms(self, before):
         assert read_window(SINCE, before) == (SINCE, BEFORE)

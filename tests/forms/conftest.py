@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator import Execution, Fault, Flow, IntegratorSimulator
 from airflow_provider_integrator.simulator.forms import FORMS, PAGES
+from tests import secrets
 
 #: Each form alone, and what differs most from the pages: one form of each kind, twice.
 EACH = [
@@ -119,7 +120,7 @@ def described(value: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session", params=EACH, ids="+".join)
 def integrator_of_a_form(request: pytest.FixtureRequest) -> Iterator[World]:
-    with IntegratorSimulator(seed=1, forms=request.param) as integrator:
+    with IntegratorSimulator(seed=1, password=secrets.PASSWORD, forms=request.param) as integrator:
         yield World(integrator, request.param)
 
 
@@ -136,5 +137,6 @@ def world(
         json.dumps(integrator.connection(project_slug=None, partner_id="partner-1")),
     )
     integrator.clear_requests()
+    secrets.INTEGRATORS.append(integrator)
     yield integrator_of_a_form
     integrator.clear_faults()

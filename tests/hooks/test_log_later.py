@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from tests.tasks import after_looks
 
 LOG = {"rows": [1, 2]}
 
@@ -43,17 +44,23 @@ def log(request, simulator, flow):
         return hook.get_execution(flow.id, execution.id)
 
 
+@pytest.fixture
+def _stored_meanwhile(simulator, log):
+    after_looks(simulator, 2, lambda: setattr(simulator, "log_delay", 0.0), on="download")
+
+
+@pytest.mark.usefixtures("_stored_meanwhile")
 def test_it_is_loaded_once_it_is_there(call, log, simulator, flow):
-    simulator.log_delay = 0.4
-    assert call("load_log", flow.id, log, log_timeout=60, poll_interval=0.05) == LOG
-    assert simulator.count("download") > 1
+    assert call("load_log", flow.id, log, log_timeout=60, poll_interval=0.01) == LOG
+    assert simulator.count("download") == 3
 
 
+@pytest.mark.usefixtures("_stored_meanwhile")
 def test_it_is_saved_once_it_is_there(call, log, simulator, flow, tmp_path):
-    simulator.log_delay = 0.4
     path = tmp_path / "log.json"
-    call("save_log", flow.id, log, path, log_timeout=60, poll_interval=0.05)
+    call("save_log", flow.id, log, path, log_timeout=60, poll_interval=0.01)
     assert path.exists()
+    assert simulator.count("download") == 3
 
 
 def test_it_never_comes(call, log, simulator, flow):

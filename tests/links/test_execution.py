@@ -83,8 +83,8 @@ def test_it_leads_to_the_log_that_the_operator_names(simulator, flow, execution)
     assert outcome.xcoms[KEY] == url(simulator, flow, execution, step.log_id)
 
 
-def test_the_worker_knows_it_without_asking(monkeypatch, simulator, flow, execution):
-    monkeypatch.setattr(sdk, "XCom", None)
+def test_the_worker_knows_it_without_asking(mocker, simulator, flow, execution):
+    mocker.patch.object(sdk, "XCom", None)
     task, context = a_sensor(timeout=TIMEOUT), a_context()
     link = IntegratorExecutionLink()
     assert link.get_link(task, ti_key=context["ti"]) == ""
@@ -93,15 +93,13 @@ def test_the_worker_knows_it_without_asking(monkeypatch, simulator, flow, execut
 
 
 @pytest.mark.parametrize(("kept", "found"), [("https://ui.example/1", "https://ui.example/1"), (None, "")])
-def test_airflow_2s_web_server_reads_it_from_xcom(kept, found, monkeypatch):
-    def get_value(*, key, ti_key):
-        assert (key, ti_key) == (KEY, "the task instance")
-        return kept
-
-    monkeypatch.setattr(sdk, "XCom", SimpleNamespace(get_value=get_value))
+def test_airflow_2s_web_server_reads_it_from_xcom(kept, found, mocker):
+    xcom = mocker.patch.object(sdk, "XCom")
+    xcom.get_value.return_value = kept
     # all that it knows of a task is what stands in its database
     serialized = SimpleNamespace(task_id="wait")
     assert IntegratorExecutionLink().get_link(serialized, ti_key="the task instance") == found
+    xcom.get_value.assert_called_once_with(key=KEY, ti_key="the task instance")
 
 
 def test_links_of_the_tasks():

@@ -76,8 +76,8 @@ def log_of(contents):
 
 
 @pytest.fixture
-def _spooling_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def _spooling_to(tmp_path, mocker):
+    mocker.patch.object(tempfile, "tempdir", str(tmp_path))
 
 
 def open_files(folder):

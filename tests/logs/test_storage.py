@@ -33,12 +33,12 @@ def _no_endpoints(monkeypatch):
 
 
 @pytest.fixture
-def stored(monkeypatch):
+def stored(mocker):
     """A file in a store with these attributes, as those of s3fs, gcsfs and adlfs have them."""
 
     def make(protocol, path, **attributes):
         target = SimpleNamespace(protocol=protocol, path=path, fs=SimpleNamespace(**attributes))
-        monkeypatch.setattr(storage, "open_store", lambda _: target)
+        mocker.patch.object(storage, "open_store", return_value=target)
         return f"{protocol}://{path}"
 
     return make

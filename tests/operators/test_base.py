@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.operators.base import WaitingOperator
-from tests.tasks import POLL, TIMEOUT, Runner
+from tests.tasks import POLL, TIMEOUT, Runner, after_looks
 
 
 class RowCountOperator(WaitingOperator):
@@ -24,7 +24,8 @@ def run(mode, **arguments):
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
 class TestToyOperator:
     def test_waits(self, mode, simulator, flow):
-        execution = simulator.add_execution(flow, status=Status.FAILED, lasts=0.3, process_count=12)
+        execution = simulator.add_execution(flow, status=Status.FAILED, process_count=12)
+        after_looks(simulator, 2, lambda: simulator.finish(execution))
         outcome = run(mode)
         assert outcome.state == "success", outcome.error
         assert outcome.value == {"execution_id": execution.id, "rows": 12}

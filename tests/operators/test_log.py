@@ -239,6 +239,19 @@ class TestBeforeTheWait:
         connect(project_slug=None, partner_id="partner-1")
         assert run_operator().state == "success"
 
+    def test_wrong_slug_is_told_before_the_wait(self, simulator, execution, connect):
+        connect(project_slug=None, partner_id="partner-1")
+        outcome = run_operator(project_slug="acne")
+        assert isinstance(outcome.error, AirflowFailException)
+        assert "has the slug acme in List projects" in outcome.message
+        assert simulator.count("logs") == 0
+
+    @pytest.mark.parametrize("fault", [Fault.status(403, on="projects"), Fault.status(404, on="projects")])
+    def test_a_slug_that_cannot_be_checked_is_taken(self, fault, simulator, execution, connect):
+        connect(partner_id="partner-1")
+        simulator.inject(fault)
+        assert run_operator().state == "success"
+
     def test_slug_of_the_task(self, simulator, execution, connect):
         connect(project_slug=None)
         assert run_operator(project_slug="{{ 'ac' }}me").state == "success"

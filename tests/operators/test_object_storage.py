@@ -77,14 +77,10 @@ def test_failing_upload_leaves_what_was_there(store, simulator, execution):
     assert store.objects == {"/x.json": b"before"}
 
 
-def test_failure_to_tidy_up_does_not_hide_the_first_one(store, simulator, execution, monkeypatch):
+def test_failure_to_tidy_up_does_not_hide_the_first_one(store, simulator, execution, mocker):
     store.fails = True
-
-    def gone(*_):
-        raise ValueError("gone")
-
-    monkeypatch.setattr(store, "exists", gone)
-    monkeypatch.setattr(store, "rm_file", gone)
+    for name in ("exists", "rm_file"):
+        mocker.patch.object(store, name, side_effect=ValueError("gone"))
     outcome = run_operator(output_path=uri(store, "x.json"))
     assert "hung up" in outcome.message
 

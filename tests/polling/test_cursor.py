@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -19,14 +20,15 @@ from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling import cursor as module
 from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, read_statuses, to_epoch
 
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
 NOW = 1_800_000_000_000
 
 
 @pytest.fixture(autouse=True)
-def _small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
-    monkeypatch.setattr(module, "BATCH", 4)
-    monkeypatch.setattr(module, "MAX_AGE", timedelta(days=100_000))
+def _small_bounds(mocker: MockerFixture) -> None:
+    mocker.patch.multiple(module, KEPT=3, BATCH=4, MAX_AGE=timedelta(days=100_000))
 
 
 def execution(number: int, created: int) -> Execution:
@@ -127,7 +129,7 @@ class World:
             self.poll(0, n, None)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.tuples(*[st.integers(1, 8)] * 3), st.booleans())
 def test_each_is_delivered_once(seed: int, steps: int, weights: tuple[int, int, int], dies: bool) -> None:
     chance, world = random.Random(seed), World()
@@ -184,9 +186,9 @@ def test_an_execution_that_shows_up_late_is_delivered(monkeypatch: pytest.Monkey
 
 
 def test_what_never_finishes_is_given_up_and_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "MAX_AGE", timedelta(days=7))
+    mocker.patch.object(module, "MAX_AGE", timedelta(days=7))
     cursor = FlowCursor(0, {}, {"old": 0})
     for _ in range(2):
         cursor.choose([])
