@@ -97,6 +97,7 @@ class TestConnectionType:
             "verify",
             "timeout",
             "download_timeout",
+            "allow_plain_http",
             "project_parameter",
             "auth_header",
             "ui_url",
