@@ -50,6 +50,12 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "Seconds that one download of a log may take.",
         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 3600},
     },
+    "allow_plain_http": {
+        "label": "Allow plain http",
+        "description": "true: password and token may cross the network in the clear, to a Host that begins with "
+        "http://. Not needed for this machine's own addresses.",
+        "schema": {"type": ["string", "null"], "enum": ["false", "true"]},
+    },
     "project_parameter": {
         "label": "Project parameter",
         "description": "How the project is spelled to List logs and Download log: both (the default), projectid or "

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api.endpoints import PROJECT, Call
+from airflow_provider_integrator.api.fields import MAX_ID, is_encodable, is_id, shown
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 USER_AGENT = f"airflow-provider-integrator/{__version__}"
@@ -52,6 +55,10 @@ class Access:
     auth_header: str = AUTH_HEADERS[0]
 
     def __post_init__(self) -> None:
+        if not all(is_encodable(text) for text in (self.username or "", self.password or "")):
+            raise ConfigurationError(
+                "The connection's Login or Password isn't text: it holds half a character (a lone surrogate)."
+            )
         if not self.token and not (self.username and self.password):
             raise ConfigurationError(
                 "The connection has no credentials: set Login (e-mail) and Password, or token in Extra."
@@ -76,7 +83,13 @@ class Access:
 
         :param call: The call.
         :return: Names and values; the project's once for each of its parameter names.
+        :raises ConfigurationError: A value can't be sent.
         """
+        for name, value in call.query:
+            if not (is_encodable(value) if name.startswith("search_") else is_id(value)):
+                raise ConfigurationError(
+                    f"{call.name}: {name} is {shown(value)}; set it to 1 to {MAX_ID} printable characters."
+                )
         return [
             (spelling, value)
             for name, value in call.query
@@ -109,6 +122,46 @@ class Access:
         return {self.auth_header: f"Bearer {token}"} if token else None
 
 
+def unsendable(name: str, error: ValueError) -> ConfigurationError:
+    """Build the error for a request that an HTTP library refuses to send.
+
+    :param name: The call's name.
+    :param error: The library's error.
+    :return: The error to raise.
+    """
+    return ConfigurationError(
+        f"{name}: the request can't be sent ({type(error).__name__}: {fit(str(error))}). Check the connection's "
+        "Host, and the ids that the task passes."
+    )
+
+
+def is_host(name: str) -> bool:
+    """Return whether a name can be a host's: an IP address, or labels of letters, digits and hyphens.
+
+    :param name: The name, without brackets and port.
+    """
+    try:
+        ip_address(name)
+    except ValueError:
+        try:
+            return re.fullmatch(r"[A-Za-z0-9_.-]+", name.encode("idna").decode("ascii")) is not None
+        except UnicodeError:  # an empty label, or one that is too long
+            return False
+    return True
+
+
+def is_loopback(base_url: str) -> bool:
+    """Return whether a server is on this machine, by its name or address alone.
+
+    :param base_url: The server.
+    """
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def normalize_base_url(host: str) -> str:
     """Normalise the base URL of an Integrator.
 
@@ -120,10 +173,18 @@ def normalize_base_url(host: str) -> str:
     text = (text if "://" in text else f"https://{text}").rstrip("/")
     try:
         parts = urlsplit(text)
-        readable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_usable = (
+            parts.scheme in ("http", "https")
+            and is_host(parts.hostname or "")
+            and parts.port != 0
+            and "@" not in parts.netloc
+            and is_encodable(text)
+            and text.isprintable()
+            and not re.search(r"[\s?#]", text)
+        )
     except ValueError:
-        readable = False
-    if not readable or parts.username or parts.password or re.search(r"[\s?#]", text):
+        is_usable = False
+    if not is_usable:
         raise ConfigurationError(
             "The connection's Host can't be used; set it to the base URL of an Integrator, such as "
             f"{BASE_URLS['prod']}, or leave it empty and set environment."

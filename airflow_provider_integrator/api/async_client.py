@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from airflow_provider_integrator.api.access import USER_AGENT, Access
+from airflow_provider_integrator.api.access import USER_AGENT, Access, unsendable
 from airflow_provider_integrator.api.endpoints import (
     BrokenBodyError,
     Call,
@@ -37,6 +37,7 @@ from airflow_provider_integrator.api.exchange import (
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Paging
+from airflow_provider_integrator.api.proxies import environment_proxy
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
@@ -176,8 +177,10 @@ class AsyncClient:
                 return await self._exchange_bytes(send, receiver)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             if not is_passing(error):
-                raise tls_error(call.name, error) from error
+                raise tls_error(call.name, error) from None  # its own message buries the advice
             return Fault(f"{type(error).__name__}: {error}")
+        except ValueError as error:  # aiohttp's errors of addresses are ValueErrors, too
+            raise unsendable(call.name, error) from None
         except (aiohttp.ClientError, OSError, BrokenBodyError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
                 return Fault(self._access.out_of_time(call))
@@ -227,6 +230,8 @@ class AsyncClient:
             verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
         if verify is False:
             return False
+        if environment_proxy(self._access.base_url) is None and self._access.base_url.startswith("http:"):
+            return True  # there is no TLS
         # Reading a CA bundle takes milliseconds, so not on the event loop.
         return await asyncio.to_thread(trusting, verify)
 
@@ -274,15 +279,3 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     while len(body) < MAX_ERROR_BYTES and (chunk := await response.content.read(MAX_ERROR_BYTES - len(body))):
         body += chunk
     return body
-
-
-def environment_proxy(base_url: str) -> str | None:
-    """Find the proxy for a server in the environment variables, by the rules of requests.
-
-    aiohttp's ``trust_env`` reads .netrc for every request, and rejects a request that has a token as well.
-
-    :param base_url: The server.
-    :return: The proxy's URL; None if none is set.
-    """
-    proxy = select_proxy(base_url, get_environ_proxies(base_url))
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

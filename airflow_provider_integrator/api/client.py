@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from airflow_provider_integrator.api.access import USER_AGENT, Access
+from airflow_provider_integrator.api.access import USER_AGENT, Access, unsendable
 from airflow_provider_integrator.api.deadlines import Deadline, DeadlineAdapter, within
 from airflow_provider_integrator.api.endpoints import BrokenBodyError, Call, LogQuery, Script, list_logs
 from airflow_provider_integrator.api.exchange import (
@@ -29,6 +29,7 @@ from airflow_provider_integrator.api.exchange import (
 )
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
+from airflow_provider_integrator.api.proxies import HTTP_PROXIES, SOCKS_PROXIES, environment_proxy
 from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
@@ -49,7 +50,7 @@ class Client:
     :param access: The Integrator's address and the credentials.
     :param retry: The retry policy for transient faults.
     :param on_token: Called with each new token, to mask it in logs.
-    :raises ConfigurationError: The CA bundle can't be read.
+    :raises ConfigurationError: The CA bundle can't be read, or the environment's proxy can't be used.
     """
 
     def __init__(
@@ -57,6 +58,9 @@ class Client:
     ) -> None:
         if isinstance(access.verify, str):
             trusting(access.verify)  # else requests reports an unreadable bundle as a fault of the call
+        environment_proxy(
+            access.base_url, (*HTTP_PROXIES, *SOCKS_PROXIES)
+        )  # else requests fails in several ways
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
@@ -169,8 +173,11 @@ class Client:
         except requests.exceptions.SSLError as error:
             receiver.discard()
             if not is_passing(error):
-                raise tls_error(call.name, error) from error
+                raise tls_error(call.name, error) from None  # its own message buries the advice
             return Fault(f"{type(error).__name__}: {error}")
+        except ValueError as error:  # requests' errors of addresses are ValueErrors, too
+            receiver.discard()
+            raise unsendable(call.name, error) from None
         except (requests.RequestException, OSError, BrokenBodyError) as error:
             receiver.discard()
             if deadline.is_over:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script
 from airflow_provider_integrator.api.retry_after import RetryAfter
+from airflow_provider_integrator.api.texts import fit, fit_body, hide
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     IntegratorError,
@@ -22,8 +23,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: The maximum length of a server's text in a message.
-MAX_TEXT = 500
 #: The maximum number of bytes read of an unsuccessful answer.
 MAX_ERROR_BYTES = 16 * 1024
 #: A token that is sent within these seconds of its issue and refused is refused for good; an older one may have
@@ -100,7 +99,7 @@ class Answer(Generic[T]):
 
     :param status: The HTTP status.
     :param headers: The headers, with case-insensitive names.
-    :param text: The beginning of an unsuccessful answer's body.
+    :param text: The beginning of an unsuccessful answer's body, as it came.
     :param value: The receiver's value of a successful answer's body.
     """
 
@@ -114,7 +113,7 @@ class Answer(Generic[T]):
 class Fault:
     """A missing or broken answer.
 
-    :param reason: The reason, without secrets.
+    :param reason: The reason, as a library words it.
     """
 
     reason: str
@@ -141,7 +140,8 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
     renewed = False
     while True:
         sent, value = clock(), token.value if token else None
-        outcome: Answer[T] | Fault = _without_secrets((yield Send(call, value)), call, value)
+        hide(value, (call.form or {}).get("password"))
+        outcome: Answer[T] | Fault = _fit((yield Send(call, value)))
         if isinstance(outcome, Answer):
             if 200 <= outcome.status < 300:
                 return outcome.value  # type: ignore[return-value]  # a receiver's value is a T
@@ -186,14 +186,11 @@ def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
         return stop.value  # type: ignore[no-any-return]  # a script returns a T
 
 
-def _without_secrets(outcome: Answer[T] | Fault, call: Call[T], token: str | None) -> Answer[T] | Fault:
-    """Mask a request's secrets in a server's or library's text, which becomes part of messages."""
-    for secret in (token, (call.form or {}).get("password")):
-        if secret and isinstance(outcome, Answer):
-            outcome = replace(outcome, text=outcome.text.replace(secret, "***"))
-        elif secret and isinstance(outcome, Fault):
-            outcome = replace(outcome, reason=outcome.reason.replace(secret, "***"))
-    return outcome
+def _fit(outcome: Answer[T] | Fault) -> Answer[T] | Fault:
+    """Make a server's or library's text fit for messages; it enters here, whatever the transport."""
+    if isinstance(outcome, Fault):
+        return Fault(fit(outcome.reason))
+    return replace(outcome, text=fit_body(outcome.text, is_cut=len(outcome.text.encode()) >= MAX_ERROR_BYTES))
 
 
 def _next_delay(
@@ -239,7 +236,4 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
 
 
 def _quoted(text: str) -> str:
-    flat = " ".join(text.split())
-    if not flat:
-        return ""
-    return f": {flat if len(flat) <= MAX_TEXT else flat[:MAX_TEXT] + '...'}"
+    return f": {text}" if text else ""

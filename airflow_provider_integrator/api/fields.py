@@ -16,6 +16,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_integrator.api.texts import fit_name
 from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
@@ -25,11 +26,19 @@ EnumT = TypeVar("EnumT", bound=IntEnum)
 
 log = logging.getLogger(__name__)
 
+
 # Bounded: a value may be large, or nested too deeply for repr.
-_short = reprlib.Repr()
+class _Short(reprlib.Repr):
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(fit_name(x), level)
+
+
+_short = _Short()
 _short.maxstring = _short.maxother = 100
 
 _WHOLE = re.compile(r"-?\d{1,18}(?:\.0+)?", re.ASCII)
+#: The maximum length of an id. Those in the samples have 36 characters, and a file is named by one.
+MAX_ID = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -38,10 +47,26 @@ def shown(value: object) -> str:
     """Format a value for a message.
 
     :param value: Any value of an answer.
-    :return: The value's ``repr``, cut to 100 characters.
+    :return: The value's ``repr``, fit for a message and cut to 100 characters.
     """
-    text = _short.repr(value)
+    text = _short.repr(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
     return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text can be an id: it can be sent, shown and be a file's name.
+
+    :param text: The text, without outer white space.
+    """
+    return 0 < len(text) <= MAX_ID and text.isprintable()
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be sent: it has no lone surrogate.
+
+    :param text: The text.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def whole_number(value: object) -> int | None:
@@ -59,6 +84,11 @@ def whole_number(value: object) -> int | None:
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value.strip().partition(".")[0])
     return None
+
+
+def _digits(value: object) -> str | None:
+    number = whole_number(value)
+    return None if number is None else str(number)
 
 
 def parse_time(value: object) -> DateTime:
@@ -168,14 +198,14 @@ class Fields:
 
         :param name: The field.
         :return: The id as a string, whatever its form.
-        :raises ResponseError: The field is missing, empty, or neither a string nor an integer.
+        :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
+            characters that can't be shown.
         """
         value = self.get(name)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-        if isinstance(value, str) or (number := whole_number(value)) is None:
+        text = value.strip() if isinstance(value, str) else _digits(value)
+        if text is None or not is_id(text):
             raise self.fault(name, "an id")
-        return str(number)
+        return text
 
     def optional_identifier(self, name: str) -> str | None:
         """Parse an optional id.
@@ -195,11 +225,12 @@ class Fields:
         """Parse an optional string.
 
         :param name: The field.
-        :return: The string without outer white space, or the digits of a number; None if it can't be read.
+        :return: The string without outer white space and fit for messages, or the digits of a number; None if it
+            can't be read.
         """
         value = self.get(name)
         if value is None or isinstance(value, str):
-            return value if value is None else value.strip()
+            return value if value is None else fit_name(value.strip())
         return self.optional_identifier(name)
 
     def optional_count(self, name: str) -> int | None:

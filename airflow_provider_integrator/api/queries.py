@@ -12,6 +12,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, shown
 from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
 from airflow_provider_integrator.api.pages import Page
+from airflow_provider_integrator.api.texts import listed
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError, ResponseError
 
 T = TypeVar("T")
@@ -72,13 +73,13 @@ def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(f"{flow.id} (slug {flow.slug}, name {flow.name})" for flow in found)
+        ids = listed(f"{flow.id} (slug {flow.slug}, name {flow.name})" for flow in found)
         raise ConfigurationError(
-            f"Flow {wanted!r} is ambiguous in project {project_id}; set flow to one of these ids: {ids}."
+            f"Flow {shown(wanted)} is ambiguous in project {project_id}; set flow to one of these ids: {ids}."
         )
-    labels = ", ".join(sorted(flow.label for flow in known)) or "none at all"
+    labels = listed(sorted(flow.label for flow in known)) or "none at all"
     raise ConfigurationError(
-        f"Project {project_id} has no flow {wanted!r}. Set flow to a slug, name or id of: {labels}."
+        f"Project {project_id} has no flow {shown(wanted)}. Set flow to a slug, name or id of: {labels}."
     )
 
 
@@ -117,11 +118,32 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
     for project in projects:
         if project.id == project_id and project.slug:
             return project.slug
-    known = ", ".join(sorted(f"{project.id} ({project.slug})" for project in projects)) or "none at all"
+    known = listed(sorted(f"{project.id} ({project.slug})" for project in projects)) or "none at all"
     raise ConfigurationError(
         f"Partner {partner_id} has no project {project_id} with a slug. Set project_id or project_slug; "
         f"its projects: {known}."
     )
+
+
+def check_project_slug(project_id: str, partner_id: str, slug: str) -> Script[None]:
+    """Check a project's slug as far as List projects has the project.
+
+    :param project_id: The project.
+    :param partner_id: The partner whose projects are searched.
+    :param slug: The slug.
+    :raises ConfigurationError: The project has another slug.
+    """
+    try:
+        projects: list[Project] = yield endpoints.list_projects(partner_id)
+    except RequestError as error:
+        log.debug("The project's slug can't be checked: %s", error)
+        return
+    known = [project.slug for project in projects if project.id == project_id and project.slug]
+    if known and slug not in known:
+        raise ConfigurationError(
+            f"project_slug is {slug}, but project {project_id} has the slug {known[0]} in List projects. "
+            "Correct project_slug or project_id."
+        )
 
 
 def get_execution(project_id: str, flow_id: str, execution_id: str) -> Script[Execution | None]:

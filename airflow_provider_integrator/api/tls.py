@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 # Broken connections, which are transient.
@@ -41,8 +42,9 @@ def tls_error(name: str, error: Exception) -> ConfigurationError:
     :return: The error to raise.
     """
     return ConfigurationError(
-        f"{name}: no TLS connection to the Integrator ({error}). Set verify in the connection's Extra to the "
-        "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http://."
+        f"{name}: no TLS connection to the Integrator ({fit(str(error))}). Set verify in the connection's Extra to the "
+        "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http:// and set "
+        "allow_plain_http."
     )
 
 

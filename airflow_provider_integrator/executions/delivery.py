@@ -73,6 +73,10 @@ class LogDelivery:
         """
         if self.destination is not None:
             self.destination.check_writable()
+            return
+        from airflow_provider_integrator.logs.disk import check_folders
+
+        check_folders(None)
 
     def patience(
         self, execution: Execution, log_timeout: float, poll_interval: float, until: float | None

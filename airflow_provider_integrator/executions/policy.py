@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.api.texts import fit_body, listed
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.logs import MAX_ERRORS
 
@@ -110,7 +111,7 @@ def summary(execution: Execution) -> str:
     failed = [
         f"{step.label} (log id {step.log_id})" for step in execution.steps if step.status is Status.FAILED
     ]
-    return f"{text} Failed steps: {', '.join(failed)}." if failed else text
+    return f"{text} Failed steps: {listed(failed)}." if failed else text
 
 
 def _counts(execution: Execution) -> str:
@@ -124,5 +125,4 @@ def _shown(error: Any) -> str:
         text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
     except RecursionError:
         text = "(an entry that is nested too deeply to be shown)"
-    flat = " ".join(text.split())
-    return flat if len(flat) <= MAX_ERROR_CHARACTERS else f"{flat[: MAX_ERROR_CHARACTERS - 3]}..."
+    return fit_body(text, limit=MAX_ERROR_CHARACTERS)

@@ -150,6 +150,11 @@ class ExecutionWait:
             self._tolerate(error)
             return None
         self._outage.end()
+        if found is None and self._polls == 1 and self.spec.execution_id is not None:
+            log.warning(
+                "%s (yet).\nIf it should exist, check execution_id and flow: under another flow it isn't found.",
+                self.not_finished(None),
+            )
         self._progress.see(found, self._polls)
         return found if found is not None and found.is_finished else None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
 
@@ -81,7 +82,8 @@ class IntegratorBaseHook(BaseHook):
                 connection = self.get_connection(self.integrator_conn_id)
             except (OSError, asyncio.TimeoutError) as error:  # of a secrets backend
                 raise UnavailableError(
-                    f"Airflow can't look up connection {self.integrator_conn_id}: {type(error).__name__} {error}"
+                    f"Airflow can't look up connection {self.integrator_conn_id}: "
+                    f"{fit(f'{type(error).__name__} {error}')}"
                 ) from error
             self._settings = IntegratorConnection.read(connection, connection.extra_dejson)
             if complaint := self._settings.complaint():

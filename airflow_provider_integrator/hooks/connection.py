@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow_provider_integrator.api.access import (
     AUTH_HEADERS,
     BASE_URLS,
     PROJECT_PARAMETERS,
     Access,
+    is_loopback,
     normalize_base_url,
 )
 from airflow_provider_integrator.exceptions import ConfigurationError
@@ -21,6 +25,8 @@ from airflow_provider_integrator.provider_info import CONN_FIELDS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 CONN_TYPE = "integrator"
 DEFAULT_TIMEOUT = 60.0
@@ -61,9 +67,11 @@ class IntegratorConnection:
                 f"Connection {connection.conn_id} is of type {connection.conn_type}, not {CONN_TYPE}; correct "
                 "the type, or the task's integrator_conn_id. Its credentials were not sent."
             )
+        base_url = _base_url(connection, extra)
+        _check_plain_http(base_url, is_allowed=_flag(extra, "allow_plain_http"))
         return cls(
             access=Access(
-                base_url=_base_url(connection, extra),
+                base_url=base_url,
                 username=connection.login or None,
                 password=connection.password or None,
                 token=_text(extra, "token"),
@@ -154,6 +162,34 @@ def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
     if connection.port:
         return _with_port(url, connection.port)
     return url
+
+
+def _flag(extra: Mapping[str, Any], name: str) -> bool:
+    """Parse a field that is true or false; false is the default."""
+    value = extra.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    text = str(value).strip().lower()
+    if text not in ("true", "false", ""):
+        raise ConfigurationError(f"{name} in the connection's Extra is {value!r}; set it to true or false.")
+    return text == "true"
+
+
+def _check_plain_http(base_url: str, *, is_allowed: bool) -> None:
+    """Keep credentials from crossing a network in the clear, unless the connection says so."""
+    if urlsplit(base_url).scheme != "http" or is_loopback(base_url):
+        return
+    if not is_allowed:
+        raise ConfigurationError(
+            "The connection's Host begins with http://, so that password and token would cross the network in the "
+            "clear. Begin it with https://; if the server has no TLS, set allow_plain_http to true in Extra."
+        )
+    _warn_of_plain_http(base_url)
+
+
+@cache  # once a process
+def _warn_of_plain_http(base_url: str) -> None:
+    log.warning("Password and token cross the network to %s in the clear (allow_plain_http).", base_url)
 
 
 def _is_ipv6(host: str) -> bool:

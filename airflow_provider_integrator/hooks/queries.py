@@ -84,6 +84,23 @@ def find_slug(
     return known or (yield from queries.find_project_slug(project, settings.partner_id))
 
 
+def checked_slug(settings: IntegratorConnection, project_id: str, project_slug: str | None) -> Script[str]:
+    """Find the project slug that Download log needs, and check one that is set as far as List projects can tell.
+
+    :param settings: The connection.
+    :param project_id: The project.
+    :param project_slug: The slug of the task; None: the connection's, or the one in List projects.
+    :return: The slug.
+    :raises ConfigurationError: The slug can't be found, or the project has another one.
+    """
+    known = settings.known_slug(project_id, project_slug)
+    if known is None:
+        return (yield from queries.find_project_slug(project_id, settings.partner_id))
+    if settings.partner_id:
+        yield from queries.check_project_slug(project_id, settings.partner_id, known)
+    return known
+
+
 def patience(log: str | Execution | Step, log_timeout: float, poll_interval: float) -> LogPatience:
     """Make the policy for retries of a refused download.
 

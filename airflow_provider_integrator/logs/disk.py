@@ -8,18 +8,21 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import logging
 import os
 import re
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, StorageError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
+
+_log = logging.getLogger(__name__)
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 #: What another path or other permissions mend, and a retry doesn't.
@@ -82,12 +85,18 @@ def check_folders(target: Path | None) -> None:
 
 
 @contextmanager
-def appearing(path: Path, needs: str, file_mode: int = DEFAULT_FILE_MODE) -> Iterator[IO[bytes]]:
+def appearing(
+    path: Path,
+    needs: str,
+    file_mode: int = DEFAULT_FILE_MODE,
+    check_cancelled: Callable[[], None] = lambda: None,
+) -> Iterator[IO[bytes]]:
     """Open a file that takes its name when all was written, and remove what killed saves to that name left.
 
     :param path: The file's path; folders are made as needed, as open to others as the file is.
     :param needs: What is written and how large that is, for messages.
     :param file_mode: The permissions of a new file; one that is there already keeps its own.
+    :param check_cancelled: Called before the file takes its name; what it raises is raised here.
     :return: The file, open for reading and writing.
     :raises StorageError: The disk is full or broken.
     :raises ConfigurationError: The path can't be written to.
@@ -100,8 +109,9 @@ def appearing(path: Path, needs: str, file_mode: int = DEFAULT_FILE_MODE) -> Ite
         with file:
             yield file
             file.flush()
-            os.fchmod(file.fileno(), _mode_of(path, file_mode))
+            _set_mode(file.fileno(), _mode_of(path, file_mode))
             os.fsync(file.fileno())  # some file systems say only now that they are full
+            check_cancelled()
             if part is None and not _link(file, path):
                 part = _part_name(path)
                 _link(file, part)
@@ -146,7 +156,7 @@ def _make_folders(folder: Path, file_mode: int) -> None:
         folder.mkdir(_FOLDER_MODE)
         if shared := file_mode & _OTHERS_READ_WRITE:
             inherited = stat.S_IMODE(folder.stat().st_mode) & stat.S_ISGID
-            folder.chmod(inherited | _FOLDER_MODE | shared | (shared & _OTHERS_READ) >> 2)
+            _set_mode(folder, inherited | _FOLDER_MODE | shared | (shared & _OTHERS_READ) >> 2)
 
 
 def _mode_of(path: Path, file_mode: int) -> int:
@@ -154,6 +164,13 @@ def _mode_of(path: Path, file_mode: int) -> int:
         return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return file_mode
+
+
+def _set_mode(file: int | Path, mode: int) -> None:
+    try:
+        os.chmod(file, mode)  # noqa: PTH101 - a descriptor, too
+    except OSError as error:  # of a share whose permissions are those of its mount
+        _log.warning("The log's permissions can't be set to %o (%s).", mode, error.strerror)
 
 
 def _open_unnamed(folder: Path) -> tuple[IO[bytes], None] | None:

@@ -71,8 +71,11 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
 
     :param path: An object storage URI or a local path.
     :return: The path, its file system ready.
-    :raises ConfigurationError: No such file system is installed, or its connection can't be used.
+    :raises ConfigurationError: No such file system is installed, its connection can't be used, or no file can
+        have that path.
     """
+    if not _can_be_named(str(path)):
+        raise ConfigurationError(f"The path {str(path)!r} has characters that no file name can have.")
     try:
         target = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(os.fspath(path))
         target.fs  # noqa: B018 - makes the file system
@@ -82,6 +85,13 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
             "its scheme (such as apache-airflow-providers-amazon[s3fs] for s3://) and check its connection."
         ) from error
     return target
+
+
+def _can_be_named(path: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def save(
@@ -108,7 +118,7 @@ def save(
     target = open_store(path)
     if _is_local(target):
         local = Path(target.path)
-        with appearing(local, archive.needs, file_mode) as file:
+        with appearing(local, archive.needs, file_mode, archive.check_cancelled) as file:
             return local.absolute().as_uri(), archive.write(file, beside_loop=beside_loop)
     with temporary_file(archive.needs) as file:
         written = archive.write(file, beside_loop=beside_loop)

@@ -154,6 +154,8 @@ class ExecutionTask(BaseOperator):
             prepare=prepare,
             is_continued=is_continued,
         )
+        if not carried and not is_continued:
+            self._log_open_window(context, spec)
         return wait
 
     def check(self, wait: ExecutionWait) -> None:
@@ -182,6 +184,17 @@ class ExecutionTask(BaseOperator):
             outage_tolerance=self.outage_tolerance,
             adaptive=self.adaptive,
         )
+
+    def _log_open_window(self, context: Context, spec: WaitSpec) -> None:
+        begin, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if spec.execution_id is None and spec.created_before is None and begin and end and begin < end:
+            self.log.info(
+                "created_before isn't set: an execution counts however long after %s it is created.\n"
+                "The DAG run's data interval is %s to %s.",
+                spec.created_after,
+                begin,
+                end,
+            )
 
     def _before(self) -> datetime | timedelta | str | None:
         value = self.created_before

@@ -21,7 +21,11 @@ from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.executions.policy import Policy, Verdict
-from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
+from airflow_provider_integrator.hooks.queries import (
+    DEFAULT_LOG_TIMEOUT,
+    DEFAULT_MAX_LOG_BYTES,
+    checked_slug,
+)
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import (
@@ -215,8 +219,8 @@ class IntegratorLogOperator(WaitingOperator):
     def _slug(self, wait: ExecutionWait) -> str:
         if "project_slug" not in self._carried:
             named = rendered("project_slug", self.project_slug)
-            found = self.hook.find_project_slug(project_id=wait.project_id, project_slug=named)
-            self._carried["project_slug"] = found
+            script = checked_slug(self.hook.settings, wait.project_id, named)
+            self._carried["project_slug"] = self.hook.get_conn().run(script)
         return str(self._carried["project_slug"])
 
     def _fail(self, context: Context, wait: ExecutionWait, verdict: Verdict) -> None:

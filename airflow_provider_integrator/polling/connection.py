@@ -1,4 +1,4 @@
-"""What all waits of a triggerer process on one Airflow connection share: a session, a login, pollers."""
+"""The session, the login and the pollers that all waits of a triggerer on one Airflow connection share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from airflow_provider_integrator.exceptions import ConfigurationError, Integrato
 from airflow_provider_integrator.executions.wait import POLL_RETRY
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.poller import FlowPoller
-
-#: A poll is repeated by the next one, so that few attempts will do.
 
 
 class SharedConnection:
@@ -102,10 +100,10 @@ _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedConne
 
 
 class shared_connection:  # noqa: N801 - used as contextlib's own are
-    """A context manager for what the loop's waits on a connection share.
+    """A context manager for the hook and the pollers that the loop's waits on a connection share.
 
-    The first to enter makes it, the last to leave closes it. A class, as there may be thousands: the objects of a
-    generator for the same add up in the garbage collector's rounds, which stop the loop.
+    The first to enter makes them, the last to leave closes them. A class, as there may be thousands: with a generator
+    for each, a full garbage collection would stop the loop for longer.
 
     :param integrator_conn_id: The Airflow connection.
     """

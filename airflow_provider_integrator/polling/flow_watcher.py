@@ -122,8 +122,11 @@ class FlowWatcher:
                     async for seen in executions:
                         yield seen
             except IntegratorError as error:
+                # A flow that was deleted and created again has another id, which is looked up at once, but once.
+                is_first_doubt = not self._is_doubted
                 self._is_doubted = isinstance(error, RequestError) and error.status == 400
-                pause = max(0.0 if isinstance(error, TransientError) else PAUSE, self._flow.poll_interval)
+                is_brief = isinstance(error, TransientError) or (self._is_doubted and is_first_doubt)
+                pause = max(0.0 if is_brief else PAUSE, self._flow.poll_interval)
                 log.warning("Flow %s isn't watched; another try in %g s: %s", self._flow.flow, pause, error)
             except Exception:
                 # Airflow would start the trigger again at once, and again.
@@ -163,7 +166,7 @@ class FlowWatcher:
                     cursor.start((await self._read(subscription))[0])
                     self._cursor = cursor
                     await self._save()
-                while not self._is_doubted:
+                while self._empty_polls < self._doubt_after:
                     await subscription.request(
                         from_epoch(self._cursor.since), self._recent(), self._cursor.open
                     )
@@ -177,17 +180,12 @@ class FlowWatcher:
                     await self._save()
 
     async def _poller(self, shared: SharedConnection) -> FlowPoller:
-        flow, is_doubted, self._is_doubted = self._flow, self._is_doubted, False
-        if not is_doubted:
+        flow = self._flow
+        if self._empty_polls >= self._doubt_after:
+            self._empty_polls, self._doubt_after = 0, self._doubt_after * 2
+        elif not self._is_doubted:
             return await shared.poller(flow.project_id, flow.flow)
         return await shared.look_up_again(flow.project_id, flow.flow, EMPTY_POLLS * flow.poll_interval / 2)
-
-    def _count(self, *, is_empty: bool) -> None:
-        """Count empty polls: after many, the flow may have been deleted and created again under another id."""
-        self._empty_polls = self._empty_polls + 1 if is_empty else 0
-        if self._empty_polls >= self._doubt_after:
-            self._is_doubted = True
-            self._doubt_after *= 2
 
     async def _load(self) -> None:
         if self._cursor is not None:
@@ -223,7 +221,8 @@ class FlowWatcher:
     async def _read(self, subscription: Subscription) -> tuple[list[Seen], bool]:
         """Wait for the next reading: its executions, and whether it has all that the cursor spans."""
         history, finished = await subscription.next_reading()
-        self._count(is_empty=not (history.sightings or finished))
+        self._empty_polls = 0 if history.sightings or finished else self._empty_polls + 1
+        self._is_doubted = False
         is_whole = history.since <= subscription.start
         self._polls_since_whole = 0 if is_whole else self._polls_since_whole + 1
         # Known by the execution, as an error names a place on a page, which changes from poll to poll.

@@ -142,13 +142,18 @@ class ExecutionLookup:
                 pages.append(page)
                 if not paging.ended:
                     paging.take(page)
-        self._window.record(len(pages) * query.limit, pages, places)
+        length = len(pages) * query.limit
         if paging.ended:
+            # An execution that doesn't exist yet is known to be nowhere before the end.
+            places |= dict.fromkeys(self._left, length)
             self.settle_rest()
+        self._window.record(length, pages, places)
         return pages[0].logs
 
     async def _look_up(self, execution_id: str) -> None:
-        query = replace(self._query, filename_uuid=execution_id, limit=_BY_ID)
+        query = LogQuery(
+            self._query.project_id, self._query.flow_id, filename_uuid=execution_id, limit=_BY_ID
+        )
         try:
             outcome: Outcome = logs_of(await self._fetch(query), execution_id)
         except IntegratorError as error:

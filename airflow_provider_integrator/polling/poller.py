@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Logs from which the flow's usual duration is learnt, and polls after which it is learnt again.
 LEARN_FROM, LEARN_EVERY = 25, 100
+#: Seconds by which a timer may come too early.
+_CLOCK_TICK = 0.001
 
 
 class Subscriber(Protocol):
@@ -159,12 +161,16 @@ class FlowPoller:
             self._slept_interval = min(
                 (*pauses, *(each.interval for each in self._subscribers)), default=math.inf
             )
-            left = started + max(self._slept_interval * share, self._lookup.retry_after) - now
-            if left <= 0:
+            due = started + max(self._slept_interval * share, self._lookup.retry_after)
+            if due <= now:
                 return
+            # Cheaper than wait_for, which takes a task.
+            timer = loop.call_at(due, self._hurry.set)
             try:
-                await asyncio.wait_for(self._hurry.wait(), left if left < math.inf else None)
-            except asyncio.TimeoutError:
+                await self._hurry.wait()
+            finally:
+                timer.cancel()
+            if loop.time() > due - _CLOCK_TICK:
                 return
 
     async def _poll_once(self) -> None:

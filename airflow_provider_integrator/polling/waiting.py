@@ -63,7 +63,8 @@ class TriggerWait:
                     return (await self._join(poller)).execution_id
                 except FlowDoubtError:
                     self._doubt_after *= 2
-                    poller = await self._look_up_again(shared) or poller
+                    found = await self._look_up_again(shared)
+                    poller = poller if found is None else found
                 except RequestError as error:
                     # A flow that was deleted and created again has another id.
                     found = await self._look_up_again(shared) if error.status == 400 else None

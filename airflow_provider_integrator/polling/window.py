@@ -78,7 +78,8 @@ class Window:
 
         :param length: The number of first logs that were read.
         :param pages: The pages.
-        :param places: The places of the awaited executions among these logs, from 1.
+        :param places: The places of the awaited executions among these logs, from 1; the last one for those that are
+            known not to exist.
         """
         count = len(self._known)
         received = sum(page.size for page in pages) + len(pages) * self._request(count)

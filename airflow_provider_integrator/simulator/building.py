@@ -100,6 +100,13 @@ class WorldBuilder:
             )
         )
 
+    def delete_flow(self, flow: Flow) -> None:
+        """Delete a flow with its executions: calls for it are refused with 400.
+
+        :param flow: The flow.
+        """
+        self._world.delete_flow(flow)
+
     def add_execution(
         self,
         flow: Flow,

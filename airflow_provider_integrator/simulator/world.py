@@ -80,6 +80,14 @@ class World:
             self._catalogues[flow.id] = Catalogue()
             return flow
 
+    def delete_flow(self, flow: Flow) -> None:
+        """Delete a flow with its executions.
+
+        :param flow: The flow.
+        """
+        with self.lock:
+            del self.flows[flow.id], self._catalogues[flow.id]
+
     def flows_of(self, project_id: str) -> list[Flow]:
         """List a project's flows.
 

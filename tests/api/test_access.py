@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests import Request
 
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import (
@@ -130,3 +135,21 @@ def test_no_secret_is_shown(given):
     for shown in (repr(access(**given)), str(access(**given))):
         assert PASSWORD not in shown
         assert TOKEN not in shown
+
+
+@pytest.mark.parametrize("name", ["username", "password"])
+def test_a_login_that_is_no_text(name):
+    given = {"username": "me@example.com", "password": "very-secret", name: "very-secret\ud800"}
+    with pytest.raises(ConfigurationError, match="Login or Password isn't text") as caught:
+        Access("https://integrator.example", **given)
+    assert "very-secret" not in str(caught.value)
+
+
+@given(st.text() | st.from_regex(r"https?://[@:;\[\].a-z%\\\x00\ud800-]{0,9}(/.{0,3})?", fullmatch=True))
+def test_any_host_can_be_used_or_is_a_configuration_error(host):
+    try:
+        url = normalize_base_url(host)
+    except ConfigurationError:
+        return
+    assert "@" not in urlsplit(url).netloc
+    assert Request("GET", f"{url}/logs").prepare().url

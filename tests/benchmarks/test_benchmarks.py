@@ -15,7 +15,7 @@ from benchmarks.processes.log import save_log
 from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
-from benchmarks.scenarios import adaptive, detection, imports, logs, paging, shuffled, waits
+from benchmarks.scenarios import adaptive, detection, imports, logs, paging, polls, shuffled, waits
 from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
 
@@ -40,6 +40,7 @@ def test_waits_are_measured_and_shown(environment):
     for shown in (
         waits.show({"interval": 1, "runs": [measured], "many": [measured] * 3}),
         detection.show({"interval": 1, "runs": [measured]}),
+        polls.show({"pairs": [{"interval": 1, "runs": [measured, {**measured, "subject": "loop"}]}]}),
         shuffled.show({"interval": 1, "executions": 5, **measured}),
         adaptive.show({"interval": 1, "usual": 6, "runs": [{"spread": 0.1, **measured}] * 2}),
     ):

@@ -53,7 +53,8 @@ def read(monkeypatch, value):
     ],
 )
 def test_base_url(fields, url, monkeypatch):
-    assert read(monkeypatch, {**LOGIN, **fields}).access.base_url == url
+    extra = {"allow_plain_http": True, **fields.get("extra", {})}
+    assert read(monkeypatch, {**LOGIN, **fields, "extra": extra}).access.base_url == url
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,8 @@ def test_base_url(fields, url, monkeypatch):
     ],
 )
 def test_uri(uri, url, monkeypatch):
-    access = read(monkeypatch, uri).access
+    marks = "&" if "?" in uri else "?"
+    access = read(monkeypatch, f"{uri}{marks}allow_plain_http=true").access
     assert (access.base_url, access.username, access.password) == (url, "me@example.com", "very-secret")
 
 
@@ -105,6 +107,19 @@ def test_uri_with_a_token(monkeypatch):
         "host:0",
         "https://host#x",
         "a b:c:d",
+        "https://@evil",
+        "https://host@evil",
+        "https://:@evil",
+        "http://a..b",
+        "http://.a",
+        f"https://{'x' * 64}.example",
+        "https://host\x00.example",
+        "https://host.example/a\x00b",
+        "https://host;.example",
+        "https://host\\\\evil.example",
+        "https://host\u202e.example",
+        "https://host%00.example",
+        "https://[::1",
     ],
 )
 def test_host_that_can_not_be_used(host, monkeypatch):
@@ -114,8 +129,56 @@ def test_host_that_can_not_be_used(host, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "x.localhost",
+        "127.0.0.1",
+        "127.1.2.3",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+    ],
+)
+def test_plain_http_stays_on_this_machine(host, monkeypatch, logged):
+    base_url = read(monkeypatch, {**LOGIN, "host": f"http://{host}:8900"}).access.base_url
+    assert base_url == f"http://{host}:8900"
+    assert "in the clear" not in logged.text
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://host.example",
+        "HTTP://10.0.0.1",
+        "http://localhost.example",
+        "http://[fe80::1]",
+        "http://127.1",
+    ],
+)
+@pytest.mark.parametrize("credentials", [LOGIN, {"conn_type": "integrator", "extra": {"token": "t"}}])
+def test_plain_http_to_elsewhere_is_refused(host, credentials, monkeypatch):
+    with pytest.raises(
+        ConfigurationError, match=r"Begin it with https://; .* set allow_plain_http to true in Extra"
+    ):
+        read(monkeypatch, {**credentials, "host": host})
+
+
+def test_plain_http_is_warned_of_once_a_process(monkeypatch, logged):
+    fields = {**LOGIN, "host": "http://once.example", "extra": {"allow_plain_http": "true"}}
+    for _ in range(3):
+        read(monkeypatch, fields)
+    assert logged.text.count("cross the network to http://once.example in the clear") == 1
+
+
+@pytest.mark.parametrize(
     ("extra", "says"),
     [
+        (
+            {"allow_plain_http": "yes"},
+            "allow_plain_http in the connection's Extra is 'yes'; set it to true or false",
+        ),
         ({"environment": "test"}, "environment in the connection's Extra is 'test'; set it to prod or dev"),
         ({"environment": 5}, "'5'"),
         ({"project_id": ["p"]}, "project_id in the connection's Extra must be a string"),

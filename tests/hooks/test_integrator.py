@@ -384,7 +384,7 @@ class TestTestConnection:
         assert "Login: no usable answer" in message
 
     def test_no_such_host(self, connect):
-        connect(host="http://nobody.invalid")
+        connect(host="https://nobody.invalid")
         done, message = sentence()
         assert not done
         assert "nobody.invalid" in message

@@ -141,6 +141,12 @@ class TestAppearing:
             assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600
         assert mode(tmp_path / "x.json") == 0o666
 
+    def test_a_share_without_permissions_is_no_fault(self, tmp_path, mocker, caplog):
+        mocker.patch.object(os, "chmod", side_effect=PermissionError(errno.EPERM, "Operation not permitted"))
+        save(tmp_path / "a" / "x.json", file_mode=0o640)
+        assert (tmp_path / "a" / "x.json").read_bytes() == b"{}"
+        assert "permissions can't be set to 640 (Operation not permitted)" in caplog.text
+
     def test_new_folders_inherit_their_group(self, tmp_path):
         tmp_path.chmod(0o2755)
         save(tmp_path / "a" / "x.json", file_mode=0o640)

@@ -160,6 +160,11 @@ class TestDestination:
         with pytest.raises(ConfigurationError, match=r"/shut can't be written \(Permission denied\)"):
             Destination(f"{tmp_path}/shut/x.json").check_writable()
 
+    @pytest.mark.parametrize("path", ["/logs/a\0b.json", "/logs/\ud800/", "file:///logs/\0"])
+    def test_a_path_that_no_file_can_have(self, path):
+        with pytest.raises(ConfigurationError, match="has characters that no file name can have"):
+            Destination(path)
+
     def test_lone_surrogates_of_an_id_are_quoted(self):
         assert Destination("/logs/").log_path("a\ud800", "b", "c").path == "/logs/a%ED%A0%80/b/c.json"
 

@@ -214,9 +214,10 @@ class TestBeforeTheWait:
         assert "The folder /proc can't be written" in outcome.message
         assert simulator.count("logs") == 0
 
-    def test_temporary_folder_may_not_be_written(self, simulator, flow, tmp_path, mocker):
+    @pytest.mark.parametrize("path", [None, "{}/log.json"])
+    def test_temporary_folder_may_not_be_written(self, path, simulator, flow, tmp_path, mocker):
         mocker.patch.object(tempfile, "tempdir", str(tmp_path / "missing"))
-        outcome = run_operator(output_path=f"{tmp_path}/log.json")
+        outcome = run_operator(output_path=path and path.format(tmp_path))
         assert isinstance(outcome.error, AirflowFailException)
         assert (
             f"The temporary folder {tmp_path}/missing can't be written (No such file or directory)"
@@ -236,6 +237,19 @@ class TestBeforeTheWait:
 
     def test_slug_from_list_projects(self, simulator, execution, connect):
         connect(project_slug=None, partner_id="partner-1")
+        assert run_operator().state == "success"
+
+    def test_wrong_slug_is_told_before_the_wait(self, simulator, execution, connect):
+        connect(project_slug=None, partner_id="partner-1")
+        outcome = run_operator(project_slug="acne")
+        assert isinstance(outcome.error, AirflowFailException)
+        assert "has the slug acme in List projects" in outcome.message
+        assert simulator.count("logs") == 0
+
+    @pytest.mark.parametrize("fault", [Fault.status(403, on="projects"), Fault.status(404, on="projects")])
+    def test_a_slug_that_cannot_be_checked_is_taken(self, fault, simulator, execution, connect):
+        connect(partner_id="partner-1")
+        simulator.inject(fault)
         assert run_operator().state == "success"
 
     def test_slug_of_the_task(self, simulator, execution, connect):

@@ -86,6 +86,12 @@ def test_while_it_is_unpacked(form, kill, simulator, execution, tmp_path, mocker
     assert store.uploads == []
 
 
+def test_while_the_disk_is_slow_at_the_end(kill, simulator, execution, tmp_path, mocker):
+    mocker.patch.object(os, "fsync", terminate)
+    run(kill, f"{tmp_path}/x.json")
+    assert files(tmp_path) == []
+
+
 def test_while_it_is_downloaded(kill, simulator, execution, tmp_path):
     simulator.inject(Fault.delay(0.0, on="download", where=terminate))
     run(kill, f"{tmp_path}/x.json")

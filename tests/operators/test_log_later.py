@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_integrator.api.downloads import LogPatience
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
+from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import WAITS
 from tests.tasks import after_looks, an_operator, run_operator
 
@@ -107,3 +108,20 @@ def test_an_integrator_whose_clock_is_ahead_does_not_prolong_the_patience():
     patience = LogPatience(None, ahead, 300, 60)
     patience.pause_after(RequestError("no", 404))
     assert patience.until <= time.time() + 300
+
+
+@pytest.mark.parametrize("finished", [None, "soon"])
+def test_a_deferral_does_not_prolong_the_patience(finished, late, flow):
+    """Without a time of its end, the patience for an execution's log begins with the first refusal."""
+
+    def without_end(page):
+        for log in page["results"]:
+            log["finished"] = finished
+
+    late.log_delay = 3600.0
+    late.inject(Fault.mutate(without_end, on="logs"))
+    late.add_execution(flow, lasts=0)
+    outcome = run_operator("deferrable", log_timeout=2.5)
+    assert isinstance(outcome.error, RequestError)
+    assert len(outcome.deferrals) >= 2
+    assert len({each.kwargs["carried"]["log_until"] for each in outcome.deferrals}) == 1

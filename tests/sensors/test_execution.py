@@ -222,6 +222,44 @@ class TestTemplates:
         assert simulator.count() == 0
 
 
+class TestTold:
+    """Tell early what may be wrong."""
+
+    def test_an_id_that_is_not_found_at_the_first_look(self, simulator, flow, logged):
+        stock = simulator.add_flow(flow.project, "Stock")
+        another = simulator.add_execution(stock, lasts=0)
+        assert run_sensor("poke", execution_id=another.id, timeout=0.3).state == "failed"
+        assert f"List logs doesn't know an execution {another.id} of flow price (yet)" in logged.text
+        assert logged.text.count("check execution_id and flow") == 1
+
+    def test_a_wrong_project(self, simulator, flow):
+        outcome = run_sensor("poke", project_id="nobody")
+        assert isinstance(outcome.error, AirflowFailException)
+        assert "Check project_id (nobody)." in outcome.message
+
+    @pytest.mark.parametrize("text", ["", " "])
+    def test_an_empty_flow_when_the_dag_is_parsed(self, text):
+        with pytest.raises(ConfigurationError, match="flow is empty"):
+            a_sensor(flow=text)
+
+    @pytest.mark.parametrize("value", [-1, "soon", None, True, float("nan")])
+    def test_a_wrong_tolerance_when_the_dag_is_parsed(self, value):
+        with pytest.raises(ConfigurationError, match="outage_tolerance is"):
+            a_sensor(outage_tolerance=value)
+
+    def test_an_open_window_beside_a_data_interval(self, simulator, flow, logged):
+        simulator.add_execution(flow, lasts=0)
+        interval = {"data_interval_start": NOW - timedelta(days=1), "data_interval_end": NOW}
+        assert run_sensor("poke", context=interval).state == "success"
+        assert "created_before isn't set: an execution counts however long after" in logged.text
+        assert f"data interval is {NOW - timedelta(days=1)} to {NOW}" in logged.text
+
+    def test_not_beside_an_interval_without_length(self, simulator, flow, logged):
+        simulator.add_execution(flow, lasts=0)
+        run_sensor("poke", context={"data_interval_start": NOW, "data_interval_end": NOW})
+        assert "data interval" not in logged.text
+
+
 class TestMapping:
     def test_over_flows(self, simulator, flow):
         stock = simulator.add_flow(simulator.projects[0], "Stock")
