@@ -15,8 +15,6 @@ from airflow_provider_integrator.executions.wait import POLL_RETRY
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.poller import FlowPoller
 
-#: A poll is repeated by the next one, so that few attempts will do.
-
 
 class SharedConnection:
     """One hook, and the pollers that use it.
