@@ -15,6 +15,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access, unsendable
 from airflow_provider_integrator.api.endpoints import (
+    LARGE_BYTES,
     BrokenBodyError,
     Call,
     LogQuery,
@@ -206,9 +207,11 @@ class AsyncClient:
             if call.streamed:
                 value = await _receive_in_threads(response.content, receiver)
             else:
+                size = 0
                 async for chunk in response.content.iter_any():
+                    size += len(chunk)
                     receiver.feed(chunk)
-                value = receiver.finish()
+                value = await _in_thread(receiver.finish) if size > LARGE_BYTES else receiver.finish()
             return Answer(response.status, response.headers, value=value)
 
     async def _get_session(self) -> aiohttp.ClientSession:

@@ -17,7 +17,7 @@ from local_airflow import LocalAirflow, end_by_signals  # noqa: E402 - found by 
 
 from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E402
 from airflow_provider_integrator.simulator.demo import demo_world  # noqa: E402
-from tests.e2e import restart, watch  # noqa: E402
+from tests.e2e import restart, storm, watch  # noqa: E402
 from tests.e2e.scenarios import Scenarios  # noqa: E402
 from tests.e2e.stage import FERNET_KEY, IS_AIRFLOW_3_3, PASSWORD, Run, Stage  # noqa: E402
 
@@ -27,14 +27,10 @@ UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execu
 LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secrets.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group("e2e"))
-    # First, as they take the longest: one of several processes runs them, and then what is left of the others.
-    items[:] = ours + [item for item in items if item.path.parent != HERE]
+    items[:] = [item for item in items if item.path.parent != HERE] + ours
 
 
 @pytest.fixture(scope="package")
@@ -51,12 +47,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         for file in source.glob("*.py"):
             shutil.copy(file, dags)
     with ExitStack() as stack:
-        integrator, crowd, watched = (
-            stack.enter_context(IntegratorSimulator(password=PASSWORD)) for _ in range(3)
+        integrator, crowd, watched, stormy, locked = (
+            stack.enter_context(IntegratorSimulator(password=PASSWORD)) for _ in range(5)
         )
         demo = demo_world(integrator)
         restart.crowd(crowd)
         watch.watched(watched)
+        storm.stormy(stormy)
         airflow = stack.enter_context(
             LocalAirflow(
                 folder / "home",
@@ -64,7 +61,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 {
                     "AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/logs/",
                     "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
-                    "AIRFLOW__CORE__PARALLELISM": "8",
+                    "AIRFLOW__CORE__PARALLELISM": str(8 + 2 * int(storm.WAITS)),
                     "E2E_WAITS": str(restart.WAITS),
                     **_lineage(folder / "home" / "lineage.jsonl"),
                     # another triggerer takes over soon
@@ -78,7 +75,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         airflow.api.set_connection("integrator_pages", integrator.connection(ui_url=UI_URL))
         airflow.api.set_connection("integrator_crowd", crowd.connection())
         airflow.api.set_connection("integrator_watched", watched.connection())
-        yield Stage(airflow, integrator, demo, crowd, watched)
+        airflow.api.set_connection("integrator_stormy", stormy.connection())
+        airflow.api.set_connection("integrator_locked", locked.connection(password="wrong", project_id="p"))
+        yield Stage(airflow, integrator, demo, crowd, watched, stormy, locked)
 
 
 @pytest.fixture(scope="package")
@@ -123,6 +122,12 @@ def from_trigger(scenarios: Scenarios) -> tuple[Run, bool]:
 def restarted(scenarios: Scenarios) -> restart.Restarted:
     """What the triggerer's death changed for those that waited."""
     return scenarios["restarted"]
+
+
+@pytest.fixture(scope="package")
+def weathered(scenarios: Scenarios) -> storm.Weathered:
+    """What came of an outage, and of a wrong password."""
+    return scenarios["weathered"]
 
 
 @pytest.fixture(scope="package")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator.demo import DemoActivity
-from tests.e2e import restart, watch
+from tests.e2e import restart, storm, watch
 from tests.e2e.stage import IS_AIRFLOW_3_3, Part, Run, Stage
 
 MODES = ("poke", "reschedule", "deferrable")
@@ -98,6 +98,7 @@ SCENARIOS = {
     "examples": _Scenario(examples),
     "from_trigger": _Scenario(from_trigger),
     "woken_example": _Scenario(woken_example, ("examples",)),
+    "weathered": _Scenario(storm.run),
     "restarted": _Scenario(restart.run, _CALM),
     "played": _Scenario(watch.run, _CALM),
 }

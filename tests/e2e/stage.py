@@ -83,6 +83,8 @@ class Stage:
     :param demo: The demo's flows on it.
     :param crowd: The Integrator of the connection integrator_crowd.
     :param watched: The Integrator of the connection integrator_watched.
+    :param stormy: The Integrator of the connection integrator_stormy.
+    :param locked: The Integrator of the connection integrator_locked, whose password is wrong.
     :param kills: When the triggerer was killed.
     :param is_over: Ends all waits, once set.
     """
@@ -92,6 +94,8 @@ class Stage:
     demo: DemoWorld
     crowd: IntegratorSimulator
     watched: IntegratorSimulator
+    stormy: IntegratorSimulator
+    locked: IntegratorSimulator
     flows: dict[str, Flow] = field(default_factory=dict)
     kills: list[datetime] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
@@ -102,7 +106,8 @@ class Stage:
     @property
     def tokens(self) -> list[str]:
         """All tokens of all Integrators."""
-        return [*self.integrator.tokens, *self.crowd.tokens, *self.watched.tokens]
+        integrators = (self.integrator, self.crowd, self.watched, self.stormy, self.locked)
+        return [token for integrator in integrators for token in integrator.tokens]
 
     def until(self, is_so: Callable[[], bool], seconds: float = RUN_SECONDS) -> None:
         """Wait for something.

@@ -1,0 +1,71 @@
+"""Waits in each mode through an outage of their Integrator, and tasks with a wrong password."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_integrator.simulator import Fault, IntegratorSimulator
+from tests.e2e.stage import Run, Stage
+
+#: Waits in each mode, seconds of the outage, and seconds between two polls; as in dags/storm.py.
+WAITS, OUTAGE, INTERVAL = map(float, os.environ.get("E2E_STORM", "1,12,2").split(","))
+MODES = 3
+REFUSED = 10
+
+
+@dataclass
+class Weathered:
+    """How the runs ended, and what was asked of the Integrators.
+
+    :param before: The run that began during the outage.
+    :param during: The run that had begun before the outage.
+    :param refused: The run with a wrong password.
+    :param logins: The logins of that one.
+    """
+
+    before: Run
+    during: Run
+    refused: Run
+    logins: int
+
+
+def stormy(integrator: IntegratorSimulator) -> None:
+    """Add the flows that the tasks wait for."""
+    project = integrator.add_project("Acme", slug="acme")
+    for name in ("before", "during"):
+        integrator.add_flow(project, name, slug=name)
+
+
+def run(stage: Stage, _: Callable[[], None]) -> Weathered:
+    """Run the DAGs of storm.py.
+
+    :param stage: Airflow and the Integrators.
+    :return: What was seen.
+    """
+    locked = stage.begin("e2e_refused")
+    before = _weather(stage, "before", is_first=True)
+    during = _weather(stage, "during", is_first=False)
+    refused = stage.conclude(locked)
+    return Weathered(before, during, refused, stage.locked.logins)
+
+
+def _weather(stage: Stage, name: str, *, is_first: bool) -> Run:
+    storm, flow = stage.stormy, next(flow for flow in stage.stormy.flows if flow.slug == name)
+    if is_first:
+        storm.inject(Fault.status(503))
+    run = stage.begin(f"e2e_storm_{name}")
+    execution = storm.add_execution(flow)
+    stage.until(lambda: _waiting(stage, run) == MODES * WAITS)
+    if not is_first:
+        storm.inject(Fault.status(503))
+    stage.sleep(OUTAGE)
+    storm.clear_faults()
+    storm.finish(execution)
+    return stage.conclude(run)
+
+
+def _waiting(stage: Stage, run: Run) -> int:
+    """Count the tasks that have begun to wait."""
+    return sum(state in ("running", "up_for_reschedule", "deferred") for state in stage.states(run).values())
