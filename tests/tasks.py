@@ -114,11 +114,14 @@ class Runner:
         return outcome
 
     def _in_worker(self, task: Any, ti: TaskInstance, resume: tuple[str, dict[str, Any]] | None) -> Any:
-        context = a_context(ti, **self.context)
+        context = self._context(task, ti)
         task.render_template_fields(context)
         if resume is None:
             return _execute(task, context)
         return task.resume_execution(*resume, context)
+
+    def _context(self, task: Any, ti: TaskInstance) -> dict[str, Any]:
+        return a_context(ti, **self.context)
 
     def _in_triggerer(self, deferred: TaskDeferred, outcome: Outcome) -> tuple[str, dict[str, Any]]:
         outcome.deferrals.append(deferred)
