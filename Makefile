@@ -38,7 +38,7 @@ help:
 	@echo 'Each makes its environment in .venv/ first. PYTHON=python3.12 picks the interpreter of a new one.'
 
 test: $(ENV)/.ready
-	$(PY) -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --maxprocesses 8 $(ARGS)
 
 demo: $(ENV)/.ready
 	@$(PY) scripts/demo.py $(ARGS)

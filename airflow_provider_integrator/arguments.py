@@ -71,7 +71,7 @@ def read_count(name: str, value: int) -> int:
     return value
 
 
-def read_file_mode(name: str, value: int) -> int:
+def read_mode(name: str, value: int) -> int:
     """Read a file's permissions.
 
     :param name: The argument's name, for messages.

@@ -22,6 +22,22 @@ from airflow_api import IS_AIRFLOW_3, AirflowApi
 START_SECONDS = 300.0
 
 
+# A process of its own, whose standard input ends with the process that started Airflow, however that ended.
+_GUARD = """
+import os, signal, sys, psutil
+
+sys.stdin.read()
+group = int(sys.argv[1])
+for process in psutil.process_iter():
+    try:
+        if os.getpgid(process.pid) == group:
+            for each in (*process.children(recursive=True), process):
+                each.kill()
+    except (psutil.Error, ProcessLookupError):
+        pass
+"""
+
+
 class AirflowStartError(Exception):
     """The processes ended or didn't become healthy; the message has the end of their output."""
 
@@ -53,6 +69,7 @@ class LocalAirflow:
         self.output = home / "airflow.log"
         self.api = AirflowApi(f"http://127.0.0.1:{port or own}")
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._guards: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             **_settings(home, dags, self.url, servers),
@@ -106,9 +123,12 @@ class LocalAirflow:
             for process in {*alive, *self._family()}:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
-            for process in self._processes:
+            for guard in self._guards:
+                guard.kill()
+            for process in (*self._processes, *self._guards):
                 process.wait()
             self._processes.clear()
+            self._guards.clear()
             self.api.close()
 
     def kill_triggerer(self) -> None:
@@ -171,6 +191,8 @@ class LocalAirflow:
                     start_new_session=True,
                 )
             )
+        guard = [sys.executable, "-c", _GUARD, str(self._processes[-1].pid)]
+        self._guards.append(subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True))
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + START_SECONDS

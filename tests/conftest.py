@@ -15,6 +15,13 @@ from airflow_provider_integrator.simulator import IntegratorSimulator
 from tests import secrets
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from tests.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
 @pytest.fixture(autouse=True)
 def _no_tokens():
     """No test finds the tokens of another one, whose port it may have been given."""

@@ -147,9 +147,6 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
 # What the web page is told of the connection type, by the service that its API asks.
 PRINT_FORM = """
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-
-# All look at one build, which one process makes.
-pytestmark = pytest.mark.xdist_group("package")
 (form,) = (form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator")
 print(form.model_dump_json())
 """

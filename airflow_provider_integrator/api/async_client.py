@@ -15,6 +15,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access, unsendable
 from airflow_provider_integrator.api.endpoints import (
+    LARGE_BYTES,
     BrokenBodyError,
     Call,
     LogQuery,
@@ -188,6 +189,8 @@ class AsyncClient:
 
     async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
         call, access = send.call, self._access
+        # Of other calls the whole takes no longer than that; timers for its parts are a tenth of a poll's CPU time.
+        idle = access.timeout if call.streamed else None
         session = await self._get_session()
         async with session.request(
             call.method,
@@ -195,9 +198,7 @@ class AsyncClient:
             params=access.query(call),
             data=call.form,
             headers=access.headers(send.token),
-            timeout=aiohttp.ClientTimeout(
-                total=access.time_limit(call), sock_connect=access.timeout, sock_read=access.timeout
-            ),
+            timeout=aiohttp.ClientTimeout(total=access.time_limit(call), sock_connect=idle, sock_read=idle),
             allow_redirects=False,
         ) as response:
             if not 200 <= response.status < 300:
@@ -206,9 +207,11 @@ class AsyncClient:
             if call.streamed:
                 value = await _receive_in_threads(response.content, receiver)
             else:
+                size = 0
                 async for chunk in response.content.iter_any():
+                    size += len(chunk)
                     receiver.feed(chunk)
-                value = receiver.finish()
+                value = await _in_thread(receiver.finish) if size > LARGE_BYTES else receiver.finish()
             return Answer(response.status, response.headers, value=value)
 
     async def _get_session(self) -> aiohttp.ClientSession:

@@ -16,10 +16,19 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 MAX_PAGE_SIZE = 100
-MAX_JSON_BYTES = 64 * 1024 * 1024
+#: The maximum size of an answer in JSON. A page has at most 100 logs: that is 80 KiB for each, or 100 steps of 0.8 KiB.
+#: Where executions have more steps than that, smaller pages hold them.
+MAX_JSON_BYTES = 8 * 1024 * 1024
+#: The maximum number of values in such an answer, as each takes up to 250 bytes of memory, be it two bytes of JSON.
+MAX_JSON_VALUES = 500_000
+#: The size from which on an answer isn't decoded on an event loop, and its values are counted before they are decoded.
+LARGE_BYTES = 1024 * 1024
 MAX_TOKEN_BYTES = 64 * 1024
 #: The project's parameter in a call's query; it is sent under the names that the connection sets.
 PROJECT = "projectid"
+
+
+_SMALLER = "If it is a right one, ask for less at once: List logs takes a limit."
 
 
 class BrokenBodyError(Exception):
@@ -112,7 +121,7 @@ class BodyReceiver(Generic[T]):
         """
         self._body += data
         if len(self._body) > self._limit:
-            raise ResponseError(f"{self._name}: the answer is larger than {self._limit} bytes.")
+            raise ResponseError(f"{self._name}: the answer is larger than {self._limit} bytes. {_SMALLER}")
 
     def finish(self) -> T:
         """Parse the body.
@@ -132,6 +141,9 @@ def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
 
 def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiver[T]]:
     def read(body: bytes) -> T:
+        # Commas and brackets in texts count, too; a real answer has one of them in 40 bytes.
+        if len(body) > LARGE_BYTES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+            raise ResponseError(f"{name}: the answer has more than {MAX_JSON_VALUES} values. {_SMALLER}")
         try:
             return decode(body)
         except (ValueError, RecursionError) as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.exceptions import ResponseError
 
+#: The maximum number of logs in a page: ten times what can be asked for.
+MAX_LOGS = 1000
 #: The fields that a poll reads of every log; the others are decoded on demand.
 _HEAD = ("id", "filename_uuid", "state", "status", "created", "finished")
 
@@ -137,6 +141,7 @@ class Page:
             return replace(cls.read(Fields(call, answer)), size=len(body))
         if number > 1 and not shallow.results:
             return EMPTY_PAGE
+        _check_length(call, shallow.results)
         rest = Fields(call, {name: getattr(shallow, name) for name in ("count", "limit", "page")})
         return cls(
             logs=tuple(
@@ -160,6 +165,7 @@ class Page:
         results = fields.values.get("results")
         if "results" not in fields.values or not isinstance(results, (list, type(None))):
             raise fields.fault("results", "a list")
+        _check_length(fields.call, results or ())
         return cls(
             logs=tuple(
                 Fields(fields.call, log if isinstance(log, dict) else {}, f"results[{index}].")
@@ -170,6 +176,11 @@ class Page:
             limit=fields.optional_count("limit"),
             number=fields.optional_count("page"),
         )
+
+
+def _check_length(call: str, results: Sized) -> None:
+    if len(results) > MAX_LOGS:
+        raise ResponseError(f"{call}: the page has {len(results)} logs; at most {MAX_LOGS} are read.")
 
 
 EMPTY_PAGE = Page(logs=(), has_next=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +37,14 @@ class Delivered:
     page: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class LogDelivery:
-    """The delivery settings of a task.
+    """The delivery of a task's log.
 
     :param log_id: The log of a step or a line; None: the execution's main log.
     :param output_path: A path or an object storage URI; None: XCom.
+    :param project_slug: The project's slug; None: the connection's, or the one in List projects.
+    :param log_timeout: Seconds after the execution's end for which a refused download is retried.
     :param max_xcom_bytes: The maximum size of the JSON for XCom.
     :param max_log_bytes: The maximum size of the unpacked JSON.
     :param file_mode: The permissions of a new local file.
@@ -51,10 +53,14 @@ class LogDelivery:
 
     log_id: str | None
     output_path: str | None
+    project_slug: str | None
+    log_timeout: float
     max_xcom_bytes: int
     max_log_bytes: int
     file_mode: int
     goes_to_xcom: bool
+    _archive: LogArchive | None = field(init=False, default=None)
+    _is_cancelled: bool = field(init=False, default=False)
 
     @cached_property
     def destination(self) -> Destination | None:
@@ -65,12 +71,15 @@ class LogDelivery:
 
         return Destination(self.output_path)
 
-    def check(self) -> None:
-        """Check, before there is a log, that it can be stored.
+    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+        """Check, before there is a log, that it can be downloaded and stored.
 
-        :raises ConfigurationError: The path can't be used, or a folder can't be written to.
+        :param wait: The wait for its execution.
+        :param carried: What a deferral carries; the project's slug is added.
+        :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
+        self._find_slug(wait, carried)
         if self.destination is not None:
             self.destination.check_writable()
             return
@@ -78,60 +87,66 @@ class LogDelivery:
 
         check_folders(None)
 
-    def patience(
-        self, execution: Execution, log_timeout: float, poll_interval: float, until: float | None
-    ) -> LogPatience:
-        """Make the policy for retries of a refused download.
-
-        :param execution: The execution.
-        :param log_timeout: Seconds after the execution's end for which a refused download is retried.
-        :param poll_interval: Seconds between two attempts.
-        :param until: The deadline in seconds since the epoch, if it was set before a deferral.
-        :return: The policy.
-        """
-        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
-        return LogPatience(log, execution.finished, log_timeout, poll_interval, until)
-
-    def download(
+    def run(
         self,
         wait: ExecutionWait,
         execution: Execution,
-        project_slug: str,
-        patience: LogPatience,
+        carried: dict[str, Any],
         pause: Callable[[float], None],
-    ) -> LogArchive:
-        """Download the log, retrying until it is stored.
+    ) -> Delivered:
+        """Download the log, retrying until it is stored, and deliver it.
 
         :param wait: The wait that found the execution.
         :param execution: The execution.
-        :param project_slug: The project's slug.
-        :param patience: Decides about retries.
+        :param carried: What a deferral carries; the project's slug and the deadline of the retries are added.
         :param pause: Sleeps for the given seconds, or defers the task instead.
-        :return: The opened ZIP of the log; use it as a context manager.
+        :return: The delivered log.
         :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
+        :raises LogArchiveError: The log can't be read, or is too large; no partial file remains.
+        :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
+        :raises LogCancelledError: The delivery was cancelled; no partial file remains.
         """
-        hook, log = wait.hook, self.log_id or execution
+        with self._download(wait, execution, carried, pause) as self._archive:
+            if self._is_cancelled:  # while it was downloaded
+                self._archive.cancel()
+            return self._deliver(self._archive, execution.flow_slug or wait.spec.flow, execution)
+
+    def cancel(self) -> None:
+        """Stop the delivery, from a signal handler or another thread: nothing of the log is left."""
+        self._is_cancelled = True
+        if self._archive is not None:
+            self._archive.cancel()
+
+    def _download(
+        self,
+        wait: ExecutionWait,
+        execution: Execution,
+        carried: dict[str, Any],
+        pause: Callable[[float], None],
+    ) -> LogArchive:
+        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
+        patience = LogPatience(
+            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
+        )
+        hook, wanted, slug = wait.hook, self.log_id or execution, self._find_slug(wait, carried)
         while True:
             script = queries.download(
-                hook.settings, wait.find_flow(), log, wait.project_id, project_slug, self.max_log_bytes
+                hook.settings, wait.find_flow(), wanted, wait.project_id, slug, self.max_log_bytes
             )
             try:
                 return hook.get_conn().run(script)
             except RequestError as error:
                 seconds = patience.pause_after(error)
+            carried["log_until"] = patience.until
             pause(seconds)
 
-    def deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
-        """Deliver a downloaded log.
+    def _find_slug(self, wait: ExecutionWait, carried: dict[str, Any]) -> str:
+        if "project_slug" not in carried:
+            script = queries.checked_slug(wait.hook.settings, wait.project_id, self.project_slug)
+            carried["project_slug"] = wait.hook.get_conn().run(script)
+        return str(carried["project_slug"])
 
-        :param archive: The log.
-        :param flow: The flow's name, for the path.
-        :param execution: The execution.
-        :return: The delivered log.
-        :raises LogArchiveError: The log can't be read, or is too large; no partial file remains.
-        :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
-        :raises LogCancelledError: The archive was cancelled; no partial file remains.
-        """
+    def _deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
         if self.destination is None:
             return self._load(archive)
         from airflow_provider_integrator.logs import storage

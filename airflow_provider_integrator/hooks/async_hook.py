@@ -14,7 +14,7 @@ from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
-from airflow_provider_integrator.arguments import read_file_mode, read_moment
+from airflow_provider_integrator.arguments import read_mode, read_moment
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.base import IntegratorBaseHook
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
@@ -228,7 +228,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         :raises ConfigurationError: The path can't be written to, or ``file_mode`` isn't usable.
         :raises StorageError: A disk is full or broken, or the store refuses the log.
         """
-        read_file_mode("file_mode", file_mode)
+        read_mode("file_mode", file_mode)
         archive = await self.adownload_log(flow_id, log_id, **download)
 
         def save() -> tuple[str, Written]:

@@ -13,7 +13,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
-from airflow_provider_integrator.arguments import read_file_mode, read_moment
+from airflow_provider_integrator.arguments import read_mode, read_moment
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.async_hook import AsyncIntegratorHook
@@ -275,7 +275,7 @@ class IntegratorHook(AsyncIntegratorHook):
         """
         from airflow_provider_integrator.logs import storage
 
-        read_file_mode("file_mode", file_mode)
+        read_mode("file_mode", file_mode)
         with self.download_log(flow_id, log_id, **download) as archive:
             return storage.save(archive, path, file_mode=file_mode)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def no_retry_of_permanent_errors() -> Iterator[None]:
+def fail_without_retries() -> Iterator[None]:
     """Fail the task without retries if a retry can't succeed: after refused credentials it would lock an account.
 
     :raises AirflowFailException: The credentials were refused, or the connection or an argument is wrong.
@@ -42,7 +42,7 @@ def no_retry_of_permanent_errors() -> Iterator[None]:
     try:
         yield
     except (AuthenticationError, ConfigurationError) as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 class ExecutionTask(BaseOperator):
@@ -248,7 +248,7 @@ class WaitingOperator(ExecutionTask):
         self.poll_interval = read_seconds("poll_interval", poll_interval, least=MIN_POLL_INTERVAL)
         self.timeout = read_seconds("timeout", timeout)
 
-    @no_retry_of_permanent_errors()
+    @fail_without_retries()
     def execute(self, context: Context) -> Any:
         """Wait, if requested, and handle the execution.
 
@@ -265,7 +265,7 @@ class WaitingOperator(ExecutionTask):
             execution = wait.until_finished(partial(self.defer_wait, wait) if self.deferrable else None)
         return self.conclude(context, wait, execution)
 
-    @no_retry_of_permanent_errors()
+    @fail_without_retries()
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 

@@ -10,38 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperatorLink
 
-from airflow_provider_integrator.arguments import (
-    check_scheme,
-    read_count,
-    read_file_mode,
-    read_seconds,
-    rendered,
-)
+from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds, rendered
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError, ResponseError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.executions.policy import Policy, Verdict
-from airflow_provider_integrator.hooks.queries import (
-    DEFAULT_LOG_TIMEOUT,
-    DEFAULT_MAX_LOG_BYTES,
-    checked_slug,
-)
+from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.operators.base import (
-    ExecutionTask,
-    WaitingOperator,
-    no_retry_of_permanent_errors,
-)
+from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator, fail_without_retries
+from airflow_provider_integrator.operators.lineage import LogLineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-    from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_integrator.api.downloads import LogPatience
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
-    from airflow_provider_integrator.logs.archive import LogArchive
 
 #: The default maximum size of the JSON for XCom, in bytes.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
@@ -49,7 +33,7 @@ EXECUTION_KEY = "execution"
 RETURN_KEY = "return_value"
 
 
-class IntegratorLogOperator(WaitingOperator):
+class IntegratorLogOperator(LogLineage, WaitingOperator):
     """Fetches the decoded log of an execution, and fails if the execution failed.
 
     Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is found. Returns the
@@ -76,11 +60,8 @@ class IntegratorLogOperator(WaitingOperator):
     :param max_log_bytes: The maximum size of the unpacked JSON.
     :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
         those who may read the file.
-    :param kwargs: ``created_after``, ``created_before``, ``on_missing``, ``project_id``, ``project_slug``,
-        ``integrator_conn_id``, ``wait``, ``deferrable``, ``poll_interval``, ``timeout``, ``adaptive``,
-        ``outage_tolerance`` of
-        :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, and arguments of
-        ``BaseOperator``.
+    :param kwargs: Arguments of :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, such as
+        ``created_after``, ``deferrable`` and ``outage_tolerance``, and of ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (*ExecutionTask.template_fields, "log_id", "output_path")
@@ -110,18 +91,16 @@ class IntegratorLogOperator(WaitingOperator):
         self.show_errors = show_errors
         self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
         self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
-        self.file_mode = read_file_mode("file_mode", file_mode)
+        self.file_mode = read_mode("file_mode", file_mode)
         self._policy = Policy(on_failed, on_empty)
-        self._lineage: tuple[str, Execution] | None = None  # project id and execution
-        self._delivered: Delivered | None = None
-        self._archive: LogArchive | None = None
-        self._is_killed = False
 
     @cached_property
     def _delivery(self) -> LogDelivery:
         return LogDelivery(
             rendered("log_id", self.log_id),
             rendered("output_path", self.output_path),
+            rendered("project_slug", self.project_slug),
+            self.log_timeout,
             self.max_xcom_bytes,
             self.max_log_bytes,
             self.file_mode,
@@ -134,8 +113,7 @@ class IntegratorLogOperator(WaitingOperator):
         :param wait: The wait.
         :raises ConfigurationError: The project's slug is unknown, or the log can't be stored.
         """
-        self._slug(wait)
-        self._delivery.check()
+        self._delivery.check(wait, self._carried)
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Push the execution and the link to its page.
@@ -144,7 +122,7 @@ class IntegratorLogOperator(WaitingOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
-        self._lineage = (wait.project_id, execution)
+        self.found = (wait.project_id, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
         IntegratorExecutionLink().push_for(context, self, wait, execution, self._delivery.log_id)
 
@@ -172,7 +150,7 @@ class IntegratorLogOperator(WaitingOperator):
         )
         return delivered.value
 
-    @no_retry_of_permanent_errors()
+    @fail_without_retries()
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
         """Retry the download of a log that wasn't stored yet.
 
@@ -190,38 +168,7 @@ class IntegratorLogOperator(WaitingOperator):
         Airflow calls this in the task's process on SIGTERM (a task marked as failed, a worker that shuts
         down) and after ``execution_timeout``. The execution itself goes on; no call of the Integrator stops it.
         """
-        self._is_killed = True
-        if self._archive is not None:
-            self._archive.cancel()
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Return the lineage of the task. The OpenLineage provider calls this, if installed.
-
-        :param task_instance: The task instance.
-        :return: The flow as input, the stored log as output, and facets of the execution; None if no
-            execution was found.
-        """
-        if self._lineage is None:
-            return None
-        from airflow_provider_integrator.lineage import log_lineage
-
-        stored = self._delivered.stored if self._delivered else None
-        return log_lineage(self.hook.settings.access.base_url, *self._lineage, stored)
-
-    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
-        """Return the same lineage as after a success, as the log of a Failed execution is stored, too.
-
-        :param task_instance: The task instance.
-        :return: The lineage, as of :meth:`get_openlineage_facets_on_complete`.
-        """
-        return self.get_openlineage_facets_on_complete(task_instance)
-
-    def _slug(self, wait: ExecutionWait) -> str:
-        if "project_slug" not in self._carried:
-            named = rendered("project_slug", self.project_slug)
-            script = checked_slug(self.hook.settings, wait.project_id, named)
-            self._carried["project_slug"] = self.hook.get_conn().run(script)
-        return str(self._carried["project_slug"])
+        self._delivery.cancel()
 
     def _fail(self, context: Context, wait: ExecutionWait, verdict: Verdict) -> None:
         try:
@@ -237,24 +184,16 @@ class IntegratorLogOperator(WaitingOperator):
         raise AirflowFailException(verdict.message(errors, delivered.where))
 
     def _deliver(self, context: Context, wait: ExecutionWait, execution: Execution) -> Delivered:
-        until = self._carried.get("log_until")
-        patience = self._delivery.patience(execution, self.log_timeout, self.poll_interval, until)
-        pause = partial(self._pause, wait, patience)
-        with self._delivery.download(wait, execution, self._slug(wait), patience, pause) as self._archive:
-            if self._is_killed:  # while it was downloaded
-                self._archive.cancel()
-            flow = execution.flow_slug or wait.spec.flow
-            self._delivered = self._delivery.deliver(self._archive, flow, execution)
-        if self._delivered.where:
-            self.log.info(self._delivered.where)
-        StoredLogLink().push(context, self, self._delivered.page)
-        return self._delivered
+        self.delivered = self._delivery.run(wait, execution, self._carried, partial(self._pause, wait))
+        if self.delivered.where:
+            self.log.info(self.delivered.where)
+        StoredLogLink().push(context, self, self.delivered.page)
+        return self.delivered
 
-    def _pause(self, wait: ExecutionWait, patience: LogPatience, seconds: float) -> None:
+    def _pause(self, wait: ExecutionWait, seconds: float) -> None:
         if not self.deferrable:
             time.sleep(seconds)
             return
         from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-        self._carried["log_until"] = patience.until
         self.defer_wait(wait, TimeDeltaTrigger(timedelta(seconds=seconds)), "resume_delivery")

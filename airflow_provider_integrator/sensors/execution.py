@@ -19,7 +19,7 @@ from airflow_provider_integrator.assets.uri import FlowUri
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ExecutionTask, no_retry_of_permanent_errors
+from airflow_provider_integrator.operators.base import ExecutionTask, fail_without_retries
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         """Seconds between two polls."""
         return float(self.poke_interval)
 
-    @no_retry_of_permanent_errors()
+    @fail_without_retries()
     def execute(self, context: Context) -> Any:
         """Poll once; if the execution has not finished, wait as ``mode`` or ``deferrable`` says.
 
@@ -106,7 +106,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
             time.sleep(self.poke_interval)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
-    @no_retry_of_permanent_errors()
+    @fail_without_retries()
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 

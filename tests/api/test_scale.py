@@ -28,9 +28,6 @@ from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.access import Access
 from tests.api.conftest import Async, Sync
 
-# They measure memory, so nothing else that measures runs beside them.
-pytestmark = pytest.mark.xdist_group("measures")
-
 kind, url = sys.argv[1:]
 client = {"sync": Sync, "async": Async}[kind](Access(url, token="token"))
 query, number = LogQuery("project-1", "flow-1"), 0

@@ -16,9 +16,6 @@ from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from tests.api.conftest import listening
 from tests.api.test_tls import make_certificate
 
-# They measure times, so nothing else that measures runs beside them.
-pytestmark = pytest.mark.xdist_group("measures")
-
 TIMEOUT = 0.6
 #: What a busy machine may take longer.
 SLACK = 1.5

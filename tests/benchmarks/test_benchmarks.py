@@ -19,9 +19,6 @@ from benchmarks.scenarios import adaptive, detection, imports, logs, paging, pol
 from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
 
-# They measure times and memory, so nothing else that measures runs beside them.
-pytestmark = pytest.mark.xdist_group("measures")
-
 
 @pytest.fixture
 def environment(monkeypatch):

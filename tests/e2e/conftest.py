@@ -27,14 +27,10 @@ UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execu
 LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secrets.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent == HERE]
     ours.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group("e2e"))
-    # First, as they take the longest: one of several processes runs them, and then what is left of the others.
-    items[:] = ours + [item for item in items if item.path.parent != HERE]
+    items[:] = [item for item in items if item.path.parent != HERE] + ours
 
 
 @pytest.fixture(scope="package")

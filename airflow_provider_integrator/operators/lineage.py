@@ -1,0 +1,45 @@
+"""What the OpenLineage provider asks of a task. Light: the provider is imported once it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.executions.delivery import Delivered
+
+
+class LogLineage:
+    """The lineage of a task that delivers an execution's log.
+
+    :cvar found: The project's id and the execution; None until it is found.
+    :cvar delivered: The delivered log; None until then.
+    """
+
+    hook: Any
+    found: tuple[str, Execution] | None = None
+    delivered: Delivered | None = None
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return the lineage of the task. The OpenLineage provider calls this, if installed.
+
+        :param task_instance: The task instance.
+        :return: The flow as input, the stored log as output, and facets of the execution; None if no
+            execution was found.
+        """
+        if self.found is None:
+            return None
+        from airflow_provider_integrator.lineage import log_lineage
+
+        stored = self.delivered.stored if self.delivered else None
+        return log_lineage(self.hook.settings.access.base_url, *self.found, stored)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return the same lineage as after a success, as the log of a Failed execution is stored, too.
+
+        :param task_instance: The task instance.
+        :return: The lineage, as of :meth:`get_openlineage_facets_on_complete`.
+        """
+        return self.get_openlineage_facets_on_complete(task_instance)
