@@ -95,7 +95,7 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
-            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from error
+            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from None
         log.warning("%s Taking %r as a flow's id.", error, wanted)
         return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
     return choose_flow(flows, wanted, project_id)
