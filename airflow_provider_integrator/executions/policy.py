@@ -12,6 +12,12 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.texts import fit_body, listed
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.executions.thresholds import (
+    NO_THRESHOLDS,
+    NOT_COMPARED,
+    Comparison,
+    Thresholds,
+)
 from airflow_provider_integrator.logs import MAX_ERRORS
 
 #: The maximum length of an error in a message.
@@ -29,23 +35,31 @@ class Verdict:
     :param execution: The execution.
     :param action: Whether the task succeeds, is skipped or fails.
     :param reason: The deciding argument, if the status alone doesn't explain the action.
+    :param comparison: The result of the thresholds.
     """
 
     execution: Execution
     action: Action
     reason: str | None = None
+    comparison: Comparison = NOT_COMPARED
 
     @property
     def summary(self) -> str:
-        """The summary of the execution, and the reason."""
-        return " ".join(filter(None, (summary(self.execution), self.reason)))
+        """The summary of the execution, the reason, and a line for each breached threshold."""
+        first = " ".join(filter(None, (summary(self.execution), self.reason)))
+        return "\n".join([first, *self.comparison.breaches])
 
     def log_to(self, log: Any) -> None:
-        """Log the summary, as a warning if the execution's status is Failed.
+        """Log the summary, as a warning if the status is Failed or a threshold is breached.
 
         :param log: The logger.
         """
-        log.log(logging.WARNING if has_failed(self.execution) else logging.INFO, self.summary)
+        is_bad = has_failed(self.execution) or self.comparison.breaches
+        log.log(logging.WARNING if is_bad else logging.INFO, self.summary)
+        if self.comparison.unknown:
+            log.warning(
+                "Not checked, as List logs doesn't have the figures: %s.", ", ".join(self.comparison.unknown)
+            )
 
     def message(self, errors: Sequence[Any] | None = None, where: str | None = None) -> str:
         """Build the message of a failed task.
@@ -54,7 +68,7 @@ class Verdict:
         :param where: The log's location or why it has none, as a sentence; None: no location is shown.
         :return: The message: a line for the execution, one for each error, one for the log.
         """
-        lines = [summary(self.execution)]
+        lines = [summary(self.execution), *self.comparison.breaches]
         if errors:
             lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
             lines.extend(f"- {_shown(error)}" for error in errors[:MAX_ERRORS])
@@ -64,15 +78,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """The policy that judges executions by the status of their main log; steps and counts are ignored.
+    """The policy that judges executions by the status of their main log, and a Success by its thresholds.
 
     :param on_failed: The action for the status Failed: ``fail`` or ``continue``.
     :param on_empty: The action for the status Empty: ``succeed``, ``skip`` or ``fail``.
+    :param thresholds: The limits of a Success.
     :raises ConfigurationError: An action has another value.
     """
 
     on_failed: Literal["fail", "continue"] = "fail"
     on_empty: Action = "succeed"
+    thresholds: Thresholds = NO_THRESHOLDS
 
     def __post_init__(self) -> None:
         if self.on_failed not in _ON_FAILED:
@@ -90,7 +106,11 @@ class Policy:
             return Verdict(execution, "fail" if self.on_failed == "fail" else "succeed")
         if execution.status is Status.EMPTY and self.on_empty != "succeed":
             return Verdict(execution, self.on_empty, f"on_empty is {self.on_empty}.")
-        return Verdict(execution, "succeed")
+        if execution.status is not Status.SUCCESS:
+            return Verdict(execution, "succeed")
+        comparison = self.thresholds.compare(execution)
+        is_fatal = comparison.breaches and self.thresholds.on_breach == "fail"
+        return Verdict(execution, "fail" if is_fatal else "succeed", comparison=comparison)
 
 
 def has_failed(execution: Execution) -> bool:

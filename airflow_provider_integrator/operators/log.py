@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperatorLink
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperatorLink
 
 from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds, rendered
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError, ResponseError
@@ -19,6 +19,7 @@ from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAU
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator, fail_without_retries
+from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.operators.lineage import LogLineage
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ EXECUTION_KEY = "execution"
 RETURN_KEY = "return_value"
 
 
-class IntegratorLogOperator(LogLineage, WaitingOperator):
-    """Fetches the decoded log of an execution, and fails if the execution failed.
+class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
+    """Fetches the decoded log of an execution, and fails if the execution failed or breached a threshold.
 
     Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is found. Returns the
-    log's JSON, or with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256`` and ``execution``. The log of
-    a Failed execution is delivered first; then the task fails without retries, with the reason in its
-    message.
+    log's JSON, or with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256`` and ``execution``. If the
+    task is to fail, the log is delivered first; then it fails without retries, with the reason in its message.
 
     The asset events of its ``outlets`` have the execution's ids, status, times and counts, and the stored
     log's URI, size and hash in their extra; an asset alias resolves to the stored log's asset.
@@ -61,7 +61,8 @@ class IntegratorLogOperator(LogLineage, WaitingOperator):
     :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
         those who may read the file.
     :param kwargs: Arguments of :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, such as
-        ``created_after``, ``deferrable`` and ``outage_tolerance``, and of ``BaseOperator``.
+        ``created_after``, ``deferrable`` and ``outage_tolerance``, of
+        :class:`~airflow_provider_integrator.operators.judging.JudgingTask`, and of ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = (*ExecutionTask.template_fields, "log_id", "output_path")
@@ -92,7 +93,7 @@ class IntegratorLogOperator(LogLineage, WaitingOperator):
         self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
         self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
         self.file_mode = read_mode("file_mode", file_mode)
-        self._policy = Policy(on_failed, on_empty)
+        self.policy = Policy(on_failed, on_empty, self.thresholds)
 
     @cached_property
     def _delivery(self) -> LogDelivery:
@@ -134,10 +135,7 @@ class IntegratorLogOperator(LogLineage, WaitingOperator):
         :param execution: The finished execution.
         :return: The log's JSON, or the URI, size and hash of the stored log and the execution.
         """
-        verdict = self._policy.judge(execution)
-        verdict.log_to(self.log)
-        if verdict.action == "skip":
-            raise AirflowSkipException(verdict.summary)
+        verdict = self.judge(execution)
         if verdict.action == "fail":
             self._fail(context, wait, verdict)
         delivered = self._deliver(context, wait, execution)

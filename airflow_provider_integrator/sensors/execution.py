@@ -19,7 +19,8 @@ from airflow_provider_integrator.assets.uri import FlowUri
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ExecutionTask, fail_without_retries
+from airflow_provider_integrator.operators.base import fail_without_retries
+from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.executions.wait import ExecutionWait
 
 
-class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
+class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
     """Waits until an execution reaches the state Finished.
 
     It succeeds on Finished with any status, as the log operator after it judges the status; with
-    ``fail_on_failed`` the sensor judges it. It returns the execution as a JSON object. The asset events of
+    ``fail_on_failed`` the sensor judges it. Thresholds apply to a Success in any case. It returns the execution as a JSON object. The asset events of
     its ``outlets`` have the execution's ids, status, times and counts in their extra; an asset alias resolves
     to the flow's asset for the execution's status.
 
@@ -44,7 +45,8 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
     :param kwargs: ``flow``, ``execution_id``, ``created_after``, ``created_before``, ``on_missing``,
         ``project_id``, ``project_slug``, ``integrator_conn_id``, ``deferrable``, ``adaptive``,
         ``outage_tolerance`` of
-        :class:`~airflow_provider_integrator.operators.base.ExecutionTask`, and arguments of
+        :class:`~airflow_provider_integrator.operators.base.ExecutionTask`, the thresholds of
+        :class:`~airflow_provider_integrator.operators.judging.JudgingTask`, and arguments of
         ``BaseSensorOperator``: ``poke_interval`` and ``timeout`` in seconds, ``mode``, ``soft_fail``, …
     """
 
@@ -55,7 +57,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
             kwargs["deferrable"] = True
         super().__init__(**kwargs)
         self.fail_on_failed = fail_on_failed
-        self._policy = Policy("fail" if fail_on_failed else "continue")
+        self.policy = Policy("fail" if fail_on_failed else "continue", thresholds=self.thresholds)
         self._current_wait: ExecutionWait | None = None
         if start_from_trigger and (arguments := start_trigger_args(self)) is not None:
             self.start_from_trigger = True
@@ -157,8 +159,7 @@ class IntegratorExecutionSensor(ExecutionTask, BaseSensorOperator):
         time.sleep(self.poke_interval)
 
     def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
-        verdict = self._policy.judge(execution)
-        verdict.log_to(self.log)
+        verdict = self.judge(execution)
         if verdict.action == "fail":
             raise AirflowFailException(verdict.message())
         flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)
