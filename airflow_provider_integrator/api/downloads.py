@@ -60,7 +60,7 @@ class LogPatience:
             began = now if self._finished is None else min(now, self._finished.timestamp())
             self.until = began + self._log_timeout
         if now >= self.until:
-            raise RequestError(f"{error} {self._explanation()}", error.status) from error
+            raise RequestError(f"{error} {self._explanation()}", error.status) from None
         pause = min(self._poll_interval, self.until - now)
         log.info(
             "The log isn't available yet. Next attempt in %.0f s; retries end in %.0f s (log_timeout). %s",

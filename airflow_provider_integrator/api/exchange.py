@@ -190,6 +190,8 @@ def _fit(outcome: Answer[T] | Fault) -> Answer[T] | Fault:
     """Make a server's or library's text fit for messages; it enters here, whatever the transport."""
     if isinstance(outcome, Fault):
         return Fault(fit(outcome.reason))
+    if not outcome.text:  # as of every successful answer, and of most polls
+        return outcome
     return replace(outcome, text=fit_body(outcome.text, is_cut=len(outcome.text.encode()) >= MAX_ERROR_BYTES))
 
 

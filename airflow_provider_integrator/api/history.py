@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
+from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page, Paging
@@ -254,6 +256,21 @@ def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sight
         return Sighting(execution_id, timestamp, is_created, None, error)
 
 
+def usual_duration(logs: Iterable[Fields]) -> float | None:
+    """Compute a flow's usual duration.
+
+    :param logs: Main logs, unparsed.
+    :return: The median of the finished ones in seconds; None if no log has both times.
+    """
+    durations = []
+    for fields in logs:
+        created, finished = fields.optional_time("created"), fields.optional_time("finished")
+        is_finished = fields.optional_member("state", State) is State.FINISHED
+        if is_finished and created is not None and finished is not None:
+            durations.append((finished - created).total_seconds())
+    return statistics.median(durations) if durations else None
+
+
 def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
     """Fetch a flow's executions created at or after a point in time.
 
@@ -269,7 +286,11 @@ def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[
 
 
 def first_execution_since(
-    project_id: str, flow_id: str, moment: datetime, before: datetime | None = None
+    project_id: str,
+    flow_id: str,
+    moment: datetime,
+    before: datetime | None = None,
+    see: Callable[[Page], object] = lambda page: None,
 ) -> Script[Execution | None]:
     """Fetch a flow's first execution created within a window.
 
@@ -277,10 +298,16 @@ def first_execution_since(
     :param flow_id: The flow.
     :param moment: The window's beginning, with a time zone.
     :param before: Its end, which doesn't belong to it; None: it has no end.
+    :param see: Called with each page.
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
-    history = yield from read_since(project_id, flow_id, moment)
+
+    def is_last(page: Page) -> bool:
+        see(page)
+        return False
+
+    history = yield from read_since(project_id, flow_id, moment, is_last=is_last)
     first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error

@@ -107,7 +107,7 @@ def find_flows(project_id: str, wanted: Sequence[str]) -> Script[list[Flow]]:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
-            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from error
+            raise ConfigurationError(f"{error} Check project_id ({project_id}).") from None
         for each in wanted:
             log.warning("%s Taking %r as a flow's id.", error, each)
         return [Flow(each, None, each, project_id, None, None, None, None, None, None, {}) for each in wanted]

@@ -63,4 +63,4 @@ def trusting(path: str) -> ssl.SSLContext:
         raise ConfigurationError(
             f"The CA bundle {path} can't be read ({error}). Set verify in the connection's Extra to the path "
             "of a file of certificates in PEM form, or to true."
-        ) from error
+        ) from None

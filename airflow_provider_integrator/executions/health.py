@@ -39,14 +39,14 @@ class FlowHealth:
 
     flow: str
     flow_id: str
-    last_success: datetime | None
-    age: float | None
-    runs: int
-    failed: int
-    running: int
-    rows: int | None
-    fail_rate: float | None
-    duration: float | None
+    last_success: datetime | None = None
+    age: float | None = None
+    runs: int = 0
+    failed: int = 0
+    running: int = 0
+    rows: int | None = None
+    fail_rate: float | None = None
+    duration: float | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

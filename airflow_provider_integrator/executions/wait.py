@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.api.history import first_execution_since
+from airflow_provider_integrator.api.history import first_execution_since, usual_duration
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -33,6 +33,7 @@ from airflow_provider_integrator.executions.spec import WaitSpec
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.api.pages import Page
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 OnMissing = Literal["fail", "skip"]
@@ -82,6 +83,7 @@ class ExecutionWait:
         self._empty_polls = 0
         self._look_up_after = EMPTY_POLLS
         self._seen: Execution | None = None
+        self._usual = spec.usual_duration
 
     @property
     def project_id(self) -> str:
@@ -155,7 +157,7 @@ class ExecutionWait:
                 "%s (yet).\nIf it should exist, check execution_id and flow: under another flow it isn't found.",
                 self.not_finished(None),
             )
-        self._progress.see(found, self._polls)
+        self._progress.see(found, self._polls, self._usual)
         return found if found is not None and found.is_finished else None
 
     def until_finished(self, defer: Callable[[], None] | None = None) -> Execution:
@@ -176,8 +178,8 @@ class ExecutionWait:
             time.sleep(self.spec.poll_interval)
 
     def suspend(self) -> WaitSpec:
-        """Return the specification with which another process goes on: resolved ids, and an outage's beginning."""
-        self.spec = replace(self.spec, outage_began=self._outage.began)
+        """Return the specification with which another process goes on: what was resolved, an outage's beginning."""
+        self.spec = replace(self.spec, outage_began=self._outage.began, usual_duration=self._usual)
         return self.spec
 
     def resume(self, event: Any) -> Execution:
@@ -256,10 +258,15 @@ class ExecutionWait:
         since, before = spec.window()
         # Read before the call: what its answer doesn't have wasn't created by then.
         is_over = before is not None and before <= datetime.now(timezone.utc)
-        found = client.run(first_execution_since(self.project_id, flow_id, since, before), POLL_RETRY)
+        script = first_execution_since(self.project_id, flow_id, since, before, self._learn)
+        found = client.run(script, POLL_RETRY)
         if found is None and is_over:
             raise self._missing(ExecutionMissingError(spec.missing()))
         return found
+
+    def _learn(self, page: Page) -> None:
+        if self._usual is None:
+            self._usual = usual_duration(page.logs)
 
     def _look_up_flow(self) -> str:
         return self.hook.get_conn().run(queries.find_flow(self.project_id, self.spec.flow), POLL_RETRY).id

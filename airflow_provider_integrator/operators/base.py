@@ -42,7 +42,7 @@ def fail_without_retries() -> Iterator[None]:
     try:
         yield
     except (AuthenticationError, ConfigurationError) as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None
 
 
 class ExecutionTask(BaseOperator):

@@ -150,7 +150,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
                 read_latest(project, flow.id, is_enough, first_limit=criteria.first_limit)
             )
         except RequestError as error:  # of this flow: the others are checked nevertheless
-            return FlowHealth(flow.label, flow.id, None, None, 0, 0, 0, None, None, None, (str(error),))
+            return FlowHealth(flow.label, flow.id, problems=(str(error),))
         return criteria.judge(flow.label, flow.id, history, now)
 
 

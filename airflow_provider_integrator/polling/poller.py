@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.history import History
+from airflow_provider_integrator.api.history import History, usual_duration
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError
@@ -186,16 +185,16 @@ class FlowPoller:
                 self._awaited[wait.execution_id].append(wait)
         self._lookup.start(self._awaited)
         await self._read_recent([wait for wait in waits if wait.execution_id is None])
-        learns = is_adaptive and self._round >= self._next_learning
-        first = await self._lookup.find_rest(LEARN_FROM if learns else 0)
-        if first and learns:
-            self._learn(first)
+        needs_usual = is_adaptive and self._round >= self._next_learning
+        self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]
 
     def _take(self, page: Page) -> None:
         self._lookup.take(page.logs)
+        if len(page.logs) >= LEARN_FROM:
+            self._learn(page.logs)
 
     def _report(self, execution_id: str, outcome: Outcome) -> None:
         """Record the outcome of a search with the waits for the execution."""
@@ -213,16 +212,10 @@ class FlowPoller:
             for wait in waits:
                 wait.miss(self._asked)
 
-    def _learn(self, logs: Iterable[Fields]) -> None:
-        """Take the median of some finished executions as the flow's usual duration."""
-        durations = []
-        for fields in logs:
-            created, finished = fields.optional_time("created"), fields.optional_time("finished")
-            is_finished = fields.optional_member("state", State) is State.FINISHED
-            if is_finished and created is not None and finished is not None:
-                durations.append((finished - created).total_seconds())
-        self._usual = statistics.median(durations) if durations else None
-        self._next_learning = self._round + LEARN_EVERY
+    def _learn(self, logs: Sequence[Fields]) -> None:
+        if logs and self._round >= self._next_learning:
+            self._usual = usual_duration(logs[:LEARN_FROM])
+            self._next_learning = self._round + LEARN_EVERY
 
     async def _read_recent(self, waits: list[Wait]) -> None:
         """Read the executions for the subscribers, and for the waits for the flow's next one."""

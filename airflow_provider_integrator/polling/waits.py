@@ -72,7 +72,7 @@ class Wait:
         :param usual: The flow's usual duration in seconds; None if unknown.
         :return: Seconds.
         """
-        interval = self.spec.poll_interval
+        interval, usual = self.spec.poll_interval, usual or self.spec.usual_duration
         if not self.spec.adaptive:
             return interval
         elapsed = None if self.created is None else time.time() - self.created.timestamp()
@@ -99,6 +99,7 @@ class Wait:
             return
         self.created = execution.created
         if self.progress is not None:
+            usual = usual or self.spec.usual_duration
             self.context.run(self.progress.see, execution, self.polls, usual)
         if execution.is_finished and not self.done.done():
             self.done.set_result(execution)

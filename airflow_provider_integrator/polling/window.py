@@ -61,17 +61,16 @@ class Window:
             covered = sum(place <= longest for place in places)
             if self._cost(longest, count) - covered <= self._credit:
                 return longest
-        if self._credit < 0:
-            return 0
         best, shown = min(
             ((place, shown) for shown, place in enumerate(places, start=1)),
             key=lambda window: self._cost(window[0], count) - window[1],
             default=(0, 0),
         )
-        if self._cost(best, count) > shown:
+        affordable = min(shown, self._credit)  # the order may have changed since
+        if self._cost(best, count) > affordable:
             return 0
         # One more, if it pays, as a new execution may come in front of them.
-        return best + 1 if best % MAX_PAGE_SIZE and self._cost(best + 1, count) <= shown else best
+        return best + 1 if best % MAX_PAGE_SIZE and self._cost(best + 1, count) <= affordable else best
 
     def record(self, length: int, pages: Collection[Page], places: Mapping[str, int]) -> None:
         """Record a window that was read.

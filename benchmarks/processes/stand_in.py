@@ -52,15 +52,16 @@ class StandIn:
         """Say which port it listens on."""
         return {"connection": {"port": self._port}}
 
-    def flows(self, count: int, history: list[float], order: str) -> dict[str, Any]:
+    def flows(self, count: int, history: list[float], order: str, steps: bool) -> dict[str, Any]:
         """Do nothing: a peer's things belong to no flow."""
         return {"flows": []}
 
-    def things(self, flows: list[str], ends: list[float | None]) -> dict[str, Any]:
+    def things(self, flows: list[str], ends: list[float | None], steps: bool) -> dict[str, Any]:
         """Add things to wait for.
 
         :param flows: Of no use.
         :param ends: When each of them finishes, in seconds since the epoch; None: never.
+        :param steps: Of no use.
         :return: A number for each.
         """
         first = len(self._ends)

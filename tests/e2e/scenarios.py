@@ -90,7 +90,7 @@ class _Scenario(NamedTuple):
     after: tuple[str, ...] = ()
 
 
-_CALM = ("runs", "outlets_run", "examples", "from_trigger", "woken_example")
+_CALM = ("runs", "outlets_run", "examples", "from_trigger", "woken_example", "weathered")
 #: By the name of the fixture that gives what came of it.
 SCENARIOS = {
     "runs": _Scenario(waits),

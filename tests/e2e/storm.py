@@ -21,12 +21,14 @@ class Weathered:
 
     :param before: The run that began during the outage.
     :param during: The run that had begun before the outage.
+    :param ended: The state and the tries of each task of the two, by the run's name.
     :param refused: The run with a wrong password.
     :param logins: The logins of that one.
     """
 
     before: Run
     during: Run
+    ended: dict[str, list[tuple[str, int]]]
     refused: Run
     logins: int
 
@@ -48,7 +50,9 @@ def run(stage: Stage, _: Callable[[], None]) -> Weathered:
     before = _weather(stage, "before", is_first=True)
     during = _weather(stage, "during", is_first=False)
     refused = stage.conclude(locked)
-    return Weathered(before, during, refused, stage.locked.logins)
+    query = "SELECT state, try_number FROM task_instance WHERE dag_id = ?"
+    ended = {run.dag_id.rpartition("_")[2]: stage.rows(query, run.dag_id) for run in (before, during)}
+    return Weathered(before, during, ended, refused, stage.locked.logins)
 
 
 def _weather(stage: Stage, name: str, *, is_first: bool) -> Run:

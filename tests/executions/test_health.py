@@ -77,9 +77,7 @@ class TestFlow:
 
     def test_that_never_had_a_success(self):
         health = health_of(a_log(0, EMPTY), a_log(1, EMPTY), max_age=60)
-        assert health.problems == (
-            "It is stale: no Success among its 2 executions; max_age is 1 min 0 s.",
-        )
+        assert health.problems == ("It is stale: no Success among its 2 executions; max_age is 1 min 0 s.",)
         assert health.last_success is None
 
     def test_whose_success_has_no_end(self):

@@ -108,3 +108,15 @@ def test_tasks_log_what_they_wait_for_once(mode, run, simulator, flow, logged):
 )
 def test_durations_are_written_for_people(seconds, words):
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_usual_duration_is_logged_where_a_page_shows_it(mode, simulator, flow, mocker, logged):
+    mocker.patch.object(module, "QUIET", 0.001)
+    for number in range(1, 31):
+        simulator.add_execution(flow, lasts=90, created=datetime.now(timezone.utc) - timedelta(days=number))
+    execution = simulator.add_execution(flow)
+    after_looks(simulator, 8, lambda: simulator.finish(execution))
+    assert run_sensor(mode).state == "success"
+    if mode != "reschedule":  # each of its processes polls once by the id, or reads a page anew
+        assert "the flow usually takes 1 min 30 s" in logged.text

@@ -201,7 +201,7 @@ class TestSeveralFlows:
 
 def test_lines_of_the_table_are_short():
     large = FlowHealth("f" * 200, "id", None, 86399.0, 1000, 1000, 9, 10**9 - 1, 1.0, 86399.0)
-    unknown = FlowHealth("price", "id", None, None, 0, 0, 0, None, None, None, ("Something is wrong.",))
+    unknown = FlowHealth("price", "id", problems=("Something is wrong.",))
     lines = table([large, unknown])
     assert len(lines) == 4
     assert all(len(line) <= 110 for line in lines)
