@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from airflow_provider_integrator.api import tokens
+from airflow_provider_integrator.api import texts, tokens
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
 from tests import secrets
@@ -24,8 +24,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True)
 def _no_tokens():
-    """No test finds the tokens of another one, whose port it may have been given."""
+    """No test finds the tokens of another one, whose port it may have been given, or has its secrets masked."""
     tokens._stores.cache_clear()
+    texts._hidden.clear()
+    texts._name.cache_clear()
 
 
 @pytest.fixture(autouse=True)
