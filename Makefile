@@ -21,7 +21,7 @@ export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help test demo airflow bench lint format types docs screenshots build lock clean
+.PHONY: help test demo airflow bench lint format types docs screenshots audit build lock clean
 .PRECIOUS: .venv/airflow-%/.locked .venv/airflow-%/.ready
 
 help:
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench               the benchmarks; FULL=1 for the long ones'
 	@echo 'make lint types          what CI checks besides the tests; make format repairs what can be'
 	@echo 'make docs                the documentation site, in docs/_build/html/; screenshots takes its pictures'
+	@echo 'make audit               known holes of the dependencies, at their lowest versions'
 	@echo 'make build               wheel and sdist, in dist/'
 	@echo 'make lock                write requirements/ again, with the packages of the dates in scripts/lock.sh'
 	@echo 'make clean               remove what all of these made'
@@ -69,6 +70,11 @@ docs: $(NEWEST_ENV)/.ready
 screenshots: .venv/screenshots/.locked $(NEWEST_ENV)/.ready
 	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY)
 
+# Asks a public advisory database, so it isn't a part of .ci/run, which needs the package index only.
+audit: .venv/audit/.locked $(NEWEST_ENV)/.ready
+	$(NEWEST_PY) scripts/floors.py >.venv/audit/floors.txt
+	.venv/audit/bin/python -m pip_audit --strict --no-deps --disable-pip --requirement .venv/audit/floors.txt
+
 build: $(NEWEST_ENV)/.ready
 	rm -rf dist
 	$(NEWEST_PY) -m hatchling build
@@ -89,8 +95,9 @@ clean:
 	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The newest Airflow, the peers that the benchmarks measure, and what draws their plots; or what takes screenshots.
-.venv/bench/.locked .venv/screenshots/.locked: .venv/%/.locked: requirements/%.txt
+# The newest Airflow, the peers that the benchmarks measure, and what draws their plots; what takes screenshots; what
+# knows the advisories.
+.venv/bench/.locked .venv/screenshots/.locked .venv/audit/.locked: .venv/%/.locked: requirements/%.txt
 	@echo 'Making $(@D): once, about a minute'
 	@$(or $(PYTHON),python3) -m venv --clear $(@D)
 	@PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<

@@ -109,7 +109,10 @@ PROVIDER_INFO: dict[str, Any] = {
     "operators": [
         {
             "integration-name": INTEGRATION,
-            "python-modules": ["airflow_provider_integrator.operators.log"],
+            "python-modules": [
+                "airflow_provider_integrator.operators.check",
+                "airflow_provider_integrator.operators.log",
+            ],
         }
     ],
     "triggers": [

@@ -29,6 +29,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "airflow_provider_integrator.hooks.integrator": (),
     "airflow_provider_integrator.links": (),
     "airflow_provider_integrator.operators.base": (),
+    "airflow_provider_integrator.operators.check": ("IntegratorFlowCheckOperator",),
     "airflow_provider_integrator.operators.log": (),
     "airflow_provider_integrator.sensors.execution": (),
     "airflow_provider_integrator.simulator.archives": (),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements/: airflow-*.txt, one lock for each Airflow minor, bench.txt, and screenshots.txt, which has no
-# Airflow:  UV=path/to/uv scripts/lock.sh
+# Writes requirements/: airflow-*.txt, one lock for each Airflow minor, bench.txt, and without Airflow screenshots.txt
+# and audit.txt:  UV=path/to/uv scripts/lock.sh
 #
 # A lock has only names, versions and environment markers, so that it works with any index. It is valid for every
 # Python from 3.10 on that its Airflow supports; providers that dropped 3.10 are listed twice.
@@ -27,7 +27,7 @@ write() {
     shift 4
     {
         echo "# $what with the packages of $date, written by: make lock"
-        "$UV" pip compile --quiet --universal --python-version 3.10 --exclude-newer "$date" \
+        "$UV" pip compile --quiet --universal --python-version 3.10 --exclude-newer "$date" "${safe[@]}" \
             --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
             --constraints "$constraints" "$@"
     } >"$target.new"
@@ -37,6 +37,11 @@ write() {
 constraints=$(mktemp)
 trap 'rm -f "$constraints" requirements/*.new' EXIT
 newest=2026-11-20
+# What reads a server's answers, and what its fixed releases need, is as new as its fixes, whatever the Airflow.
+safe=()
+for package in aiohttp multidict yarl propcache requests urllib3 certifi; do
+    safe+=(--exclude-newer-package "$package=$newest")
+done
 
 # If an Airflow doesn't start with the newest packages, its date is an earlier one.
 lock 2.11 2.11.2 "$newest" test
@@ -44,7 +49,7 @@ lock 2.11 2.11.2 "$newest" test
 # API answers before it commits, so that tasks are sometimes killed as "running elsewhere". This lock also pins the
 # minimum versions of the provider's own requirements, so that they are tested.
 lock 3.0 3.0.6 2026-01-31 test \
-    'universal-pathlib<0.3' 'fastapi<0.118' apache-airflow-providers-common-compat==1.12.0 requests==2.32.2 aiohttp==3.11.0 msgspec==0.19.0
+    'universal-pathlib<0.3' 'fastapi<0.118' apache-airflow-providers-common-compat==1.12.0 requests==2.33.0 urllib3==2.7.0 aiohttp==3.14.5 msgspec==0.19.0
 lock 3.1 3.1.8 "$newest" test
 # 3.2 fails with later FastAPIs.
 lock 3.2 3.2.2 2026-06-01 test
@@ -53,3 +58,5 @@ lock 3.3 3.3.2 "$newest" "test lint lineage docs"
 write bench 'Airflow 3.3.2' "$newest" apache-airflow==3.3.2 benchmarks/requirements.in pyproject.toml
 # What takes the documentation's screenshots.
 write screenshots Playwright "$newest" '' - <<<'playwright>=1.50'
+# What asks for known holes.
+write audit pip-audit "$newest" '' - <<<'pip-audit>=2.9'

@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from airflow_provider_integrator.api import tokens
+from airflow_provider_integrator.api import texts, tokens
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
 from tests import secrets
@@ -30,9 +30,12 @@ def _no_tokens():
 
 @pytest.fixture(autouse=True)
 def _no_secrets():
-    """No test pays for the tokens of all others, of which Airflow compiles one expression at each new one."""
+    """No test pays for the secrets of another: Airflow compiles one expression of all at each new one."""
     yield
     secrets.INTEGRATORS.clear()
+    # An invented secret of a letter or two would be hidden in the messages of all other tests.
+    texts._hidden.clear()
+    texts._name.cache_clear()
     if masker := secrets.masker():
         masker.patterns, masker.replacer = set(), None
 

@@ -16,6 +16,7 @@ import pytest
 
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.provider_info import CONN_FIELDS
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
@@ -168,6 +169,7 @@ class TestPage:
     [
         ("sensor.md", IntegratorExecutionSensor),
         ("operator.md", IntegratorLogOperator),
+        ("check.md", IntegratorFlowCheckOperator),
         ("hook.md", IntegratorHook),
     ],
 )
@@ -176,7 +178,7 @@ def test_every_parameter_is_named(page, described):
     names = {
         name
         for kind in described.__mro__
-        if kind.__module__.startswith("airflow_provider_integrator.")
+        if kind.__module__.startswith("airflow_provider_integrator.") and "__init__" in vars(kind)
         for name, parameter in inspect.signature(kind.__init__).parameters.items()
         if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
     }
@@ -185,7 +187,12 @@ def test_every_parameter_is_named(page, described):
 
 
 @pytest.mark.parametrize(
-    ("page", "described"), [("sensor.md", IntegratorExecutionSensor), ("operator.md", IntegratorLogOperator)]
+    ("page", "described"),
+    [
+        ("sensor.md", IntegratorExecutionSensor),
+        ("operator.md", IntegratorLogOperator),
+        ("check.md", IntegratorFlowCheckOperator),
+    ],
 )
 def test_every_template_field_is_named(page, described):
     text = " ".join((DOCS / page).read_text("utf-8").split())

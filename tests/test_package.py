@@ -231,7 +231,13 @@ class TestDistributions:
         assert Path(where).is_relative_to(installed.parents[1])
 
         shown = str(ask_providers(installed, "get", NAME, "--full"))
-        for module in ("hooks.integrator", "sensors.execution", "operators.log", "triggers.execution"):
+        for module in (
+            "hooks.integrator",
+            "sensors.execution",
+            "operators.check",
+            "operators.log",
+            "triggers.execution",
+        ):
             assert f"airflow_provider_integrator.{module}" in shown
         hooks = {hook["connection_type"]: hook for hook in ask_providers(installed, "hooks")}
         assert hooks["integrator"]["class"] == CONNECTION_TYPE["hook-class-name"]

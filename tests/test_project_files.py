@@ -86,7 +86,8 @@ def test_the_caches_follow_the_locks(jobs):
 
 def test_ci_run_and_the_workflow_call_the_same_targets(workflow_targets):
     sections = re.findall(r"^section (make .+)$", (ROOT / ".ci/run").read_text("utf-8"), re.MULTILINE)
-    assert {target for section in sections for target in COMMAND.findall(section)} == workflow_targets
+    called = {target for section in sections for target in COMMAND.findall(section)}
+    assert called == workflow_targets - {"audit"}  # which needs the public advisory database
 
 
 def test_pre_commit_runs_what_ci_runs(workflow_targets):

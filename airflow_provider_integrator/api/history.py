@@ -6,7 +6,7 @@ import logging
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
@@ -17,6 +17,9 @@ from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.exceptions import ResponseError
 
 log = logging.getLogger(__name__)
+
+#: A point in time before every execution.
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class NewestFirst:
@@ -160,6 +163,10 @@ class _HistoryReader:
             if seen.execution is not None or seen.execution_id not in self._found:
                 self._found[seen.execution_id] = seen
 
+    @property
+    def is_newest_first(self) -> bool:
+        return self._order.is_shown
+
     def has_all(self) -> bool:
         return self._order.all_before(self._moment)
 
@@ -203,6 +210,40 @@ def read_since(
             return reader.history(number, is_complete=is_end)
         if limit < MAX_PAGE_SIZE:
             limit, reader, paging = MAX_PAGE_SIZE, _HistoryReader(moment), Paging()
+        else:
+            number += 1
+
+
+def read_latest(
+    project_id: str, flow_id: str, is_enough: Callable[[History], bool], *, first_limit: int
+) -> Script[History]:
+    """Read a flow's latest executions, as many as are needed.
+
+    All pages are read, unless those read so far leave no doubt that the newest executions come first.
+
+    :param project_id: The project.
+    :param flow_id: The flow.
+    :param is_enough: Called with the executions so far, if they come newest first; returns whether older ones
+        aren't needed.
+    :param first_limit: The size of the first page; at least ``NewestFirst.ENOUGH + 1``, as fewer logs show no
+        order. If a full page isn't enough, the history is read again from its beginning, in pages of the usual
+        size.
+    :return: The history, since the epoch.
+    """
+    limit, number, reader, paging = first_limit, 1, _HistoryReader(EPOCH), Paging()
+    while True:
+        page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
+        for fields in paging.take(page):
+            reader.take(fields)
+        if paging.ended:
+            return reader.history(number, is_complete=True)
+        if reader.is_newest_first:
+            history = reader.history(number, is_complete=False)
+            if is_enough(history):
+                return history
+        # A page that isn't full is probably the only one, which a request for the next one shows.
+        if len(page.logs) >= limit and limit < MAX_PAGE_SIZE:
+            limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH), Paging()
         else:
             number += 1
 

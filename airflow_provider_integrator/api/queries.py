@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from airflow_provider_integrator.api import endpoints
@@ -91,14 +91,27 @@ def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     :return: The flow; if the call is refused, a flow with ``wanted`` as its id, with a warning.
     :raises ConfigurationError: No flow matches, or several do; or the project is wrong (400).
     """
+    (flow,) = yield from find_flows(project_id, [wanted])
+    return flow
+
+
+def find_flows(project_id: str, wanted: Sequence[str]) -> Script[list[Flow]]:
+    """Find several flows by one call of List flows.
+
+    :param project_id: The project.
+    :param wanted: For each flow its id, slug or name.
+    :return: The flows, in the same order; if the call is refused, flows with these ids, with a warning.
+    :raises ConfigurationError: For one of them no flow matches, or several do; or the project is wrong (400).
+    """
     try:
         flows = yield endpoints.list_flows(project_id)
     except RequestError as error:
         if error.status == 400:  # the project is wrong; other statuses mean that the user may not list it
             raise ConfigurationError(f"{error} Check project_id ({project_id}).") from None
-        log.warning("%s Taking %r as a flow's id.", error, wanted)
-        return Flow(wanted, None, wanted, project_id, None, None, None, None, None, None, {})
-    return choose_flow(flows, wanted, project_id)
+        for each in wanted:
+            log.warning("%s Taking %r as a flow's id.", error, each)
+        return [Flow(each, None, each, project_id, None, None, None, None, None, None, {}) for each in wanted]
+    return [choose_flow(flows, each, project_id) for each in wanted]
 
 
 def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:

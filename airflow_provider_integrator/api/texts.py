@@ -25,8 +25,8 @@ MAX_INPUT = 16 * 1024
 MAX_SECRETS = 128
 
 MASK = "***"
-# User and password in a URL, whose slashes may be escaped.
-_LOGIN_OF_URL = re.compile(r"(?i)(?::|%3a)(?:/|\\/|%2f){2}([^\s/?#\"'<>]*)@")
+# User and password in a URL, whose slashes may be escaped; bounded, so that a hostile text takes no time.
+_LOGIN_OF_URL = re.compile(r"(?i)(?::|%3a)(?:/|\\/|%2f){2}([^\s/?#\"'<>]{0,1000})@")
 # Joiners belong to the letters around them; any other invisible mark goes.
 _JOINERS = "\u200c\u200d"
 

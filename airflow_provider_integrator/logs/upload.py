@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import IntegratorError, StorageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
         raise
     except Exception as error:  # each store has errors of its own
         raise StorageError(
-            f"The log can't be stored at {target} ({type(error).__name__}: {error}). Check that the bucket or "
+            f"The log can't be stored at {target} ({type(error).__name__}: {fit(str(error))}). Check that the bucket or "
             "container exists, and that the path's connection may write to it."
         ) from error
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, get_args
@@ -40,23 +41,33 @@ if TYPE_CHECKING:
 FAILURE_KEY = "failure"
 
 
+@contextmanager
+def fail_without_retries() -> Iterator[None]:
+    """Fail the task without retries if a retry can't succeed: after refused credentials it would lock an account.
+
+    :raises AirflowFailException: The credentials were refused, or the connection or an argument is wrong.
+    """
+    try:
+        yield
+    except (AuthenticationError, ConfigurationError) as error:
+        raise AirflowFailException(str(error)) from None
+
+
 def ends_task(method: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a method that Airflow calls with the context, so that its errors end the task as they should.
 
-    If a retry can't succeed, there is none: after refused credentials it would lock an account. The facts of an
+    What can't succeed later fails without retries, as of :func:`fail_without_retries`. The facts of an
     :class:`~airflow_provider_integrator.exceptions.ExecutionError` are pushed to XCom.
 
     :param method: The method of an :class:`ExecutionTask`.
-    :return: The method. It raises ``AirflowFailException`` if the credentials were refused, or the connection or
-        an argument is wrong.
+    :return: The method.
     """
 
     @wraps(method)
+    @fail_without_retries()
     def run(task: ExecutionTask, context: Context, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(task, context, *args, **kwargs)
-        except (AuthenticationError, ConfigurationError) as error:
-            raise AirflowFailException(str(error)) from None
         except ExecutionError as error:
             error.link = task.pushed_links.get(IntegratorExecutionLink().xcom_key)
             context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())

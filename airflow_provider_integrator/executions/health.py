@@ -1,0 +1,322 @@
+"""A flow's health, from its latest executions: is its last Success recent, how did the executions since go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
+from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.executions.progress import in_words
+
+#: The size of the first page of List logs: enough to show its order, with some logs to spare.
+_FIRST_LIMIT = 2 * NewestFirst.ENOUGH
+
+
+@dataclass(frozen=True)
+class FlowHealth:
+    """A flow's health.
+
+    :param flow: The flow's slug, or its id without one.
+    :param flow_id: The flow's id.
+    :param last_success: When the last Success ended (began, if its end is unknown); None: there is none among
+        the executions read.
+    :param age: Seconds since then.
+    :param runs: The number of Finished executions that were judged.
+    :param failed: The number of those with status Failed.
+    :param running: The number of executions that have not finished.
+    :param rows: The rows that the judged executions processed, as far as they have counts; None: none has.
+    :param fail_rate: The share of these rows that failed, 0 to 1; None if it is unknown.
+    :param duration: The seconds of the longest judged execution; None if it is unknown.
+    :param problems: What is wrong, a sentence each; empty if the flow is well.
+    :param notes: What could not be judged, a sentence each.
+    """
+
+    flow: str
+    flow_id: str
+    last_success: datetime | None = None
+    age: float | None = None
+    runs: int = 0
+    failed: int = 0
+    running: int = 0
+    rows: int | None = None
+    fail_rate: float | None = None
+    duration: float | None = None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object for XCom: ISO 8601 in UTC, seconds; None if unknown."""
+        return {
+            "flow": self.flow,
+            "flow_id": self.flow_id,
+            "last_success": self.last_success and self.last_success.isoformat(),
+            "age": self.age,
+            "runs": self.runs,
+            "failed": self.failed,
+            "running": self.running,
+            "rows": self.rows,
+            "fail_rate": self.fail_rate,
+            "duration": self.duration,
+            "problems": list(self.problems),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The counts and durations of several executions, as far as they are known.
+
+    :param process_count: The rows processed.
+    :param fail_count: The rows failed.
+    :param fail_rate: The share of failed rows, 0 to 1, of the executions that have both counts.
+    :param duration: The seconds of the longest execution.
+    :param has_all_rows: Whether each execution has its count of processed rows, so that there weren't more.
+    :param uncounted: The number of executions that lack one of the counts.
+    :param untimed: The number of executions without a duration.
+    """
+
+    process_count: int | None
+    fail_count: int | None
+    fail_rate: float | None
+    duration: float | None
+    has_all_rows: bool
+    uncounted: int
+    untimed: int
+
+    @classmethod
+    def of(cls, executions: Iterable[Execution]) -> Figures:
+        """Add up finished executions.
+
+        :param executions: The executions.
+        :return: Their figures.
+        """
+        known = list(executions)
+        # Failed rows are a part of the processed ones; counts that contradict this mean no rate above 1.
+        pairs = [
+            (max(each.process_count, each.fail_count), each.fail_count)
+            for each in known
+            if each.process_count is not None and each.fail_count is not None
+        ]
+        processed, failed = sum(all_rows for all_rows, _ in pairs), sum(part for _, part in pairs)
+        durations = [each.duration.total_seconds() for each in known if each.duration is not None]
+        return cls(
+            process_count=_total([each.process_count for each in known]),
+            fail_count=_total([each.fail_count for each in known]),
+            fail_rate=failed / processed if processed else None,
+            duration=max(durations, default=None),
+            has_all_rows=all(each.process_count is not None for each in known),
+            uncounted=len(known) - len(pairs),
+            untimed=len(known) - len(durations),
+        )
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a healthy flow fulfils.
+
+    Counts and durations that are unknown breach nothing.
+
+    :param executions: Judge the last so many Finished executions; used if ``since`` is None.
+    :param since: Judge the executions created at or after this point in time.
+    :param max_age: The maximum number of seconds since the end of the last Success.
+    :param max_fail_count: The maximum number of rows that failed in the judged executions together.
+    :param max_fail_rate: The maximum share of processed rows that failed in them together, 0 to 1.
+    :param max_duration: The maximum number of seconds of each execution, running ones included.
+    :param min_rows: The minimum number of rows processed in the judged executions together.
+    :param on_failed: Whether an execution with status Failed is a problem in itself: ``fail`` or ``continue``.
+    :param allow_running: Whether an execution may be running.
+    :raises ConfigurationError: A value is out of its range.
+    """
+
+    executions: int = 1
+    since: datetime | None = None
+    max_age: float | None = None
+    max_fail_count: int | None = None
+    max_fail_rate: float | None = None
+    max_duration: float | None = None
+    min_rows: int | None = None
+    on_failed: Literal["fail", "continue"] = "fail"
+    allow_running: bool = True
+
+    def __post_init__(self) -> None:
+        rate = self.max_fail_rate
+        if rate is not None and (
+            isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1
+        ):
+            raise ConfigurationError(f"max_fail_rate is {rate!r}; set it to a number from 0 to 1.")
+        if self.executions < 1:
+            raise ConfigurationError(
+                f"executions is {self.executions!r}; set it to a whole number, 1 or more."
+            )
+        if self.on_failed not in ("fail", "continue"):
+            raise ConfigurationError(f"on_failed is {self.on_failed!r}; set it to fail or continue.")
+
+    @property
+    def first_limit(self) -> int:
+        """The size of the first page of List logs that is probably enough."""
+        return min(MAX_PAGE_SIZE, _FIRST_LIMIT + self.executions - 1)
+
+    def is_enough(self, history: History, now: datetime) -> bool:
+        """Return whether older executions change nothing.
+
+        :param history: The executions so far, which come newest first.
+        :param now: The current time.
+        """
+        if self.since is not None:
+            has_all = history.order.all_before(self.since)
+        else:
+            has_all = sum(map(_has_ended, self._judged(history))) >= self.executions
+        return has_all and (
+            self.max_age is None
+            or _last_success(history) is not None
+            or history.order.all_before(now - timedelta(seconds=self.max_age))
+        )
+
+    def judge(self, flow: str, flow_id: str, history: History, now: datetime) -> FlowHealth:
+        """Judge a flow.
+
+        :param flow: The flow's slug, or its id without one.
+        :param flow_id: The flow's id.
+        :param history: Its latest executions.
+        :param now: The current time.
+        :return: The flow's health.
+        """
+        judged = self._judged(history)
+        readable = [seen.execution for seen in judged if seen.execution is not None]
+        finished = [each for each in readable if each.is_finished]
+        running = [each for each in readable if not each.is_finished]
+        failed = [each for each in finished if each.status is Status.FAILED]
+        figures, success = Figures.of(finished), _last_success(history)
+        ended = None if success is None else success.finished or success.created
+        age = None if ended is None else max(0.0, (now - ended).total_seconds())
+        problems = [
+            *self._stale(history, age),
+            *self._unreadable(history, judged),
+            *self._failed(failed, finished),
+            *self._breaches(figures),
+            *self._running(running, now),
+        ]
+        return FlowHealth(
+            flow=flow,
+            flow_id=flow_id,
+            last_success=ended,
+            age=age,
+            runs=len(finished),
+            failed=len(failed),
+            running=len(running),
+            rows=figures.process_count,
+            fail_rate=figures.fail_rate,
+            duration=figures.duration,
+            problems=tuple(problems),
+            notes=tuple(self._notes(history, judged, figures, finished)),
+        )
+
+    def _judged(self, history: History) -> list[Sighting]:
+        """Choose the executions to judge, newest first: the running ones stand between the ended ones."""
+        newest_first = reversed(history.sightings)
+        if self.since is not None:
+            return [seen for seen in newest_first if seen.timestamp >= self.since]
+        chosen, ended = [], 0
+        for seen in newest_first:
+            if ended == self.executions:
+                break
+            chosen.append(seen)
+            ended += _has_ended(seen)
+        return chosen
+
+    def _stale(self, history: History, age: float | None) -> Iterable[str]:
+        if not history.sightings and history.is_complete and not history.faults:
+            if self.since is None or self.max_age is not None:
+                yield "It has never run."
+        elif self.max_age is not None and (age is None or age > self.max_age):
+            limit = f"max_age is {in_words(self.max_age)}."
+            if age is not None:
+                yield f"It is stale: its last Success ended {in_words(age)} ago; {limit}"
+            else:
+                last = "" if history.is_complete else "last "
+                count = counted(len(history.sightings), "execution")
+                yield f"It is stale: no Success among its {last}{count}; {limit}"
+
+    def _unreadable(self, history: History, judged: list[Sighting]) -> Iterable[str]:
+        yield from (
+            f"Execution {seen.execution_id} can't be read: {seen.error}" for seen in judged if seen.error
+        )
+        if not judged and history.faults:
+            yield f"Its executions can't be read: {history.faults[0]}"
+        elif judged and self.since is None and not any(map(_has_ended, judged)):
+            yield "None of its executions has finished."
+
+    def _failed(self, failed: list[Execution], finished: list[Execution]) -> Iterable[str]:
+        if failed and self.on_failed == "fail":
+            count = counted(len(finished), "execution")
+            yield f"{len(failed)} of {count} Failed, the last: {failed[0].execution_id}."
+
+    def _breaches(self, figures: Figures) -> Iterable[str]:
+        count, limit = figures.fail_count, self.max_fail_count
+        if limit is not None and count is not None and count > limit:
+            yield f"{counted(count, 'row')} failed; max_fail_count is {limit}."
+        rate = figures.fail_rate
+        if self.max_fail_rate is not None and rate is not None and rate > self.max_fail_rate:
+            yield f"{rate:.6g} of the rows failed; max_fail_rate is {self.max_fail_rate:g}."
+        took = figures.duration
+        if self.max_duration is not None and took is not None and took > self.max_duration:
+            yield f"An execution took {in_words(took)}; max_duration is {in_words(self.max_duration)}."
+        rows = figures.process_count
+        if self.min_rows is not None and figures.has_all_rows and rows is not None and rows < self.min_rows:
+            yield f"{counted(rows, 'row')} processed; min_rows is {self.min_rows}."
+
+    def _running(self, running: list[Execution], now: datetime) -> Iterable[str]:
+        for each in running:
+            age = None if each.created is None else (now - each.created).total_seconds()
+            so_far = "is running" if age is None else f"has been running for {in_words(age)}"
+            if not self.allow_running:
+                yield f"Execution {each.execution_id} {so_far}; allow_running is False."
+            elif self.max_duration is not None and age is not None and age > self.max_duration:
+                limit = in_words(self.max_duration)
+                yield f"Execution {each.execution_id} {so_far}; max_duration is {limit}."
+
+    def _notes(
+        self, history: History, judged: list[Sighting], figures: Figures, finished: list[Execution]
+    ) -> Iterable[str]:
+        needs_counts = (self.max_fail_count, self.max_fail_rate, self.min_rows) != (None, None, None)
+        if needs_counts and figures.uncounted:
+            yield f"Rows aren't counted in {counted(figures.uncounted, 'execution')} of {len(finished)}."
+        if self.max_duration is not None and figures.untimed:
+            yield f"The duration is unknown of {counted(figures.untimed, 'execution')} of {len(finished)}."
+        known = {seen.execution_id for seen in judged}
+        errors = [seen.error for seen in history.sightings if seen.error and seen.execution_id not in known]
+        if errors := [*errors, *(history.faults if judged else ())]:
+            yield f"{counted(len(errors), 'other log')} can't be read: {errors[0]}"
+
+
+def _last_success(history: History) -> Execution | None:
+    for seen in reversed(history.sightings):
+        each = seen.execution
+        if each is not None and each.is_finished and each.status is Status.SUCCESS:
+            return each
+    return None
+
+
+def _has_ended(seen: Sighting) -> bool:
+    return seen.execution is None or seen.execution.is_finished
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known or not counts else None
+
+
+def counted(count: int, what: str) -> str:
+    """Write a number of things.
+
+    :param count: The number.
+    :param what: The thing, in the singular.
+    :return: Both, the latter in the plural if that is due.
+    """
+    return f"{count} {what}{'s' * (count != 1)}"
