@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class IntegratorError(Exception):
     """Base class of all errors of this provider."""
@@ -63,9 +66,38 @@ class StorageError(IntegratorError):
     """A disk or a store can't take a log now, such as a full one; the message says where and what to do."""
 
 
-class WaitTimeoutError(IntegratorError):
+class ExecutionError(IntegratorError):
+    """Base class of the errors about one execution; they carry its facts as attributes.
+
+    :param message: The message.
+    :param execution: The execution as a JSON object, as the sensor returns it; None if none was found.
+    :param errors: The first entries of its log's ``errors``, as the message shows them.
+    :param log_uri: The stored log's URI; None if it isn't stored.
+    :param link: The URL of the execution's page; None if the connection has no ``ui_url``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        execution: dict[str, Any] | None = None,
+        errors: Sequence[str] = (),
+        log_uri: str | None = None,
+        link: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.execution = execution
+        self.errors = list(errors)
+        self.log_uri = log_uri
+        self.link = link
+
+    def facts(self) -> dict[str, Any]:
+        """Return the error's class, its message and its attributes as a JSON object."""
+        return {"error": type(self).__name__, "message": str(self), **vars(self)}
+
+
+class WaitTimeoutError(ExecutionError):
     """An execution didn't finish within the timeout of a wait."""
 
 
-class ExecutionMissingError(IntegratorError):
+class ExecutionMissingError(ExecutionError):
     """A flow has no execution that was created within the window of a wait, and the window has passed."""

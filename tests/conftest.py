@@ -24,10 +24,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(autouse=True)
 def _no_tokens():
-    """No test finds the tokens of another one, whose port it may have been given, or has its secrets masked."""
+    """No test finds the tokens of another one, whose port it may have been given."""
     tokens._stores.cache_clear()
-    texts._hidden.clear()
-    texts._name.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.api.texts import fit_body, listed
+from airflow_provider_integrator.api.texts import fit_body, fit_name
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.thresholds import (
     NO_THRESHOLDS,
@@ -22,6 +22,8 @@ from airflow_provider_integrator.logs import MAX_ERRORS
 
 #: The maximum length of an error in a message.
 MAX_ERROR_CHARACTERS = 300
+#: The maximum number of failed steps in a message.
+MAX_STEPS = 10
 
 Action = Literal["succeed", "skip", "fail"]
 _ON_FAILED = {"fail": "fail", "continue": "succeed"}
@@ -45,9 +47,9 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The summary of the execution, the reason, and a line for each breached threshold."""
-        first = " ".join(filter(None, (summary(self.execution), self.reason)))
-        return "\n".join([first, *self.comparison.breaches])
+        """The summary of the execution, and a line for the reason or for each breached threshold."""
+        reasons = self.comparison.breaches if self.reason is None else (self.reason,)
+        return "\n".join([summary(self.execution), *reasons])
 
     def log_to(self, log: Any) -> None:
         """Log the summary, as a warning if the status is Failed or a threshold is breached.
@@ -66,14 +68,13 @@ class Verdict:
 
         :param errors: The first entries of the log's ``errors``; None: no errors are shown.
         :param where: The log's location or why it has none, as a sentence; None: no location is shown.
-        :return: The message: a line for the execution, one for each error, one for the log.
+        :return: Short lines: the summary's, one for each error, one for the log.
         """
-        lines = [summary(self.execution), *self.comparison.breaches]
+        lines = [self.summary]
         if errors:
             lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
-            lines.extend(f"- {_shown(error)}" for error in errors[:MAX_ERRORS])
-        lines.extend(filter(None, [" ".join(filter(None, (where, self.reason)))]))
-        return "\n".join(lines)
+            lines.extend(f"- {error}" for error in shown_errors(errors))
+        return "\n".join([*lines, where] if where else lines)
 
 
 @dataclass(frozen=True)
@@ -122,16 +123,26 @@ def summary(execution: Execution) -> str:
     """Summarise the outcome of an execution.
 
     :param execution: A finished execution.
-    :return: A sentence or two with its id, flow, status, counts and failed steps.
+    :return: A line with its id, flow, status and counts, and one for each failed step.
     """
-    text = (
+    failed = [step for step in execution.steps if step.status is Status.FAILED]
+    lines = [
         f"Execution {execution.execution_id} of flow {execution.flow_label} is Finished, "
         f"status {execution.status.name.capitalize()}: {_counts(execution)}."
-    )
-    failed = [
-        f"{step.label} (log id {step.log_id})" for step in execution.steps if step.status is Status.FAILED
     ]
-    return f"{text} Failed steps: {listed(failed)}." if failed else text
+    lines += [f"Failed step: {fit_name(step.label)} (log id {step.log_id})." for step in failed[:MAX_STEPS]]
+    if len(failed) > MAX_STEPS:
+        lines.append(f"{len(failed) - MAX_STEPS} more steps failed.")
+    return "\n".join(lines)
+
+
+def shown_errors(errors: Sequence[Any] | None) -> list[str]:
+    """Make the first entries of a log's ``errors`` fit for messages.
+
+    :param errors: The entries; None if there are none to show.
+    :return: One line for each of the first ones, cut at ``MAX_ERROR_CHARACTERS``.
+    """
+    return [_shown(error) for error in (errors or ())[:MAX_ERRORS]]
 
 
 def _counts(execution: Execution) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.exchange import Retry
@@ -27,6 +27,7 @@ from airflow_provider_integrator.exceptions import (
     UnavailableError,
     WaitTimeoutError,
 )
+from airflow_provider_integrator.executions.failures import WindowPassedError
 from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.progress import Progress, in_words
 from airflow_provider_integrator.executions.spec import WaitSpec
@@ -94,6 +95,11 @@ class ExecutionWait:
     def is_failing(self) -> bool:
         """Whether the last poll failed."""
         return self._outage.began is not None
+
+    @property
+    def seen(self) -> dict[str, Any] | None:
+        """The execution as last fetched, as a JSON object; None if none was found."""
+        return None if self._seen is None else self._seen.as_dict()
 
     def find_flow(self) -> str:
         """Find the flow's id, once.
@@ -202,7 +208,9 @@ class ExecutionWait:
         try:
             last = self.look()
         except TransientError as error:
-            raise WaitTimeoutError(f"The wait has timed out, and its last poll failed: {error}") from error
+            raise WaitTimeoutError(
+                f"The wait has timed out, and its last poll failed: {error}", self.seen
+            ) from error
         if last is None or not last.is_finished:
             raise self._timed_out(last)
         return last
@@ -288,12 +296,12 @@ class ExecutionWait:
         self.spec = replace(self.spec, flow_id=new)
         return True
 
-    def _missing(self, error: ExecutionMissingError) -> AirflowFailException | AirflowSkipException:
+    def _missing(self, error: ExecutionMissingError) -> WindowPassedError | AirflowSkipException:
         text = f"{error} on_missing is {self._on_missing}."
-        return AirflowSkipException(text) if self._on_missing == "skip" else AirflowFailException(text)
+        return AirflowSkipException(text) if self._on_missing == "skip" else WindowPassedError(text)
 
     def _timed_out(self, last: Execution | None) -> WaitTimeoutError:
-        return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.")
+        return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.", self.seen)
 
     def _tolerate(self, error: TransientError) -> None:
         self._outage.add(error)

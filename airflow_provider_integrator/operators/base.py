@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, BaseOperatorLink, conf
@@ -20,7 +20,12 @@ from airflow_provider_integrator.arguments import (
     read_window,
     rendered,
 )
-from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, IntegratorError
+from airflow_provider_integrator.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ExecutionError,
+    IntegratorError,
+)
 from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, DEFERRAL_GRACE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait, OnMissing
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_integrator.api.models import Execution
+
+#: The XCom key of a failure's facts.
+FAILURE_KEY = "failure"
 
 
 @contextmanager
@@ -43,6 +51,29 @@ def fail_without_retries() -> Iterator[None]:
         yield
     except (AuthenticationError, ConfigurationError) as error:
         raise AirflowFailException(str(error)) from None
+
+
+def ends_task(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a method that Airflow calls with the context, so that its errors end the task as they should.
+
+    What can't succeed later fails without retries, as of :func:`fail_without_retries`. The facts of an
+    :class:`~airflow_provider_integrator.exceptions.ExecutionError` are pushed to XCom.
+
+    :param method: The method of an :class:`ExecutionTask`.
+    :return: The method.
+    """
+
+    @wraps(method)
+    @fail_without_retries()
+    def run(task: ExecutionTask, context: Context, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(task, context, *args, **kwargs)
+        except ExecutionError as error:
+            error.link = task.pushed_links.get(IntegratorExecutionLink().xcom_key)
+            context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
+            raise
+
+    return run
 
 
 class ExecutionTask(BaseOperator):
@@ -248,7 +279,7 @@ class WaitingOperator(ExecutionTask):
         self.poll_interval = read_seconds("poll_interval", poll_interval, least=MIN_POLL_INTERVAL)
         self.timeout = read_seconds("timeout", timeout)
 
-    @fail_without_retries()
+    @ends_task
     def execute(self, context: Context) -> Any:
         """Wait, if requested, and handle the execution.
 
@@ -265,7 +296,7 @@ class WaitingOperator(ExecutionTask):
             execution = wait.until_finished(partial(self.defer_wait, wait) if self.deferrable else None)
         return self.conclude(context, wait, execution)
 
-    @fail_without_retries()
+    @ends_task
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 

@@ -8,22 +8,21 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperatorLink
-
 from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds, rendered
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError, ResponseError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
+from airflow_provider_integrator.executions.failures import failure
 from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator, fail_without_retries
+from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator, ends_task
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.operators.lineage import LogLineage
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -148,7 +147,7 @@ class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
         )
         return delivered.value
 
-    @fail_without_retries()
+    @ends_task
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
         """Retry the download of a log that wasn't stored yet.
 
@@ -173,13 +172,11 @@ class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
             delivered = self._deliver(context, wait, verdict.execution)
         except (LogArchiveError, RequestError, ResponseError) as error:
             # What can't be delivered must not hide that the execution failed; an outage is left to retries.
-            raise AirflowFailException(
-                verdict.message(where=f"Its log was not delivered: {error}")
-            ) from error
+            raise failure(verdict, where=f"Its log was not delivered: {error}") from error
         if self.do_xcom_push:
             context["ti"].xcom_push(key=RETURN_KEY, value=delivered.value)
         errors = delivered.errors if self.show_errors else None
-        raise AirflowFailException(verdict.message(errors, delivered.where))
+        raise failure(verdict, errors, delivered.where, (delivered.stored or {}).get("uri"))
 
     def _deliver(self, context: Context, wait: ExecutionWait, execution: Execution) -> Delivered:
         self.delivered = self._delivery.run(wait, execution, self._carried, partial(self._pause, wait))

@@ -18,8 +18,9 @@ from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.assets.uri import FlowUri
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
+from airflow_provider_integrator.executions.failures import SensorTimeoutError, failure
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import fail_without_retries
+from airflow_provider_integrator.operators.base import ends_task
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 
@@ -68,7 +69,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
         """Seconds between two polls."""
         return float(self.poke_interval)
 
-    @fail_without_retries()
+    @ends_task
     def execute(self, context: Context) -> Any:
         """Poll once; if the execution has not finished, wait as ``mode`` or ``deferrable`` says.
 
@@ -85,7 +86,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             # BaseSensorOperator ignores never_fail here, unlike in a deferred wait.
             if self.never_fail:
                 raise AirflowSkipException(f"Skipping, as never_fail is set: {message}") from error
-            raise AirflowSensorTimeout(message) from error
+            seen = None if self._current_wait is None else self._current_wait.seen
+            raise SensorTimeoutError(message, seen) from error
         except AirflowSkipException as skip:
             if skip.__cause__ is None:  # a timeout with soft_fail
                 raise AirflowSkipException(self._timed_out(skip)) from skip
@@ -108,7 +110,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             time.sleep(self.poke_interval)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
-    @fail_without_retries()
+    @ends_task
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 
@@ -122,7 +124,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             try:
                 execution = wait.resume(event)
             except WaitTimeoutError as error:
-                raise AirflowSensorTimeout(f"Sensor has timed out: {error}") from error
+                raise SensorTimeoutError(f"Sensor has timed out: {error}", error.execution) from error
             except (AirflowFailException, AirflowSkipException):  # the window has passed
                 raise
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
@@ -155,13 +157,14 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             raise error
         self.log.error("A poll failed; the wait continues, as silent_fail is set.", exc_info=error)
         if time.time() + self.poke_interval > (wait.spec.end_time or 0.0):
-            raise AirflowSensorTimeout(f"Sensor has timed out: no poll succeeded within {self.timeout:g} s.")
+            message = f"Sensor has timed out: no poll succeeded within {self.timeout:g} s."
+            raise SensorTimeoutError(message, wait.seen)
         time.sleep(self.poke_interval)
 
     def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
         verdict = self.judge(execution)
         if verdict.action == "fail":
-            raise AirflowFailException(verdict.message())
+            raise failure(verdict)
         flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)
         status = (execution.status.name.lower(),)
         uri = FlowUri(self.integrator_conn_id, project_id, flow or execution.flow_label, status)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from airflow_api import TaskRun
     from local_airflow import LocalAirflow
 
-# The password must be found nowhere, so it must not be there by chance.
-PASSWORD = "e2e-5ecret-pa55word"
+# The password must be found nowhere, so it must not be there by chance. Its forms differ: percent-encoded, escaped, …
+PASSWORD = 'e2e-5ecret "<&/+é> pa55word'
 FERNET_KEY = Fernet.generate_key().decode()
 LOG = {"errors": [], "rows": [{"sku": "SKU-1"}, {"sku": "SKU-2"}]}
 FAILED_LOG = {

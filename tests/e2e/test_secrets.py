@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from contextlib import closing
+from html import escape
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -17,7 +21,24 @@ def secrets(stage: Stage, runs: dict[str, Run]) -> list[bytes]:
     """List what must not be found; the runs are asked for since there'd be nothing to find without any."""
     tokens = stage.tokens
     assert tokens
-    return [secret.encode() for secret in (PASSWORD, *tokens)]
+    return sorted({form for secret in (PASSWORD, *tokens) for form in forms(secret)})
+
+
+def forms(secret: str) -> set[bytes]:
+    """Write a secret as a server, a library or Airflow may: encoded, escaped, in other digits."""
+    plain = secret.encode()
+    written = {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        escape(secret),
+        repr(secret)[1:-1],
+    }
+    written |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], plain.hex()}
+    # Base64 in any position of a longer text: without the digits that its neighbours share.
+    digits = [base64.b64encode(b"\0" * shift + plain)[-(-shift * 8 // 6) : -3] for shift in range(3)]
+    return {text.encode() for text in written} | {part for part in digits if len(part) > 8}
 
 
 def holders(files: list[Path], secrets: list[bytes]) -> list[Path]:

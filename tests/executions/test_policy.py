@@ -77,8 +77,8 @@ def test_another_choice_is_refused(choices):
 
 def test_summary():
     assert summary(execution()) == (
-        "Execution execution-1 of flow price is Finished, status Failed: 12 rows processed, 10 ok, 2 failed. "
-        "Failed steps: Write data (log id 19)."
+        "Execution execution-1 of flow price is Finished, status Failed: 12 rows processed, 10 ok, 2 failed.\n"
+        "Failed step: Write data (log id 19)."
     )
 
 
@@ -90,11 +90,18 @@ def test_summary_of_the_least():
 
 def test_summary_of_a_failed_step_without_a_name():
     steps = [{"id": 20, "status": "3"}, {"id": None, "status": 3}, None, {"id": 21, "status": "odd"}]
-    assert summary(execution(sub_flows=steps)).endswith("Failed steps: log 20 (log id 20).")
+    assert summary(execution(sub_flows=steps)).endswith("\nFailed step: log 20 (log id 20).")
+
+
+def test_summary_of_very_many_failed_steps():
+    steps = [{"id": number, "process_group_name": f"Step\n{number}", "status": 3} for number in range(5000)]
+    lines = summary(execution(sub_flows=steps)).split("\n")
+    assert lines[1].startswith("Failed step: Step")
+    assert (len(lines), lines[-1]) == (1 + 10 + 1, "4990 more steps failed.")
 
 
 def test_the_reason_is_named_if_the_status_does_not_explain_it():
-    assert Policy(on_empty="skip").judge(execution(status=4)).summary.endswith(" on_empty is skip.")
+    assert Policy(on_empty="skip").judge(execution(status=4)).summary.endswith("\non_empty is skip.")
     assert "on_" not in Policy().judge(execution()).summary
 
 
@@ -129,8 +136,8 @@ JSON = st.recursive(
 @given(st.lists(JSON | st.text(min_size=250, max_size=400), min_size=1, max_size=30))
 def test_message_is_bounded_whatever_the_errors(errors):
     lines = verdict().message(errors, "It is there.").split("\n")
-    assert len(lines) == 1 + 1 + min(len(errors), 10) + 1
-    assert all(len(line) <= 2 + 300 for line in lines[2:-1])
+    assert len(lines) == 2 + 1 + min(len(errors), 10) + 1
+    assert all(len(line) <= 2 + 300 for line in lines[3:-1])
 
 
 def test_an_entry_that_no_encoder_bears_is_shown_as_one():

@@ -190,8 +190,9 @@ class TestConfirm:
         after_looks(simulator, 3, lambda: simulator.finish(execution))
         assert wait.confirm().is_finished
 
-    def test_within_bounds(self, wait, simulator, flow):
+    def test_within_bounds(self, seen, simulator, flow):
         simulator.add_execution(flow)
+        wait = make_wait(seen, outage_tolerance=0.3)
         with pytest.raises(ResponseError, match="though it was reported as finished"):
             wait.confirm()
 

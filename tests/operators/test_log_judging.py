@@ -165,7 +165,7 @@ class TestFailed:
         after_looks(simulator, 3, lambda: simulator.finish(execution, status=Status.FAILED))
         outcome = run_operator(mode)
         assert isinstance(outcome.error, AirflowFailException)
-        assert set(outcome.xcoms) == {"execution", "return_value"}
+        assert set(outcome.xcoms) == {"execution", "return_value", "failure"}
         assert "SKU-00001" in outcome.message
 
 

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
-    AirflowSensorTimeout,
     AirflowSkipException,
 )
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError
+from airflow_provider_integrator.exceptions import ExecutionError, IntegratorError, UnavailableError
+from airflow_provider_integrator.executions.failures import (
+    ExecutionBreachedError,
+    ExecutionFailedError,
+    SensorTimeoutError,
+)
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import MODES, after_looks, run_sensor
 
@@ -129,6 +133,7 @@ FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
 #: Outages that end are tolerated, those that don't end soon aren't.
 PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.1}
 SHORT = {"timeout": 0.1}
+BREACHED = {"min_rows": 10_000_000}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 
 CASES = [
@@ -141,7 +146,7 @@ CASES = [
         finished(FAILED),
         "failed",
         {"fail_on_failed": True},
-        AirflowFailException,
+        ExecutionFailedError,
         "status Failed",
     ),
     Case(
@@ -149,9 +154,20 @@ CASES = [
         going(FAILED),
         "failed",
         {"fail_on_failed": True},
-        AirflowFailException,
+        ExecutionFailedError,
         "status Failed",
     ),
+    Case("breached", going(), "failed", BREACHED, ExecutionBreachedError, "min_rows is 10000000."),
+    Case(
+        "breached at once",
+        finished(SUCCESS),
+        "failed",
+        BREACHED,
+        ExecutionBreachedError,
+        "rows were processed",
+    ),
+    Case("breached, soft_fail", going(), "skipped", {**BREACHED, **SOFT}, AirflowSkipException),
+    Case("breached, never_fail", going(), "skipped", {**BREACHED, **NEVER}, AirflowSkipException),
     Case("success, judged", going(), "success", {"fail_on_failed": True}),
     Case("empty", finished(EMPTY), "success"),
     Case("empty in a while, judged", going(EMPTY), "success", {"fail_on_failed": True}),
@@ -177,17 +193,17 @@ CASES = [
         going(FAILED),
         "failed",
         {"fail_on_failed": True, **SILENT},
-        AirflowFailException,
+        ExecutionFailedError,
         "status Failed",
     ),
-    Case("timeout", unfinished(), "failed", SHORT, AirflowSensorTimeout, "timed out"),
+    Case("timeout", unfinished(), "failed", SHORT, SensorTimeoutError, "timed out"),
     Case("timeout, soft_fail", unfinished(), "skipped", {**SHORT, **SOFT}, AirflowSkipException),
     Case("timeout, never_fail", unfinished(), "skipped", {**SHORT, **NEVER}, AirflowSkipException),
-    Case("timeout says of what", unfinished(), "failed", SHORT, AirflowSensorTimeout, "of flow price"),
+    Case("timeout says of what", unfinished(), "failed", SHORT, SensorTimeoutError, "of flow price"),
     Case(
-        "timeout, silent_fail", unfinished(), "failed", {**SHORT, **SILENT}, AirflowSensorTimeout, "timed out"
+        "timeout, silent_fail", unfinished(), "failed", {**SHORT, **SILENT}, SensorTimeoutError, "timed out"
     ),
-    Case("timeout, nothing there", lambda *_: None, "failed", SHORT, AirflowSensorTimeout, "timed out"),
+    Case("timeout, nothing there", lambda *_: None, "failed", SHORT, SensorTimeoutError, "timed out"),
     Case("not there yet", later, "success"),
     Case("not there yet, by id", later_by_id, "success", {"execution_id": "the-one"}),
     *(
@@ -244,7 +260,7 @@ CASES = [
         unfinished(on_logs(Fault.status, 503)),
         "failed",
         {**IMPATIENT, **SILENT, **SHORT},
-        AirflowSensorTimeout,
+        SensorTimeoutError,
         "timed out",
     ),
     Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", IMPATIENT, IntegratorError, "429"),
@@ -317,7 +333,7 @@ CASES = [
         unfinished(on_logs(Fault.status, 400)),
         "failed",
         {**SILENT, **SHORT},
-        AirflowSensorTimeout,
+        SensorTimeoutError,
         "timed out",
     ),
     Case(
@@ -364,7 +380,7 @@ CASES = [
         lambda *_: None,
         "failed",
         {"flow": "prize", **SILENT, **SHORT},
-        AirflowSensorTimeout,
+        SensorTimeoutError,
         "timed out",
     ),
     Case(
@@ -403,7 +419,8 @@ def test_alike(case, mode, simulator, flow, logged):
     else:
         assert isinstance(outcome.error, case.error), repr(outcome.error)
         assert case.says in outcome.message
-        assert outcome.xcoms == {}
+        facts = {"failure": outcome.error.facts()} if isinstance(outcome.error, ExecutionError) else {}
+        assert outcome.xcoms == facts
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -30,7 +30,7 @@ from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import Fault
 from tests.api.conftest import access_to, listening, query
 from tests.api.test_texts import pieces
-from tests.api.test_transport_time_limits import request_head
+from tests.hostile.test_time_limits import request_head
 
 PASSWORD = "p ä&s<s>\"w'o+r/d%3B=è"
 ONCE = Retry(attempts=1)
@@ -166,7 +166,9 @@ def test_a_steps_name_with_a_forged_line(transport, integrator, flow, execution)
     client = transport(access_to(integrator))
     found = client.run(queries.get_execution(flow.project.id, flow.id, execution.id))
     assert isinstance(found, Execution)
-    assert summary(found).isprintable()
+    lines = summary(found).split("\n")
+    assert len(lines) == 1 + len(found.steps)
+    assert all(line.isprintable() for line in lines)
     assert found.triggered_by.isprintable()
     assert found.steps[0].name == r"Login\n[2026-01-01T00:00:00] INFO - Marking task as SUCCESS\x1b[2K"
 

@@ -1,0 +1,49 @@
+"""The errors with which an execution ends a task without retries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+
+from airflow_provider_integrator.exceptions import ExecutionError, ExecutionMissingError, WaitTimeoutError
+from airflow_provider_integrator.executions.policy import shown_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.executions.policy import Verdict
+
+
+class ExecutionFailedError(ExecutionError, AirflowFailException):
+    """The status of an execution fails its task: Failed, or Empty with ``on_empty="fail"``."""
+
+
+class ExecutionBreachedError(ExecutionError, AirflowFailException):
+    """An execution with status Success breaches a threshold."""
+
+
+class WindowPassedError(ExecutionMissingError, AirflowFailException):
+    """The window of a wait has passed without an execution, and ``on_missing`` is ``fail``."""
+
+
+class SensorTimeoutError(WaitTimeoutError, AirflowSensorTimeout):
+    """An execution didn't finish within the timeout of a sensor."""
+
+
+def failure(
+    verdict: Verdict,
+    errors: Sequence[Any] | None = None,
+    where: str | None = None,
+    log_uri: str | None = None,
+) -> ExecutionError:
+    """Make the error of a verdict that fails its task.
+
+    :param verdict: The verdict.
+    :param errors: The first entries of the log's ``errors``; None: no errors are shown.
+    :param where: The log's location or why it has none, as a sentence; None: no location is shown.
+    :param log_uri: The stored log's URI; None if it isn't stored.
+    :return: The error, which ends the task without retries.
+    """
+    kind = ExecutionBreachedError if verdict.comparison.breaches else ExecutionFailedError
+    message = verdict.message(errors, where)
+    return kind(message, verdict.execution.as_dict(), shown_errors(errors), log_uri)
