@@ -114,6 +114,19 @@ def _has_provider(scheme: str) -> bool:
     return bool(has_fs(scheme))
 
 
+def read_rate(name: str, value: float) -> float:
+    """Read a share.
+
+    :param name: The argument's name, for messages.
+    :param value: The number.
+    :return: The number.
+    :raises ConfigurationError: The value isn't a number from 0 to 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ConfigurationError(f"{name} is {value!r}; set it to a number from 0 to 1: 0.05 is 5 %.")
+    return value
+
+
 def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
     """Read a point in time.
 

@@ -15,7 +15,7 @@ GROUPS = {
     # these measure times or memory, and would disturb each other
     "measures": (
         "tests/api/test_scale.py",
-        "tests/api/test_transport_time_limits.py",
+        "tests/hostile/test_time_limits.py",
         "tests/benchmarks/",
     ),
 }

@@ -11,6 +11,7 @@ from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
 from airflow_provider_integrator.api.models import Execution
+from airflow_provider_integrator.arguments import read_rate
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.progress import in_words
 
@@ -145,11 +146,8 @@ class Criteria:
     allow_running: bool = True
 
     def __post_init__(self) -> None:
-        rate = self.max_fail_rate
-        if rate is not None and (
-            isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1
-        ):
-            raise ConfigurationError(f"max_fail_rate is {rate!r}; set it to a number from 0 to 1.")
+        if self.max_fail_rate is not None:
+            read_rate("max_fail_rate", self.max_fail_rate)
         if self.executions < 1:
             raise ConfigurationError(
                 f"executions is {self.executions!r}; set it to a whole number, 1 or more."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
-from airflow_provider_integrator.arguments import read_count, read_seconds
+from airflow_provider_integrator.arguments import read_count, read_rate, read_seconds
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Thresholds:
     def __post_init__(self) -> None:
         for name, read in (
             ("max_fail_count", read_count),
-            ("max_fail_rate", _read_rate),
+            ("max_fail_rate", read_rate),
             ("max_duration", read_seconds),
             ("min_rows", read_count),
         ):
@@ -87,12 +87,6 @@ class Thresholds:
 def _is_breached(name: str, figure: float, limit: float | timedelta) -> bool:
     bound = limit.total_seconds() if isinstance(limit, timedelta) else limit
     return figure < bound if name.startswith("min_") else figure > bound
-
-
-def _read_rate(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ConfigurationError(f"{name} is {value!r}; set it to a number from 0 to 1: 0.05 is 5 %.")
-    return value
 
 
 NO_THRESHOLDS = Thresholds()

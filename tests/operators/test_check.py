@@ -236,7 +236,7 @@ class TestFaults:
         assert run_check().state == "success"
 
     def test_refused_credentials_fail_without_retries(self, history, connect):
-        connect(password="wrong")
+        connect(password="not-the-password")
         assert isinstance(run_check().error, AirflowFailException)
 
     def test_unknown_flow_fails_without_retries(self, history, simulator):

@@ -147,7 +147,7 @@ MEMORY = """
 import resource, sys, tempfile
 from airflow_provider_integrator.exceptions import LogTooLargeError
 from airflow_provider_integrator.logs.archive import Limits, LogArchive
-from tests.logs.test_directory import with_entries
+from tests.hostile.test_zip_directory import with_entries
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

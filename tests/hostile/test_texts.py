@@ -30,7 +30,7 @@ from airflow_provider_integrator.logs.receiver import ArchiveReceiver
 from airflow_provider_integrator.simulator import Fault
 from tests.api.conftest import access_to, listening, query
 from tests.api.test_texts import pieces
-from tests.api.test_transport_time_limits import request_head
+from tests.hostile.test_time_limits import request_head
 
 PASSWORD = "p ä&s<s>\"w'o+r/d%3B=è"
 ONCE = Retry(attempts=1)
