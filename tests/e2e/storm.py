@@ -71,5 +71,6 @@ def _weather(stage: Stage, name: str, *, is_first: bool) -> Run:
 
 
 def _waiting(stage: Stage, run: Run) -> int:
-    """Count the tasks that have begun to wait."""
-    return sum(state in ("running", "up_for_reschedule", "deferred") for state in stage.states(run).values())
+    """Count the tasks that have begun; of many rescheduled ones some are always queued again."""
+    query = "SELECT count(*) FROM task_instance WHERE dag_id = ? AND start_date IS NOT NULL"
+    return int(stage.rows(query, run.dag_id)[0][0])

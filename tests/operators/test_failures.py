@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseNotifier
 
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions.failures import (
@@ -95,3 +97,23 @@ class TestSensor:
     def test_a_skipped_task_has_no_failure(self, quiet, mode, simulator, failed):
         outcome = run_sensor(mode, fail_on_failed=True, **{quiet: True})
         assert (outcome.state, outcome.xcoms) == ("skipped", {})
+
+
+class Notifier(BaseNotifier):
+    """Keeps the text that it would send."""
+
+    template_fields = ("text",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def notify(self, context):
+        """Is called once the fields are rendered."""
+
+
+def test_a_notifiers_template_reads_the_facts(simulator, failed):
+    error = run_operator().error
+    notifier = Notifier("{{ exception.execution.flow_slug }}: {{ exception.execution.fail_count }} failed")
+    notifier({"exception": error, "dag": None, "ti": SimpleNamespace(task=None)})
+    assert notifier.text == "price: 3 failed"
