@@ -49,10 +49,12 @@ version = release = __version__
 extensions = ["myst_parser", "autoapi.extension"]
 exclude_patterns = ["_*"]
 nitpicky = True
-# A reference to a public name must resolve. Annotations also name others' classes, private ones and type variables.
+# A reference to a public name must resolve. Annotations also name others' classes, private ones and type
+# variables, and docstrings Airflow's exceptions.
 nitpick_ignore_regex = [
     (r"py:.*", rf"(?!({'|'.join(map(re.escape, PUBLIC))})\.[A-Z])\w+\..*"),
     (r"py:.*", r"\w*T"),
+    (r"py:exc", r"Airflow\w+"),
 ]
 
 # a fence without a language is a command or its output

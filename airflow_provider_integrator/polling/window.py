@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.pages import Page
 
-#: Look-ups of one poll up to which only bytes count. Beyond, a request weighs as much as these bytes.
-MANY, REQUEST_BYTES = 100, 64 * 1024
+#: Look-ups of one poll up to which only bytes count.
+MANY = 100
+#: The weight of a request beyond that, in bytes.
+REQUEST_BYTES = 64 * 1024
 #: Bytes of an answer besides its logs: the page's own fields, and with them the HTTP headers.
 PAGE_BYTES, ANSWER_BYTES = 200, 400
 #: The part of the look-ups' cost that may be spent on finding out whether a window pays, and for how many polls it
