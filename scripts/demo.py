@@ -163,8 +163,8 @@ def _ended(airflow: LocalAirflow, dag_id: str) -> Iterator[Ended]:
 
 
 def _failure_message(log: str) -> str:
-    """Extract the AirflowFailException's text from a task's log, up to the line with the log's location."""
-    _, _, text = log.partition("AirflowFailException: ")
+    """Extract the ExecutionFailedError's text from a task's log, up to the line with the log's location."""
+    _, _, text = log.partition("ExecutionFailedError: ")
     lines: list[str] = []
     for line in text.splitlines():
         lines.append(line)

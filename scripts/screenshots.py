@@ -138,7 +138,7 @@ def take_failed_task(page: Page, address: str) -> None:
     page.get_by_text("Task failed with exception").wait_for()
     page.keyboard.press("w")  # wraps the lines
     page.keyboard.press("t")  # hides the times
-    page.get_by_text("AirflowFailException").first.click()  # folds the traceback
+    page.get_by_text("ExecutionFailedError").first.click()  # folds the traceback
     page.get_by_text("Pre Execute").scroll_into_view_if_needed()
     take(page, "failed-task")
 

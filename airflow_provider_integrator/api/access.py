@@ -136,17 +136,16 @@ def unsendable(name: str, error: ValueError) -> ConfigurationError:
 
 
 def is_host(name: str) -> bool:
-    """Return whether a name can be a host's: an IP address, or labels of letters, digits and hyphens.
+    """Return whether a name can be a host's: an IP address, or labels of ASCII letters, digits and hyphens.
+
+    Libraries differ in how they write another letter (IDNA), and in whether they do.
 
     :param name: The name, without brackets and port.
     """
     try:
         ip_address(name)
     except ValueError:
-        try:
-            return re.fullmatch(r"[A-Za-z0-9_.-]+", name.encode("idna").decode("ascii")) is not None
-        except UnicodeError:  # an empty label, or one that is too long
-            return False
+        return re.fullmatch(r"(?=.{1,254}$)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?", name) is not None
     return True
 
 

@@ -42,7 +42,7 @@ def test_failed_execution(stage: Stage, examples: dict[str, Run]):
     assert run.state == "failed"
     assert run.tasks["judge_price", -1].tries == 1  # of 4 that it may have
     path = kept_log(stage, run, "judge_price", "price")
-    message = stage.log(run, "judge_price").partition("AirflowFailException: ")[2]
+    message = stage.log(run, "judge_price").partition("ExecutionFailedError: ")[2]
     assert "12 rows processed, 9 ok, 3 failed" in message
     assert str(path) in message
     errors = json.loads(path.read_bytes())["errors"]

@@ -42,7 +42,7 @@ def test_a_failure_is_final_says_why_and_leaves_log_and_execution(stage: Stage, 
     assert execution["execution_id"] == run.executions[task_id].id
     assert (execution["state"], execution["status"]) == ("finished", "failed")
     log = stage.log(run, task_id)
-    assert f"AirflowFailException: Execution {execution['execution_id']} of flow {task_id}" in log
+    assert f"ExecutionFailedError: Execution {execution['execution_id']} of flow {task_id}" in log
     assert "The price isn't allowed." in log
     assert "Row 2: no such currency" in log
 

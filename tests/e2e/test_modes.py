@@ -64,7 +64,7 @@ def test_a_failed_execution_is_a_success_of_the_wait_and_a_warning(stage: Stage,
 
 def test_fail_on_failed_says_which_execution_failed(stage: Stage, run: Run, mode: str):
     execution = run.executions[f"fails_on_failed_{mode}"]
-    assert f"AirflowFailException: Execution {execution.id} of flow" in stage.log(run, "fails_on_failed")
+    assert f"ExecutionFailedError: Execution {execution.id} of flow" in stage.log(run, "fails_on_failed")
 
 
 @pytest.mark.parametrize("task_id", ["times_out", "skips"])
