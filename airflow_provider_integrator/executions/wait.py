@@ -77,6 +77,7 @@ class ExecutionWait:
         self._on_seen = on_seen
         self._on_missing = on_missing
         self._prepare = prepare
+        self._is_continued = is_continued
         self._outage = Outage(spec.outage_tolerance, spec.outage_began)
         self._progress = Progress(spec.poll_interval, is_continued=is_continued)
         self._polls = 0
@@ -158,7 +159,8 @@ class ExecutionWait:
             self._tolerate(error)
             return None
         self._outage.end()
-        if found is None and self._polls == 1 and self.spec.execution_id is not None:
+        is_first = self._polls == 1 and not self._is_continued
+        if found is None and is_first and self.spec.execution_id is not None:
             log.warning(
                 "%s (yet).\nIf it should exist, check execution_id and flow: under another flow it isn't found.",
                 self.not_finished(None),

@@ -56,15 +56,23 @@ def fail_without_retries() -> Iterator[None]:
 def ends_task(method: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a method that Airflow calls with the context, so that its errors end the task as they should.
 
-    What can't succeed later fails without retries, as of :func:`fail_without_retries`. The facts of an
-    :class:`~airflow_provider_integrator.exceptions.ExecutionError` are pushed to XCom.
+    What can't succeed later fails without retries, as of :func:`fail_without_retries`, and facts are pushed, as of
+    :func:`pushes_facts`.
+
+    :param method: The method of an :class:`ExecutionTask`.
+    :return: The method.
+    """
+    return fail_without_retries()(pushes_facts(method))
+
+
+def pushes_facts(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a method that Airflow calls with the context, so that a failure's facts are pushed to XCom.
 
     :param method: The method of an :class:`ExecutionTask`.
     :return: The method.
     """
 
     @wraps(method)
-    @fail_without_retries()
     def run(task: ExecutionTask, context: Context, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(task, context, *args, **kwargs)

@@ -37,7 +37,10 @@ class TriggerWait:
 
     def __init__(self, spec: WaitSpec) -> None:
         self._spec = spec
-        self._outage = Outage(spec.outage_tolerance, spec.outage_began)
+        # An older outage is over: the trigger, which a restart begins again, has polled since.
+        began = spec.outage_began
+        is_recent = began is not None and time.time() - began < spec.outage_tolerance
+        self._outage = Outage(spec.outage_tolerance, began if is_recent else None)
         # A worker that has looked the flow up has logged what is waited for.
         self._progress = Progress(spec.poll_interval, is_continued=spec.flow_id is not None)
         self._doubt_after = EMPTY_POLLS

@@ -20,7 +20,7 @@ from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.failures import SensorTimeoutError, failure
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ends_task
+from airflow_provider_integrator.operators.base import ends_task, fail_without_retries, pushes_facts
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 
@@ -110,7 +110,14 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             time.sleep(self.poke_interval)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
-    @ends_task
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after a deferral. Airflow calls this; see ``BaseOperator``."""
+        with (
+            fail_without_retries()
+        ):  # outside BaseSensorOperator's, which skips on such an error with soft_fail
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    @pushes_facts
     def execute_complete(self, context: Context, event: Any, carried: dict[str, Any] | None = None) -> Any:
         """Resume after the triggerer's wait.
 

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
-from tests.tasks import MODES, a_context, a_sensor, run_sensor
+from tests.tasks import MODES, a_context, a_sensor, after_looks, run_sensor
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 
@@ -231,6 +231,12 @@ class TestTold:
         another = simulator.add_execution(stock, lasts=0)
         assert run_sensor("poke", execution_id=another.id, timeout=0.3).state == "failed"
         assert f"List logs doesn't know an execution {another.id} of flow price (yet)" in logged.text
+        assert logged.text.count("check execution_id and flow") == 1
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_it_once(self, mode, simulator, flow, logged):
+        after_looks(simulator, 5, lambda: simulator.add_execution(flow, lasts=0, id="the-one"))
+        assert run_sensor(mode, execution_id="the-one").state == "success"
         assert logged.text.count("check execution_id and flow") == 1
 
     def test_a_wrong_project(self, simulator, flow):

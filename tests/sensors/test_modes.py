@@ -535,3 +535,13 @@ def test_an_outage_ends_with_a_good_poll(mode, simulator, flow):
 
     simulator.inject(Fault.status(503, on="logs", where=mostly))
     assert run_sensor(mode, outage_tolerance=2).state == "success"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_password_that_is_changed_during_the_wait_skips_nothing(mode, simulator, flow, connect):
+    simulator.add_execution(flow)
+    after_looks(simulator, 3, lambda: setattr(simulator, "password", "another"))
+    after_looks(simulator, 3, simulator.expire_tokens)
+    outcome = run_sensor(mode, soft_fail=True, timeout=20)
+    assert outcome.state == "failed"
+    assert isinstance(outcome.error, AirflowFailException)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -50,3 +51,10 @@ def test_waits_that_begin_in_an_outage_share_its_look_ups(simulator, flow):
 
     assert asyncio.run(all_events()) == [{"status": "finished", "execution_id": execution.id}] * 50
     assert simulator.count("flows") == 13
+
+
+def test_an_outage_that_is_long_over_does_not_count_after_a_restart(simulator, flow):
+    execution = simulator.add_execution(flow, lasts=0)
+    simulator.inject(Fault.status(503, on="logs", times=4))
+    trigger = a_trigger(outage_tolerance=600, outage_began=time.time() - 3600)
+    assert event_of(trigger) == {"status": "finished", "execution_id": execution.id}
