@@ -26,7 +26,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     count = size.pick(10_000, 100_000, 200)
     runs = []
     with Child("integrator") as server, tempfile.TemporaryDirectory() as folder:
-        flow = server.ask(do="flows", count=1, history=[30] * count, order="newest")["flows"][0]
+        flow = server.ask(do="flows", count=1, history=[30] * count, order="newest", steps=True)["flows"][0]
         connection = server.ask(do="connection")["connection"]
         request = {"connection": connection, "flow": flow, "path": str(Path(folder, "history.jsonl"))}
         idle = ask_once("paging", way="ahead", **request, idle=True)["peak"]

@@ -122,6 +122,7 @@ class _CursorWatch(threading.Thread):
         self._stage = stage
         self._stop_now = threading.Event()
         self.seen: dict[str, datetime] = {}
+        self._open: set[str] = set()
         self.largest = 0
 
     def run(self) -> None:
@@ -129,8 +130,11 @@ class _CursorWatch(threading.Thread):
             for value, updated in self._stage.rows(_CURSOR):
                 moment = datetime.fromisoformat(updated).replace(tzinfo=timezone.utc)
                 self.largest = max(self.largest, len(value))
-                for each in json.loads(value)["delivered"]:
+                cursor = json.loads(value)
+                # An execution that the cursor has passed while it ran isn't listed any more once it is delivered.
+                for each in [*cursor["delivered"], *(self._open - cursor["open"].keys())]:
                     self.seen.setdefault(each, moment)
+                self._open = set(cursor["open"])
 
     def __enter__(self) -> _CursorWatch:
         self.start()
