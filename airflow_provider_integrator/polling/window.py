@@ -60,8 +60,7 @@ class Window:
         places = sorted(self._places.values())
         if len(places) < count:
             longest = self._longest(count)
-            covered = sum(place <= longest for place in places)
-            if self._cost(longest, count) - covered <= self._credit:
+            if self._cost(longest, count) <= self._credit:  # also if the order has changed, and it shows none
                 return longest
         best, shown = min(
             ((place, shown) for shown, place in enumerate(places, start=1)),
