@@ -13,7 +13,7 @@ from airflow_provider_integrator.sensors.execution import IntegratorExecutionSen
 WAITS, _, INTERVAL = map(float, os.environ.get("E2E_STORM", "1,12,2").split(","))
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 # A rescheduled task that is to run again too soon is taken for killed, an old race of Airflow's own.
-RESCHEDULE = max(INTERVAL, 5 if WAITS > 1 else 15)
+RESCHEDULE = max(INTERVAL, 15)
 
 for name in ("before", "during"):
     with DAG(dag_id=f"e2e_storm_{name}", schedule=None, start_date=START, max_active_tasks=3 * int(WAITS)):
