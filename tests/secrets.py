@@ -38,9 +38,14 @@ def used() -> set[str]:
 
 def masker() -> Any:
     """Find what masks secrets in Airflow's logs; None if Airflow isn't imported."""
-    for name in ("airflow.sdk.log", "airflow.utils.log.secrets_masker"):
-        if name in sys.modules:
-            return sys.modules[name]._secrets_masker()
+    places = (
+        "airflow.sdk.log",
+        "airflow.sdk.execution_time.secrets_masker",
+        "airflow.utils.log.secrets_masker",
+    )
+    for name in places:  # of Airflow 3.1 and later, 3.0, and 2
+        if find := getattr(sys.modules.get(name), "_secrets_masker", None):
+            return find()
     return None
 
 

@@ -35,7 +35,7 @@ class LogFields(Fields):
         self._whole: dict[str, Any] | None = None
         try:
             self._head = _decoders()[1](raw)
-        except (ValueError, RecursionError):  # not an object, or JSON that only the lenient parser takes
+        except _undecodable():  # not an object, or JSON that only the lenient parser takes
             self._head = None
 
     @property
@@ -79,6 +79,14 @@ def _decoders() -> tuple[Any, Any]:
     )
     head = msgspec.defstruct("Head", [(name, object, None) for name in _HEAD])
     return msgspec.json.Decoder(page).decode, msgspec.json.Decoder(head).decode
+
+
+@cache
+def _undecodable() -> tuple[type[Exception], ...]:
+    """Return the errors of the decoders; those of older msgspecs are no ValueErrors."""
+    import msgspec
+
+    return ValueError, msgspec.MsgspecError, RecursionError
 
 
 def decode_json(body: bytes) -> Any:
@@ -134,7 +142,7 @@ class Page:
         """
         try:
             shallow = _decoders()[0](body)
-        except ValueError:  # no page in the usual form
+        except _undecodable():  # no page in the usual form
             answer = decode_json(body)
             if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
                 return EMPTY_PAGE
