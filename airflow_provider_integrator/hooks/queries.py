@@ -85,7 +85,7 @@ def find_slug(
 
 
 def checked_slug(settings: IntegratorConnection, project_id: str, project_slug: str | None) -> Script[str]:
-    """Find the project slug that Download log needs, and check one that is set as far as List projects can tell.
+    """Find the project slug that Download log needs, and check one that is set against List projects.
 
     :param settings: The connection.
     :param project_id: The project.

@@ -21,7 +21,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure.
 
     :param size: How much.
-    :param say: Is told what goes on.
+    :param say: Reports the progress.
     :return: The results.
     """
     flows, interval, usual = size.pick((40, 4, 24), (100, 5, 60), (4, 0.5, 3))

@@ -31,7 +31,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure.
 
     :param size: How much.
-    :param say: Is told what goes on.
+    :param say: Reports the progress.
     :return: The results.
     """
     sizes = size.pick((1, 10, 100), (1, 10, 100, 1000), (1,))

@@ -20,7 +20,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure.
 
     :param size: How much.
-    :param say: Is told what goes on.
+    :param say: Reports the progress.
     :return: The results.
     """
     count = size.pick(10_000, 100_000, 200)

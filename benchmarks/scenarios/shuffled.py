@@ -19,7 +19,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure.
 
     :param size: How much.
-    :param say: Is told what goes on.
+    :param say: Reports the progress.
     :return: The results.
     """
     waits, executions = size.pick((1000, 20_000), (1000, 20_000), (20, 300))

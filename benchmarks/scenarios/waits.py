@@ -21,7 +21,7 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure.
 
     :param size: How much.
-    :param say: Is told what goes on.
+    :param say: Reports the progress.
     :return: The results.
     """
     loads: dict[int, float] = size.pick({100: 5, 1000: 30}, {10: 20, 100: 20, 1000: 60}, {10: 2})

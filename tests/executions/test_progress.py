@@ -118,5 +118,5 @@ def test_the_usual_duration_is_logged_where_a_page_shows_it(mode, simulator, flo
     execution = simulator.add_execution(flow)
     after_looks(simulator, 8, lambda: simulator.finish(execution))
     assert run_sensor(mode).state == "success"
-    if mode != "reschedule":  # each of its processes polls once by the id, or reads a page anew
+    if mode != "reschedule":  # each of its processes polls once by the id, or reads a page again
         assert "the flow usually takes 1 min 30 s" in logged.text
