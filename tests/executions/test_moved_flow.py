@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_integrator.polling.flow_watcher import FlowWatcher, WatchedFlow
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import MODES, after_looks, run_operator, run_sensor
+from tests.triggers.test_execution import a_trigger, event_of
 
 TASKS = [(run_sensor, mode) for mode in MODES] + [(run_operator, mode) for mode in ("poke", "deferrable")]
 #: What List logs answers for a flow that is gone isn't documented.
@@ -75,3 +76,10 @@ def test_looking_it_up_again_is_rare(call, mode, simulator, flow):
     assert call(mode).state == "success"
     workers_and_triggerers = 3
     assert simulator.count("flows") <= workers_and_triggerers + 2
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_trigger_that_looked_the_flow_up_itself_goes_on_with_the_new_one(answer, simulator, flow):
+    created_again(simulator, flow, answer)
+    event = event_of(a_trigger(flow_id=None, poll_interval=0.02))
+    assert event == {"status": "finished", "execution_id": "wanted"}
