@@ -64,10 +64,15 @@ class Progress:
         is_known, self._is_continued = self._is_continued, False
         if execution is None:
             if self.is_due():
-                self._write(f"Poll {polls}: there is no such execution yet.")
+                self._write("No such execution yet." if is_known else f"Poll {polls}: no such execution yet.")
             return
         name, state = f"execution {execution.execution_id}", execution.state.name.lower().replace("_", " ")
-        if is_known or (execution.execution_id == self._execution_id and execution.state is self._state):
+        if is_known:  # by another process, whose polls can't be counted
+            if self.is_due():
+                self._write(
+                    f"Execution {execution.execution_id}: {_origin(execution)}.\nIts state is {state}."
+                )
+        elif execution.execution_id == self._execution_id and execution.state is self._state:
             if self.is_due():
                 self._write(f"Poll {polls}: the state of {name} is {state}{_age(execution, usual)}.")
         elif execution.execution_id == self._execution_id:
