@@ -8,13 +8,14 @@ import statistics
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.simulator import Flow, IntegratorSimulator
+from airflow_provider_integrator.polling.cursor import to_epoch
+from airflow_provider_integrator.simulator import Execution, Flow, IntegratorSimulator
 from tests.e2e.stage import Stage
 
 EXECUTIONS = 100
@@ -75,19 +76,20 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Played:
 
     kinds = chance.choices((Status.SUCCESS, Status.FAILED, Status.EMPTY), (5, 3, 2), k=EXECUTIONS)
     statuses = {f"execution-{number}": kind for number, kind in enumerate(kinds)}
-    plan = _script(stage.watched, flow, statuses, chance)
+    begun: list[Execution] = []
+    plan = _script(stage.watched, flow, statuses, chance, begun)
     for number in range(KILLS):
         moment = (number + chance.uniform(0.4, 1.0)) * SECONDS / KILLS
         plan.append((moment, kill_in_window if number in (0, 2) else stage.restart_triggerer))
     wanted = {each for each, status in statuses.items() if status in WANTED}
-    with _CursorWatch(stage) as cursor:
+    with _CursorWatch(stage, begun) as cursor:
         began = time.monotonic()
         for moment, act in sorted(plan, key=lambda each: each[0]):
             stage.sleep(began + moment - time.monotonic())
             act()
-        stage.until(lambda: emitted(stage).keys() >= wanted, 60)
+        _until(stage, "No event was emitted of", lambda: wanted - emitted(stage).keys())
         # once the cursor knows them all, none is emitted again
-        stage.until(lambda: cursor.seen.keys() >= wanted, 60)
+        _until(stage, "The cursor doesn't know", lambda: wanted - cursor.seen.keys())
         stage.sleep(3)
     played = Played(wanted, emitted(stage), cursor.seen)
     # of those emitted twice, the second window isn't known
@@ -105,6 +107,13 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Played:
     return played
 
 
+def _until(stage: Stage, what: str, missing: Callable[[], Collection[str]]) -> None:
+    try:
+        stage.until(lambda: not missing(), 60)
+    except TimeoutError as error:
+        raise TimeoutError(f"{what} {sorted(missing())}: {stage.rows(_CURSOR)}") from error
+
+
 def emitted(stage: Stage) -> dict[str, list[datetime]]:
     """Read when each execution's events were emitted."""
     ((asset_id,),) = stage.rows(f"SELECT {_ASSET}")
@@ -115,14 +124,18 @@ def emitted(stage: Stage) -> dict[str, list[datetime]]:
 
 
 class _CursorWatch(threading.Thread):
-    """Notes when the stored cursor first knows an execution as emitted."""
+    """Notes when the stored cursor first knows an execution as emitted.
 
-    def __init__(self, stage: Stage) -> None:
+    :param stage: Airflow and the Integrators.
+    :param begun: The executions; it grows.
+    """
+
+    def __init__(self, stage: Stage, begun: list[Execution]) -> None:
         super().__init__(daemon=True)
         self._stage = stage
+        self._begun = begun
         self._stop_now = threading.Event()
         self.seen: dict[str, datetime] = {}
-        self._open: set[str] = set()
         self.largest = 0
 
     def run(self) -> None:
@@ -131,10 +144,10 @@ class _CursorWatch(threading.Thread):
                 moment = datetime.fromisoformat(updated).replace(tzinfo=timezone.utc)
                 self.largest = max(self.largest, len(value))
                 cursor = json.loads(value)
-                # An execution that the cursor has passed while it ran isn't listed any more once it is delivered.
-                for each in [*cursor["delivered"], *(self._open - cursor["open"].keys())]:
+                # Of the executions that it has passed only the open ones are listed.
+                passed = {each.id for each in self._begun.copy() if to_epoch(each.created) < cursor["since"]}
+                for each in cursor["delivered"].keys() | passed - cursor["open"].keys():
                     self.seen.setdefault(each, moment)
-                self._open = set(cursor["open"])
 
     def __enter__(self) -> _CursorWatch:
         self.start()
@@ -146,7 +159,11 @@ class _CursorWatch(threading.Thread):
 
 
 def _script(
-    integrator: IntegratorSimulator, flow: Flow, statuses: Mapping[str, Status], chance: random.Random
+    integrator: IntegratorSimulator,
+    flow: Flow,
+    statuses: Mapping[str, Status],
+    chance: random.Random,
+    begun: list[Execution],
 ) -> list[tuple[float, Callable[[], Any]]]:
     """Plan what happens when: half of the executions are there at once, and none ends in the order it began."""
     plan: list[tuple[float, Callable[[], Any]]] = []
@@ -155,7 +172,7 @@ def _script(
         ends = chance.choice(
             (chance.uniform(begins, SECONDS), max(begins, round(SECONDS * chance.random() / 10) * 10))
         )
-        plan.append((begins, lambda each=each: integrator.add_execution(flow, id=each)))
+        plan.append((begins, lambda each=each: begun.append(integrator.add_execution(flow, id=each))))
         plan.append((ends + 0.01, lambda each=each, status=status: integrator.finish(each, status=status)))
     plan += [(OUTAGE[0], integrator.stop), (OUTAGE[1], integrator.start)]
     return plan
