@@ -215,11 +215,17 @@ def read_since(
 
 
 def read_latest(
-    project_id: str, flow_id: str, is_enough: Callable[[History], bool], *, first_limit: int
+    project_id: str,
+    flow_id: str,
+    is_enough: Callable[[History], bool],
+    *,
+    first_limit: int,
+    max_requests: int | None = None,
 ) -> Script[History]:
     """Read a flow's latest executions, as many as are needed.
 
-    All pages are read, unless those read so far leave no doubt that the newest executions come first.
+    All pages are read, unless those read so far leave no doubt that the newest executions come first, or
+    ``max_requests`` ends it.
 
     :param project_id: The project.
     :param flow_id: The flow.
@@ -228,10 +234,13 @@ def read_latest(
     :param first_limit: The size of the first page; at least ``NewestFirst.ENOUGH + 1``, as fewer logs show no
         order. If a full page isn't enough, the history is read again from its beginning, in pages of the usual
         size.
+    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
+        that isn't full then counts as the last one. None: as many as it takes.
     :return: The history, since the epoch.
     """
-    limit, number, reader, paging = first_limit, 1, _HistoryReader(EPOCH), Paging()
+    limit, number, reader, paging, requests = first_limit, 1, _HistoryReader(EPOCH), Paging(), 0
     while True:
+        requests += 1
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
         for fields in paging.take(page):
             reader.take(fields)
@@ -241,8 +250,11 @@ def read_latest(
             history = reader.history(number, is_complete=False)
             if is_enough(history):
                 return history
+        is_full = len(page.logs) >= limit
+        if max_requests is not None and (requests >= max_requests or not is_full):
+            return reader.history(number, is_complete=False)
         # A page that isn't full is probably the only one, which a request for the next one shows.
-        if len(page.logs) >= limit and limit < MAX_PAGE_SIZE:
+        if is_full and limit < MAX_PAGE_SIZE:
             limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH), Paging()
         else:
             number += 1
