@@ -15,6 +15,7 @@ ROOT = Path(airflow_provider_integrator.__file__).parent
 #: From what Airflow loads down to what knows nothing of it: a room imports from its own rank and from lower ones.
 RANKS = [
     {"snapshot", "lineage"},
+    {"cli"},
     {"sensors", "assets"},
     {"operators"},
     {"links", "triggers"},
