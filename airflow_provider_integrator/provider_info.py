@@ -124,6 +124,8 @@ PROVIDER_INFO: dict[str, Any] = {
             ],
         }
     ],
+    # from Airflow 3.2 on
+    "cli": ["airflow_provider_integrator.cli.definition.get_commands"],
     "asset-uris": [
         {
             "schemes": ["integrator"],
