@@ -74,6 +74,23 @@ EXECUTION = (
 COMMANDS = (
     Command("flows", "List a project's flows", "listing.flows", COMMON),
     Command(
+        "health",
+        "Check flows: exit code 1 if one is stale or failing",
+        "health.health",
+        (
+            _argument(
+                "flows",
+                nargs="*",
+                metavar="FLOW",
+                help="slugs, names or ids; by default all inbound flows that aren't stopped",
+            ),
+            _argument(
+                "--max-age", type=values.seconds, help="a flow without a Success for so long is stale: 2h"
+            ),
+            *COMMON,
+        ),
+    ),
+    Command(
         "executions",
         "List a flow's executions, newest first",
         "listing.executions",
