@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,7 +65,24 @@ CONNECTION = (
 )
 OUTPUT = _argument("-o", "--output", choices=FORMATS, default="table", help="table, json, yaml or plain")
 
-COMMANDS = (Command("flows", "List a project's flows", "listing.flows", (*CONNECTION, OUTPUT)),)
+COMMANDS = (
+    Command("flows", "List a project's flows", "listing.flows", (*CONNECTION, OUTPUT)),
+    Command(
+        "doctor",
+        "Examine a connection step by step, and say what to change",
+        "doctor.doctor",
+        (
+            *CONNECTION,
+            _argument("--flow", help="the flow to look at; the first one with an execution by default"),
+            _argument(
+                "--report",
+                type=Path,
+                metavar="FILE",
+                help="write what the server speaks (names, types, statuses, sizes, times; no values) to this file",
+            ),
+        ),
+    ),
+)
 
 
 def get_commands() -> list[GroupCommand]:

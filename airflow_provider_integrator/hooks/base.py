@@ -107,7 +107,7 @@ class IntegratorBaseHook(BaseHook):
         if self._client is None:
             from airflow_provider_integrator.api.client import Client
 
-            self._client = Client(self.settings.access, self._retry, on_token=_mask_token)
+            self._client = Client(self.settings.access, self._retry, on_token=mask_token)
         return self._client
 
     async def aget_conn(self) -> AsyncClient:
@@ -127,7 +127,11 @@ class IntegratorBaseHook(BaseHook):
         return await self.aget_conn(), await self.asettings()
 
 
-def _mask_token(token: str) -> None:
+def mask_token(token: str) -> None:
+    """Mask a token in Airflow's logs.
+
+    :param token: The token.
+    """
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # below Airflow 3.1
@@ -139,4 +143,4 @@ async def _amask_token(token: str) -> None:
     from asgiref.sync import sync_to_async
 
     # Masking calls the supervisor, which isn't allowed on the triggerer's event loop.
-    await sync_to_async(_mask_token)(token)
+    await sync_to_async(mask_token)(token)

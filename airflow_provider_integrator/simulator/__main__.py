@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         metavar="NAME[,NAME…]|FILE",
         help=f"forms of the answers: {', '.join([PAGES, *FORMS])} (default: {PAGES}); or a report of "
-        "airflow-integrator doctor --report",
+        "airflow-integrator doctor",
     )
     return parser
 
