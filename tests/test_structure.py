@@ -24,7 +24,7 @@ RANKS = [
     {"hooks"},
     {"logs"},
     {"api"},
-    {"arguments", ""},
+    {"arguments", "metrics", ""},
     {"exceptions", "provider_info"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
+from airflow_provider_integrator.metrics import request_observer
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
@@ -107,7 +108,8 @@ class IntegratorBaseHook(BaseHook):
         if self._client is None:
             from airflow_provider_integrator.api.client import Client
 
-            self._client = Client(self.settings.access, self._retry, on_token=mask_token)
+            access = self.settings.access
+            self._client = Client(access, self._retry, mask_token, request_observer())
         return self._client
 
     async def aget_conn(self) -> AsyncClient:
@@ -120,7 +122,7 @@ class IntegratorBaseHook(BaseHook):
         if self._aclient is None:
             from airflow_provider_integrator.api.async_client import AsyncClient
 
-            self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
+            self._aclient = AsyncClient(settings.access, self._retry, _amask_token, request_observer())
         return self._aclient
 
     async def _ready(self) -> tuple[AsyncClient, IntegratorConnection]:

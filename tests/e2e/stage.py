@@ -250,6 +250,11 @@ class Stage:
             if not page[f"{key}_events"] or len(found) >= page["total_entries"]:
                 return found
 
+    def waits(self, run: Run, part: Part) -> bool:
+        """Look whether a part's task waits, and the scheduler knows it."""
+        state = self.states(run).get((part.task_id, part.map_index))
+        return state == part.waiting and self.has_left_worker(run, part)
+
     def has_left_worker(self, run: Run, part: Part) -> bool:
         """Look whether the scheduler knows that a waiting task has left its worker.
 
@@ -313,12 +318,10 @@ class Stage:
         return self.rows(query, run.dag_id, run.run_id)[0][0] in _ENDED
 
     def _go_on(self, run: Run, parts: list[Part]) -> bool:
-        states = self.states(run)
         for part in parts:
             execution = run.executions.get(part.flow)
             if execution is None or execution.ends is not None:
                 continue
-            waits = states.get((part.task_id, part.map_index)) == part.waiting
-            if waits and self.polls(part.flow) and self.has_left_worker(run, part):
+            if self.polls(part.flow) and self.waits(run, part):
                 self.integrator.finish(execution)
         return self._has_ended(run)
