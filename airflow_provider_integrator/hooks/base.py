@@ -105,10 +105,14 @@ class IntegratorBaseHook(BaseHook):
     def get_conn(self) -> Client:
         """Return the synchronous client, created once."""
         if self._client is None:
-            from airflow_provider_integrator.api.client import Client
-
-            self._client = Client(self.settings.access, self._retry, on_token=_mask_token)
+            self._client = self.make_client()
         return self._client
+
+    def make_client(self) -> Client:
+        """Make a synchronous client for a thread of its own; the caller closes it."""
+        from airflow_provider_integrator.api.client import Client
+
+        return Client(self.settings.access, self._retry, on_token=_mask_token)
 
     async def aget_conn(self) -> AsyncClient:
         """Return the asynchronous client, created once."""
