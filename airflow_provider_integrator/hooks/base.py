@@ -106,11 +106,14 @@ class IntegratorBaseHook(BaseHook):
     def get_conn(self) -> Client:
         """Return the synchronous client, created once."""
         if self._client is None:
-            from airflow_provider_integrator.api.client import Client
-
-            access = self.settings.access
-            self._client = Client(access, self._retry, mask_token, request_observer())
+            self._client = self.make_client()
         return self._client
+
+    def make_client(self) -> Client:
+        """Make a synchronous client for a thread of its own; the caller closes it."""
+        from airflow_provider_integrator.api.client import Client
+
+        return Client(self.settings.access, self._retry, mask_token, request_observer())
 
     async def aget_conn(self) -> AsyncClient:
         """Return the asynchronous client, created once."""
