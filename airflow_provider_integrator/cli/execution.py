@@ -23,7 +23,7 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import checked_slug
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.models import Line
+    from airflow_provider_integrator.api.lines import Line
     from airflow_provider_integrator.logs.archive import LogArchive
 
 
