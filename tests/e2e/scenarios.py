@@ -16,11 +16,13 @@ from airflow_api import IS_AIRFLOW_3
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator.demo import DemoActivity
 from tests.e2e import restart, storm, watch
-from tests.e2e.stage import IS_AIRFLOW_3_3, Part, Run, Stage
+from tests.e2e.stage import IS_AIRFLOW_3_1, IS_AIRFLOW_3_3, Part, Run, Stage
 
 MODES = ("poke", "reschedule", "deferrable")
 WAITING = {"poke": "running", "reschedule": "up_for_reschedule", "deferrable": "deferred"}
 EXAMPLES = ("integrator_wait_and_keep_log", "integrator_failed_execution", "integrator_many_flows")
+#: The example DAG that asks a person.
+APPROVED = "integrator_failed_lines"
 
 
 def waits(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
@@ -52,6 +54,8 @@ def examples(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
     """
     with DemoActivity(stage.demo):
         runs = {dag_id: stage.begin(dag_id) for dag_id in EXAMPLES}
+        if IS_AIRFLOW_3_1:
+            runs[APPROVED] = _approved(stage)
         return {dag_id: stage.conclude(run) for dag_id, run in runs.items()}
 
 
@@ -139,6 +143,15 @@ class Scenarios:
         :return: What came of it.
         """
         return self._begun[name].result()
+
+
+def _approved(stage: Stage) -> Run:
+    run = stage.begin(APPROVED)
+    # awaiting_input from 3.3 on
+    stage.until(lambda: stage.states(run).get(("approve", -1)) in ("deferred", "awaiting_input"))
+    assert stage.states(run)["send", -1] is None
+    stage.change(lambda: stage.airflow.api.approve(run.dag_id, run.run_id, "approve"))
+    return run
 
 
 def _wait_parts(mode: str) -> list[Part]:
