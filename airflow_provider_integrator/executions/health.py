@@ -34,6 +34,7 @@ class FlowHealth:
     :param rows: The rows that the judged executions processed, as far as they have counts; None: none has.
     :param fail_rate: The share of these rows that failed, 0 to 1; None if it is unknown.
     :param duration: The seconds of the longest judged execution; None if it is unknown.
+    :param execution: The newest judged execution that Failed, or else the newest one; None if there is none.
     :param problems: What is wrong, a sentence each; empty if the flow is well.
     :param notes: What could not be judged, a sentence each.
     """
@@ -48,6 +49,7 @@ class FlowHealth:
     rows: int | None = None
     fail_rate: float | None = None
     duration: float | None = None
+    execution: Execution | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -197,7 +199,7 @@ class Criteria:
             *self._stale(history, age),
             *self._unreadable(history, judged),
             *self._failed(failed, finished),
-            *self._breaches(figures),
+            *self._breaches(figures, len(finished)),
             *self._running(running, now),
         ]
         return FlowHealth(
@@ -211,6 +213,7 @@ class Criteria:
             rows=figures.process_count,
             fail_rate=figures.fail_rate,
             duration=figures.duration,
+            execution=next(iter(failed or readable), None),
             problems=tuple(problems),
             notes=tuple(self._notes(history, judged, figures, finished)),
         )
@@ -255,19 +258,20 @@ class Criteria:
             count = counted(len(finished), "execution")
             yield f"{len(failed)} of {count} Failed, the last: {failed[0].execution_id}."
 
-    def _breaches(self, figures: Figures) -> Iterable[str]:
+    def _breaches(self, figures: Figures, runs: int) -> Iterable[str]:
+        where = "" if runs == 1 else f" in {counted(runs, 'execution')}"
         count, limit = figures.fail_count, self.max_fail_count
         if limit is not None and count is not None and count > limit:
-            yield f"{counted(count, 'row')} failed; max_fail_count is {limit}."
+            yield f"{counted(count, 'row')} failed{where}; max_fail_count is {limit}."
         rate = figures.fail_rate
         if self.max_fail_rate is not None and rate is not None and rate > self.max_fail_rate:
-            yield f"{rate:.6g} of the rows failed; max_fail_rate is {self.max_fail_rate:g}."
+            yield f"{rate:.6g} of the rows failed{where}; max_fail_rate is {self.max_fail_rate:g}."
         took = figures.duration
         if self.max_duration is not None and took is not None and took > self.max_duration:
             yield f"An execution took {in_words(took)}; max_duration is {in_words(self.max_duration)}."
         rows = figures.process_count
         if self.min_rows is not None and figures.has_all_rows and rows is not None and rows < self.min_rows:
-            yield f"{counted(rows, 'row')} processed; min_rows is {self.min_rows}."
+            yield f"{counted(rows, 'row')} processed{where}; min_rows is {self.min_rows}."
 
     def _running(self, running: list[Execution], now: datetime) -> Iterable[str]:
         for each in running:

@@ -13,7 +13,7 @@ from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 # Airflow 3.1 or later, which asks people.
 
 
-@task(map_index_template="{{ correction }}")
+@task
 def prepare(line: dict[str, Any]) -> dict[str, Any]:
     """Make the correction of a line. Which fields a line has is up to the flow; its log has the reason."""
     errors = line["log"]["errors"] if line["log"] else [line["log_error"]]

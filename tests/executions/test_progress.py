@@ -71,9 +71,11 @@ def test_a_rescheduled_task_logs_a_line_a_minute_at_most(interval, execution, cl
     for number in range(polls):
         progress = Progress(interval, is_continued=number > 0)
         progress.begin("Waiting for it")
-        progress.see(execution, 1)
+        progress.see(execution, number + 1)
         clock.return_value += interval
-    text = f"Execution {execution.execution_id}: created {execution.created.isoformat()}, by someone@example.com."
+    text = (
+        f"xecution {execution.execution_id}, created {execution.created.isoformat()}, by someone@example.com."
+    )
     said = [line for line in logged.text.splitlines() if text in line]
     assert len(said) in range(int(polls * interval / max(60.0, interval)) - 1, polls + 1)
     assert len(said) <= polls * interval / 60 + 1
