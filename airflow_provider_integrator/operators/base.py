@@ -166,18 +166,18 @@ class ExecutionTask(BaseOperator):
         return IntegratorHook(self.integrator_conn_id)
 
     def make_wait(
-        self, context: Context, carried: dict[str, Any] | None = None, *, is_continued: bool = False
+        self, context: Context, carried: dict[str, Any] | None = None, *, polled: int | None = 0
     ) -> ExecutionWait:
         """Make the wait for the execution.
 
         :param context: The task's context.
-        :param carried: The values that a deferral carried; None if the task starts.
-        :param is_continued: Whether the task has polled before, in another process.
+        :param carried: The values that :meth:`carry` returned in another process; None if the task starts.
+        :param polled: How often the task has polled before, in other processes; None: an unknown number.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """
         self._carried = dict(carried or {})
-        spec = WaitSpec(**self._carried.pop("spec")) if carried else self._spec(context)
+        spec = WaitSpec(**self._carried.pop("spec")) if carried else self.spec(context)
 
         def prepare() -> None:
             if "is_checked" not in self._carried:
@@ -191,9 +191,10 @@ class ExecutionTask(BaseOperator):
             lambda seen: self.saw(context, wait, seen),
             on_missing=self.on_missing,
             prepare=prepare,
-            is_continued=is_continued,
+            polled=polled,
+            progress=self._carried.pop("progress", None),
         )
-        if not carried and not is_continued:
+        if not carried and polled == 0:
             self._log_open_window(context, spec)
         return wait
 
@@ -204,7 +205,13 @@ class ExecutionTask(BaseOperator):
         :raises ConfigurationError: Something is missing.
         """
 
-    def _spec(self, context: Context) -> WaitSpec:
+    def spec(self, context: Context) -> WaitSpec:
+        """Make the specification of the wait by the task's arguments.
+
+        :param context: The task's context.
+        :return: The specification; nothing in it is looked up.
+        :raises ConfigurationError: An argument is invalid.
+        """
         execution_id = rendered("execution_id", self.execution_id)
         created_after = created_before = None
         if execution_id is None:
@@ -248,6 +255,14 @@ class ExecutionTask(BaseOperator):
         """
         IntegratorExecutionLink().push_for(context, self, wait, execution)
 
+    def carry(self, wait: ExecutionWait) -> dict[str, Any]:
+        """Collect what another process of the task needs to continue.
+
+        :param wait: The wait.
+        :return: The values, fit for JSON.
+        """
+        return {**self._carried, "spec": wait.suspend().as_arguments()}
+
     def defer_wait(self, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete") -> None:
         """Defer the task, carrying the resolved values.
 
@@ -255,12 +270,12 @@ class ExecutionTask(BaseOperator):
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
-        spec = wait.suspend()
-        left = max(0.0, (spec.end_time or 0.0) - time.time())
+        carried = self.carry(wait)
+        left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
         self.defer(
-            trigger=trigger or IntegratorExecutionTrigger(**spec.as_arguments()),
+            trigger=trigger or IntegratorExecutionTrigger(**wait.spec.as_arguments()),
             method_name=method,
-            kwargs={"carried": {**self._carried, "spec": spec.as_arguments()}},
+            kwargs={"carried": carried},
             timeout=None if trigger else timedelta(seconds=left) + DEFERRAL_GRACE,
         )
 
@@ -294,6 +309,14 @@ class WaitingOperator(ExecutionTask):
         :param context: The task's context.
         :return: The value of :meth:`conclude`.
         :raises IntegratorError: The execution has not finished, or the wait failed.
+        """
+        return self.run_wait(context)
+
+    def run_wait(self, context: Context) -> Any:
+        """Do the task from its beginning, as :meth:`execute` does, inside of what ends the task as it should.
+
+        :param context: The task's context.
+        :return: The value of :meth:`conclude`.
         """
         wait = self.make_wait(context)
         if not self.wait:

@@ -59,6 +59,7 @@ class TriggerWait:
         :raises IntegratorError: The connection or the flow can't be used, a poll failed for good, or polls have
             failed for longer than is tolerated.
         """
+        await self._in_time(asyncio.sleep(self._pause()))
         async with shared_connection(self._spec.integrator_conn_id) as shared:
             poller = await self._find_poller(shared)
             while True:
@@ -74,6 +75,14 @@ class TriggerWait:
                     if found is None or found is poller:
                         raise
                     poller = found
+
+    def _pause(self) -> float:
+        """Return the seconds until the first poll, which comes an interval after a worker's last one.
+
+        Besides, Airflow's scheduler takes a task for killed that resumes before it has heard of the deferral.
+        """
+        interval, polled_at = self._spec.poll_interval, self._spec.polled_at
+        return 0.0 if polled_at is None else min(max(0.0, polled_at + interval - time.time()), interval)
 
     async def _join(self, poller: FlowPoller) -> Execution:
         wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)

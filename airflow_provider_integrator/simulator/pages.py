@@ -60,7 +60,8 @@ def execution_page(world: World, execution_id: str) -> Answer:
         for step in shown["sub_flows"]
     )
     refresh = "<meta http-equiv='refresh' content='2'>" if ended is None else ""
-    log = "" if ended is None else f"<h2>Log</h2><pre>{escape(_log_text(contents_of(execution)))}</pre>"
+    made = contents_of(execution, lambda contents: contents)
+    log = "" if ended is None else f"<h2>Log</h2><pre>{escape(_log_text(made))}</pre>"
     page = (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{refresh}"
         f"<title>{escape(execution_id)}</title><style>{_STYLE}</style></head><body>"
