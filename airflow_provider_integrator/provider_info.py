@@ -114,6 +114,7 @@ PROVIDER_INFO: dict[str, Any] = {
             "integration-name": INTEGRATION,
             "python-modules": [
                 "airflow_provider_integrator.operators.check",
+                "airflow_provider_integrator.operators.lines",
                 "airflow_provider_integrator.operators.log",
             ],
         }

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.cli import values
@@ -168,6 +169,21 @@ COMMANDS = (
         "Write a project's flows to a file, for DAG files",
         "snapshot.snapshot",
         (_argument("path", metavar="FILE", help="the file; it is replaced"), *CONNECTION),
+    ),
+    Command(
+        "doctor",
+        "Examine a connection step by step, and say what to change",
+        "doctor.doctor",
+        (
+            *CONNECTION,
+            _argument("--flow", help="the flow to look at; the first one with an execution by default"),
+            _argument(
+                "--report",
+                type=Path,
+                metavar="FILE",
+                help="write what the server speaks (names, types, statuses, sizes, times; no values) to this file",
+            ),
+        ),
     ),
 )
 

@@ -132,3 +132,40 @@ def _age(execution: Execution, usual: float | None) -> str:
     age = (datetime.now(timezone.utc) - execution.created).total_seconds()
     text = f",\ncreated {in_words(age)} ago"
     return text if usual is None else f"{text}; the flow usually takes {in_words(usual)}"
+
+
+class Rate:
+    """Logs how many things are done, how fast, and the time left, at most once a minute.
+
+    :param what: The things and what is done to them, such as ``lines read``.
+    :param total: The number of all; None: unknown.
+    :param done: The number that an earlier try has done.
+    """
+
+    __slots__ = ("_began", "_done", "_due", "_earlier", "_total", "_what")
+
+    def __init__(self, what: str, total: int | None = None, done: int = 0) -> None:
+        self._what = what
+        self._total = total
+        self._done = self._earlier = done
+        self._began = time.monotonic()
+        self._due = self._began + QUIET
+
+    def add(self, count: int = 1) -> None:
+        """Count more of them, and log a line if one is due.
+
+        :param count: How many.
+        """
+        self._done += count
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + QUIET
+        rate = (self._done - self._earlier) / (now - self._began)
+        text = f"{self._what}: {self._done}"
+        if self._total is not None:
+            text += f" of {self._total}"
+        text += f", {rate:.1f} a second"
+        if self._total is not None and rate:
+            text += f", about {in_words((self._total - self._done) / rate)} left"
+        log.info("%s.", text)

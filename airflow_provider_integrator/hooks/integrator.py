@@ -22,7 +22,8 @@ from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+    from airflow_provider_integrator.api.lines import Line
+    from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
     from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 
@@ -189,7 +190,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def download_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
@@ -225,7 +226,12 @@ class IntegratorHook(AsyncIntegratorHook):
         )
 
     def load_log(
-        self, flow_id: str, log_id: str | Execution | Step, *, max_bytes: int | None = None, **download: Any
+        self,
+        flow_id: str,
+        log_id: str | Execution | Step | Line,
+        *,
+        max_bytes: int | None = None,
+        **download: Any,
     ) -> Any:
         """Decode a log into memory.
 
@@ -242,7 +248,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def save_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         path: str | os.PathLike[str] | ObjectStoragePath,
         *,
         file_mode: int = DEFAULT_FILE_MODE,

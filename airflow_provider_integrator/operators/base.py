@@ -310,6 +310,14 @@ class WaitingOperator(ExecutionTask):
         :return: The value of :meth:`conclude`.
         :raises IntegratorError: The execution has not finished, or the wait failed.
         """
+        return self.run_wait(context)
+
+    def run_wait(self, context: Context) -> Any:
+        """Do the task from its beginning, as :meth:`execute` does, inside of what ends the task as it should.
+
+        :param context: The task's context.
+        :return: The value of :meth:`conclude`.
+        """
         wait = self.make_wait(context)
         if not self.wait:
             execution = wait.look()

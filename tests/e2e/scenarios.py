@@ -59,9 +59,8 @@ def examples(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
     runs = {dag_id: stage.begin(dag_id) for dag_id in EXAMPLES}
     flows = {part.flow for parts in EXAMPLES.values() for part in parts}
     executions = [stage.demo.run(flow, lasts=3600) for flow in flows]
-    stage.until(
-        lambda: all(stage.waits(runs[dag_id], part) for dag_id, parts in EXAMPLES.items() for part in parts)
-    )
+    waiting = [(runs[dag_id], part) for dag_id, parts in EXAMPLES.items() for part in parts]
+    stage.until(lambda: all(stage.has_ended(run) or stage.waits(run, part) for run, part in waiting))
     for execution in executions:
         stage.integrator.finish(execution)
     return {dag_id: stage.conclude(run) for dag_id, run in runs.items()}

@@ -206,7 +206,7 @@ class Stage:
         :return: The run.
         :raises TimeoutError: It hasn't ended in time.
         """
-        self.until(lambda: self._has_ended(run))
+        self.until(lambda: self.has_ended(run))
         run.state = self.airflow.api.run_state(run.dag_id, run.run_id)
         found = self.airflow.api.tasks(run.dag_id, run.run_id)
         run.tasks = {(task.task_id, task.map_index): task for task in found}
@@ -249,6 +249,11 @@ class Stage:
             found += page[f"{key}_events"]
             if not page[f"{key}_events"] or len(found) >= page["total_entries"]:
                 return found
+
+    def has_ended(self, run: Run) -> bool:
+        """Look whether a run has ended."""
+        query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
+        return self.rows(query, run.dag_id, run.run_id)[0][0] in _ENDED
 
     def waits(self, run: Run, part: Part) -> bool:
         """Look whether a part's task waits, and the scheduler knows it."""
@@ -313,10 +318,6 @@ class Stage:
         other = Status.SUCCESS if part.status is Status.FAILED else Status.FAILED
         self.integrator.add_execution(flow, status=other, lasts=5, created=before)
 
-    def _has_ended(self, run: Run) -> bool:
-        query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
-        return self.rows(query, run.dag_id, run.run_id)[0][0] in _ENDED
-
     def _go_on(self, run: Run, parts: list[Part]) -> bool:
         for part in parts:
             execution = run.executions.get(part.flow)
@@ -324,4 +325,4 @@ class Stage:
                 continue
             if self.polls(part.flow) and self.waits(run, part):
                 self.integrator.finish(execution)
-        return self._has_ended(run)
+        return self.has_ended(run)
