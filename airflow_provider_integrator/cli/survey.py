@@ -18,7 +18,8 @@ from airflow_provider_integrator.api.access import AUTH_HEADERS, PROJECT_PARAMET
 from airflow_provider_integrator.api.endpoints import BodyReceiver, Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, parse_time
-from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+from airflow_provider_integrator.api.lines import Line
+from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
 from airflow_provider_integrator.cli.examination import MAX_LOG_BYTES, Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
@@ -228,7 +229,7 @@ class Survey:
         }
 
 
-def _reads(model: type[Project] | type[Flow] | type[Execution] | type[Step], needed: str = "") -> IsReadable:
+def _reads(model: type[Project | Flow | Execution | Step | Line], needed: str = "") -> IsReadable:
     def is_readable(member: Any) -> bool:
         try:
             found = model.read(Fields("", member))
