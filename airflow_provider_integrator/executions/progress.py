@@ -44,7 +44,7 @@ class Progress:
 
         :param state: Its state.
         """
-        return state is not self._state or self.is_due()
+        return log.isEnabledFor(logging.INFO) and (state is not self._state or self.is_due())
 
     def begin(self, text: str) -> None:
         """Log what is waited for, unless another process has done so.

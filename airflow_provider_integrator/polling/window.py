@@ -31,8 +31,7 @@ class Window:
 
     def __init__(self) -> None:
         self._log_bytes: float | None = None
-        self._known: frozenset[str] = frozenset()
-        self._places: dict[str, int] = {}
+        self._places: dict[str, int | None] = {}
         self._credit = 0.0
 
     def learn(self, page: Page) -> None:
@@ -51,13 +50,12 @@ class Window:
         :return: The number of first logs to read; 0 for look-ups only.
         """
         count = len(ids)
-        new = sum(each not in self._known for each in ids)
-        self._known = frozenset(ids)
-        self._places = {each: place for each, place in self._places.items() if each in self._known}
+        new = sum(each not in self._places for each in ids)
+        self._places = {each: self._places.get(each) for each in ids}
         self._credit = min(self._credit + new + SHARE * count, SAVED_POLLS * count)
         if count < 2:
             return 0
-        places = sorted(self._places.values())
+        places = sorted(place for place in self._places.values() if place is not None)
         if len(places) < count:
             longest = self._longest(count)
             if self._cost(longest, count) <= self._credit:  # also if the order has changed, and it shows none
@@ -81,14 +79,16 @@ class Window:
         :param places: The places of the awaited executions among these logs, from 1; the last one for those that are
             known not to exist.
         """
-        count = len(self._known)
+        count = len(self._places)
         received = sum(page.size for page in pages) + len(pages) * self._request(count)
         self._credit -= received / self._look_up(count) - len(places)
-        self._places = {each: place for each, place in self._places.items() if place > length} | {**places}
+        for each, place in self._places.items():
+            if each in places or (place is not None and place <= length):
+                self._places[each] = places.get(each)
 
     def reset(self) -> None:
         """Give up windows for some polls, as one couldn't be read."""
-        self._places = {}
+        self._places = dict.fromkeys(self._places)
         self._credit = 0.0
 
     def _longest(self, count: int) -> int:
