@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
     @property
     def spec(self) -> WaitSpec:
         """The wait, with its templates as they are now."""
-        return WaitSpec(**{field.name: getattr(self, field.name) for field in fields(WaitSpec)})
+        return WaitSpec(**{name: getattr(self, name) for name in WaitSpec.__slots__})
 
     @classmethod
     def path(cls) -> str:
