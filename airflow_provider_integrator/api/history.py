@@ -231,10 +231,12 @@ def read_latest(
     *,
     first_limit: int,
     before: NewestFirst | None = None,
+    max_requests: int | None = None,
 ) -> Script[History]:
     """Read a flow's latest executions, as many as are needed.
 
-    All pages are read, unless those read so far leave no doubt that the newest executions come first.
+    All pages are read, unless those read so far leave no doubt that the newest executions come first, or
+    ``max_requests`` ends it.
 
     :param project_id: The project.
     :param flow_id: The flow.
@@ -245,10 +247,13 @@ def read_latest(
         size.
     :param before: The order that other flows' logs have shown, so that few logs of this one are enough to show it;
         None: nothing is known.
+    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
+        that isn't full then counts as the last one. None: as many as it takes.
     :return: The history, since the epoch.
     """
-    limit, number, reader, paging = first_limit, 1, _HistoryReader(EPOCH, before), Paging()
+    limit, number, reader, paging, requests = first_limit, 1, _HistoryReader(EPOCH, before), Paging(), 0
     while True:
+        requests += 1
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
         for fields in paging.take(page):
             reader.take(fields)
@@ -258,8 +263,11 @@ def read_latest(
             history = reader.history(number, is_complete=False)
             if is_enough(history):
                 return history
+        is_full = len(page.logs) >= limit
+        if max_requests is not None and (requests >= max_requests or not is_full):
+            return reader.history(number, is_complete=False)
         # A page that isn't full is probably the only one, which a request for the next one shows.
-        if len(page.logs) >= limit and limit < MAX_PAGE_SIZE:
+        if is_full and limit < MAX_PAGE_SIZE:
             limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH, before), Paging()
         else:
             number += 1
