@@ -23,10 +23,16 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import checked_slug
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.models import Line
+    from airflow_provider_integrator.api.lines import Line
     from airflow_provider_integrator.logs.archive import LogArchive
 
 
+#: The documented fields of a log; a line's others are its row's, by all signs.
+_DOCUMENTED = frozenset(
+    "id filename_uuid original_filename_uuid process_group_id process_group_name parent_process_group_id created "  # noqa: SIM905 - shorter
+    "finished state status process_count success_count fail_count flow_order row_num fragment_count schedule "
+    "is_send_S3 in_bound is_triggered triggered_by sub_flows log_type".split()
+)
 _STEPS: Columns = {
     "step": itemgetter("name"),
     "status": lambda step: None if None in (step["state"], step["status"]) else outcome_of(step),
@@ -107,7 +113,7 @@ def errors(options: Namespace) -> int:
     elif entries:
         show(options, [{"error": text} for text in shown_errors(entries)], {"error": itemgetter("error")})
     else:
-        sys.stderr.write(f"The log of execution {found.execution_id} has no errors.\n")
+        sys.stderr.write("The log has no errors.\n")
     return 0
 
 
@@ -126,10 +132,11 @@ def lines(options: Namespace) -> int:
         options,
         rows[: options.limit],
         {
-            "log id": itemgetter("log_id"),
+            "log id": itemgetter("id"),
             "status": itemgetter("status"),
-            "step": itemgetter("name"),
+            "step": itemgetter("step"),
             "created (UTC)": lambda row: at(row["created"]),
+            "fields": lambda row: _own_fields(row["fields"]),
         },
     )
     if has_more:
@@ -153,7 +160,7 @@ def log(options: Namespace) -> int:
         flow, found = find_execution(hook, options)
         with progress("Downloading the log"), _download(options, hook, flow, found) as archive:
             if target is not None:
-                path = target.log_path(flow.label, found.execution_id, str(found.log_id))
+                path = target.log_path(flow.label, found.execution_id, options.log_id or str(found.log_id))
                 uri, written = save(archive, path)
                 sys.stderr.write(f"{uri}: {written.bytes} bytes\n")
                 return 0
@@ -174,7 +181,9 @@ def _download(
     project = hook.settings.project(options.project)
     slug = hook.get_conn().run(checked_slug(hook.settings, project, None))
     # Nobody waits at a terminal for a log that isn't stored yet: the command is repeated.
-    return hook.download_log(flow.id, found, project_id=project, project_slug=slug, log_timeout=0)
+    return hook.download_log(
+        flow.id, options.log_id or found, project_id=project, project_slug=slug, log_timeout=0
+    )
 
 
 def _rows(
@@ -189,12 +198,15 @@ def _rows(
     )
     for line in cast("Iterator[Line]", logs):
         done(1)
-        row = {
-            "log_id": line.log_id,
-            "status": line.status and line.status.name.lower(),
-            "name": line.name,
-            "created": line.created and line.created.isoformat(),
-            "row_num": line.row_num,
-        }
-        if options.status in (None, row["status"]):
-            yield row
+        if options.status in (None, line.outcome):
+            yield {**line.as_dict(), "step": line.name}
+
+
+def _own_fields(fields: dict[str, Any]) -> str | None:
+    """Write the texts and numbers of a line that no log is documented to have."""
+    own = [
+        f"{name}={value}"
+        for name, value in fields.items()
+        if name not in _DOCUMENTED and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    ]
+    return " ".join(own) or None
