@@ -209,7 +209,7 @@ def test_every_connection_field_is_named():
 def test_every_method_of_the_hook_is_named():
     text = (DOCS / "hook.md").read_text("utf-8")
     # what makes the others work
-    inner = {"get_conn", "aget_conn", "asettings", "close", "aclose"}
+    inner = {"get_conn", "make_client", "aget_conn", "asettings", "close", "aclose"}
     own = {
         name
         for base in IntegratorHook.__mro__

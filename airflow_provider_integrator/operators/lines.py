@@ -179,7 +179,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         """
         if not self.whole_flow:
             return super().run_wait(context)
-        wait = self.make_wait(context, is_continued=True)
+        wait = self.make_wait(context, polled=None)
         self.check(wait)
         return self._deliver(context, wait, None).value
 
