@@ -16,7 +16,18 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.children import ROOT, ChildError, ask_once
 from benchmarks.results import Size
-from benchmarks.scenarios import adaptive, detection, imports, logs, page, paging, polls, shuffled, waits
+from benchmarks.scenarios import (
+    adaptive,
+    detection,
+    imports,
+    lines,
+    logs,
+    page,
+    paging,
+    polls,
+    shuffled,
+    waits,
+)
 
 _SCENARIOS: dict[str, ModuleType] = {
     "waits": waits,
@@ -25,6 +36,7 @@ _SCENARIOS: dict[str, ModuleType] = {
     "detection": detection,
     "adaptive": adaptive,
     "logs": logs,
+    "lines": lines,
     "imports": imports,
     "paging": paging,
     "page": page,

@@ -18,6 +18,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 from tests import secrets
@@ -204,6 +205,17 @@ def run_operator(
 def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
     given = {"task_id": "log", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", "log_timeout": 0}
     return IntegratorLogOperator(deferrable=mode == "deferrable", **{**given, **arguments})
+
+
+def run_lines(
+    mode: str = "poke", *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
+) -> Outcome:
+    return Runner(lambda: lines_operator(mode, **arguments), context or {}, between or (lambda _: None)).run()
+
+
+def lines_operator(mode: str = "poke", **arguments: Any) -> IntegratorLinesOperator:
+    given = {"task_id": "lines", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", "log_timeout": 0}
+    return IntegratorLinesOperator(deferrable=mode == "deferrable", **{**given, **arguments})
 
 
 def after_looks(simulator: Any, looks: int, act: Callable[[], Any], on: str = "logs") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_integrator import __version__
-from airflow_provider_integrator.api.endpoints import PROJECT, Call
+from airflow_provider_integrator.api.endpoints import PROJECT, Call, Query
 from airflow_provider_integrator.api.fields import MAX_ID, is_encodable, is_id, shown
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
@@ -78,21 +78,22 @@ class Access:
         """
         return f"{self.base_url}{path}"
 
-    def query(self, call: Call[Any]) -> list[tuple[str, str]]:
+    def query(self, call: str, query: Query) -> list[tuple[str, str]]:
         """Build the query of a call.
 
-        :param call: The call.
+        :param call: The name of the call, for messages.
+        :param query: Its query parameters.
         :return: Names and values; the project's once for each of its parameter names.
         :raises ConfigurationError: A value can't be sent.
         """
-        for name, value in call.query:
+        for name, value in query:
             if not (is_encodable(value) if name.startswith("search_") else is_id(value)):
                 raise ConfigurationError(
-                    f"{call.name}: {name} is {shown(value)}; set it to 1 to {MAX_ID} printable characters."
+                    f"{call}: {name} is {shown(value)}; set it to 1 to {MAX_ID} printable characters."
                 )
         return [
             (spelling, value)
-            for name, value in call.query
+            for name, value in query
             for spelling in (self.project_parameters if name == PROJECT else (name,))
         ]
 

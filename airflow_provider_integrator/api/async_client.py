@@ -6,12 +6,13 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from yarl import URL
 
 from airflow_provider_integrator.api.access import USER_AGENT, Access, unsendable
 from airflow_provider_integrator.api.endpoints import (
@@ -19,6 +20,7 @@ from airflow_provider_integrator.api.endpoints import (
     BrokenBodyError,
     Call,
     LogQuery,
+    Query,
     Receiver,
     Script,
     list_logs,
@@ -76,6 +78,13 @@ class AsyncClient:
         self._session_lock = asyncio.Lock()
         self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
+        # Of a call that isn't streamed the whole takes no longer than its parts may, so that they need no timers.
+        self._timeout = aiohttp.ClientTimeout(total=access.timeout)
+        self._streamed_timeout = aiohttp.ClientTimeout(
+            total=access.download_timeout, sock_connect=access.timeout, sock_read=access.timeout
+        )
+        # Most polls repeat the last one's requests.
+        self._url = lru_cache(maxsize=1024)(partial(_url, access))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -176,10 +185,14 @@ class AsyncClient:
         return taken
 
     async def _send(self, send: Send[T]) -> Answer[T] | Fault:
-        call = send.call
+        call, receiver = send.call, send.call.receive()
         try:
-            async with _receiving(call) as receiver:
+            try:
                 return await self._exchange_bytes(send, receiver)
+            except (Exception, asyncio.CancelledError):
+                if call.streamed:
+                    await _in_thread(receiver.discard)
+                raise
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             if not is_passing(error):
                 raise tls_error(call.name, error) from None  # its own message buries the advice
@@ -192,17 +205,14 @@ class AsyncClient:
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
 
     async def _exchange_bytes(self, send: Send[T], receiver: Receiver[T]) -> Answer[T]:
-        call, access = send.call, self._access
-        # Of other calls the whole takes no longer than that; timers for its parts are a tenth of a poll's CPU time.
-        idle = access.timeout if call.streamed else None
-        session = await self._get_session()
+        call = send.call
+        session = self._session or await self._get_session()
         async with session.request(
             call.method,
-            access.url(call.path),
-            params=access.query(call),
+            self._url(call.name, call.path, call.query),
             data=call.form,
-            headers=access.headers(send.token),
-            timeout=aiohttp.ClientTimeout(total=access.time_limit(call), sock_connect=idle, sock_read=idle),
+            headers=self._access.headers(send.token),
+            timeout=self._streamed_timeout if call.streamed else self._timeout,
             allow_redirects=False,
         ) as response:
             if not 200 <= response.status < 300:
@@ -243,17 +253,8 @@ class AsyncClient:
         return await asyncio.to_thread(trusting, verify)
 
 
-@asynccontextmanager
-async def _receiving(call: Call[T]) -> AsyncIterator[Receiver[T]]:
-    receiver = call.receive()
-    try:
-        yield receiver
-    except (Exception, asyncio.CancelledError):
-        if call.streamed:
-            await _in_thread(receiver.discard)
-        else:
-            receiver.discard()
-        raise
+def _url(access: Access, call: str, path: str, query: Query) -> URL:
+    return URL(access.url(path)).extend_query(access.query(call, query))
 
 
 async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[T]) -> T:

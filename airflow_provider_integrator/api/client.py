@@ -201,7 +201,7 @@ class Client:
         with self._session.request(
             call.method,
             access.url(call.path),
-            params=access.query(call),
+            params=access.query(call.name, call.query),
             data=call.form,
             headers=access.headers(send.token),
             timeout=access.timeout,

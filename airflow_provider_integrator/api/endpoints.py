@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,6 +14,9 @@ from airflow_provider_integrator.exceptions import AuthenticationError, Configur
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+#: Names and values of query parameters, in order.
+Query = tuple[tuple[str, str], ...]
 
 MAX_PAGE_SIZE = 100
 #: The maximum size of an answer in JSON. A page has at most 100 logs: that is 80 KiB for each, or 100 steps of 0.8 KiB.
@@ -76,7 +79,7 @@ class Call(Generic[T]):
     method: str
     path: str
     receive: Callable[[], Receiver[T]]
-    query: tuple[tuple[str, str], ...] = ()
+    query: Query = ()
     form: Mapping[str, str] | None = None
     authorised: bool = True
     streamed: bool = False
@@ -242,24 +245,30 @@ class LogQuery:
         if self.search and self.log_type is not LogType.LINE:
             raise ConfigurationError("search works with line logs only; set log_type to LogType.LINE.")
 
-    def parameters(self, page: int) -> Iterable[tuple[str, str]]:
+    def parameters(self, page: int) -> Query:
         """Build the query parameters.
 
         :param page: The page number, from 1.
         :return: Names and values, in order.
         """
-        yield PROJECT, self.project_id
-        yield "flowId", self.flow_id
-        yield "limit", str(self.limit)
-        yield "page", str(page)
-        yield "log_type", str(self.log_type.value)
-        if self.filename_uuid is not None:
-            yield "filename_uuid", self.filename_uuid
-        if self.original_filename_uuid is not None:
-            yield "original_filename_uuid", self.original_filename_uuid
-        for number, (field, value) in enumerate(self.search, start=1):
-            yield f"search_field.{number}", field
-            yield f"search_value.{number}", value
+        by_id = (
+            ("filename_uuid", self.filename_uuid),
+            ("original_filename_uuid", self.original_filename_uuid),
+        )
+        search = (
+            pair
+            for number, (field, value) in enumerate(self.search, start=1)
+            for pair in ((f"search_field.{number}", field), (f"search_value.{number}", value))
+        )
+        return (
+            (PROJECT, self.project_id),
+            ("flowId", self.flow_id),
+            ("limit", str(self.limit)),
+            ("page", str(page)),
+            ("log_type", str(int(self.log_type))),
+            *((name, value) for name, value in by_id if value is not None),
+            *search,
+        )
 
 
 def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
@@ -279,7 +288,7 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
         name=name,
         method="GET",
         path="/logs",
-        query=tuple(query.parameters(page)),
+        query=query.parameters(page),
         receive=_decoded(name, lambda body: Page.decode(name, body, page)),
         absent=EMPTY_PAGE,
     )

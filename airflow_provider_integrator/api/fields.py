@@ -86,9 +86,24 @@ def whole_number(value: object) -> int | None:
     return None
 
 
-def _digits(value: object) -> str | None:
+def _id(value: object) -> str | None:
+    """Parse an id in any of its forms: a string, or an integer.
+
+    :return: The id; None if the value can't be one.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+    else:
+        number = whole_number(value)
+        text = "" if number is None else str(number)
+    return text if is_id(text) else None
+
+
+# The same numbers come with every poll.
+@lru_cache(maxsize=256, typed=True)  # True equals 1, and is no number
+def _member(members: type[EnumT], value: float | str) -> EnumT | None:
     number = whole_number(value)
-    return None if number is None else str(number)
+    return next((member for member in members if member == number), None)
 
 
 def parse_time(value: object) -> DateTime:
@@ -201,9 +216,8 @@ class Fields:
         :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
             characters that can't be shown.
         """
-        value = self.get(name)
-        text = value.strip() if isinstance(value, str) else _digits(value)
-        if text is None or not is_id(text):
+        text = _id(self.get(name))
+        if text is None:
             raise self.fault(name, "an id")
         return text
 
@@ -213,13 +227,11 @@ class Fields:
         :param name: The field.
         :return: The id as a string; None if it can't be read.
         """
-        if self.get(name) in (None, ""):
-            return None
-        try:
-            return self.identifier(name)
-        except ResponseError:
+        value = self.get(name)
+        text = _id(value)
+        if text is None and value not in (None, ""):
             self._note_type(name, "an id")
-            return None
+        return text
 
     def optional_text(self, name: str) -> str | None:
         """Parse an optional string.
@@ -270,12 +282,12 @@ class Fields:
         :return: The member.
         :raises ResponseError: The field is missing or isn't the number of a member.
         """
-        number = whole_number(self.get(name))
-        try:
-            return members(number)  # type: ignore[arg-type]  # None is no member
-        except ValueError:
+        value = self.get(name)
+        found: EnumT | None = _member(members, value) if isinstance(value, (str, int, float)) else None
+        if found is None:
             known = ", ".join(f"{member.value} ({member.name.lower()})" for member in members)
-            raise self.fault(name, f"one of {known}") from None
+            raise self.fault(name, f"one of {known}")
+        return found
 
     def optional_member(self, name: str, members: type[EnumT]) -> EnumT | None:
         """Parse an optional enum member.

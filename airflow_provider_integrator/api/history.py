@@ -245,14 +245,13 @@ def read_latest(
     :param first_limit: The size of the first page; at least ``NewestFirst.ENOUGH + 1``, as fewer logs show no
         order. If a full page isn't enough, the history is read again from its beginning, in pages of the usual
         size.
-    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
-        that isn't full then counts as the last one. None: as many as it takes.
     :param before: The order that other flows' logs have shown, so that few logs of this one are enough to show it;
         None: nothing is known.
+    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
+        that isn't full then counts as the last one. None: as many as it takes.
     :return: The history, since the epoch.
     """
-    limit, number, reader, paging = first_limit, 1, _HistoryReader(EPOCH, before), Paging()
-    requests = 0
+    limit, number, reader, paging, requests = first_limit, 1, _HistoryReader(EPOCH, before), Paging(), 0
     while True:
         requests += 1
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)

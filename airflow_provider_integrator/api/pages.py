@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.fields import Fields, shown, whole_number
 from airflow_provider_integrator.exceptions import ResponseError
 
 #: The maximum number of logs in a page: ten times what can be asked for.
@@ -17,33 +17,52 @@ MAX_LOGS = 1000
 _HEAD = ("id", "filename_uuid", "state", "status", "created", "finished")
 
 
+class _Body:
+    """The body of List logs, whose logs are cut out of it once one of them is read beyond its head."""
+
+    __slots__ = ("_body", "_logs")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._logs: list[Any] | None = None
+
+    def log(self, index: int) -> bytes:
+        """Return one log's JSON.
+
+        :param index: Its place, from 0.
+        """
+        if self._logs is None:
+            self._logs = _decoders().logs(self._body).results
+        return bytes(self._logs[index])
+
+
 class LogFields(Fields):
     """A log of List logs that is decoded only as far as it is read.
 
     Most logs of a page are another wait's, or of an execution that is still running: of these the head is enough.
 
     :param call: The name of the call, for messages.
-    :param raw: The log's JSON.
-    :param path: Its path in the answer, for messages.
+    :param head: The log's head; None if it couldn't be decoded.
+    :param body: The answer.
+    :param index: The log's place in it, from 0.
     """
 
-    __slots__ = ("_head", "_raw", "_whole")
+    __slots__ = ("_body", "_head", "_index", "_whole")
 
-    def __init__(self, call: str, raw: Any, path: str) -> None:
-        super().__init__(call, {}, path)
-        self._raw = raw
+    def __init__(self, call: str, head: Any, body: _Body, index: int) -> None:
+        self.call = call
+        self.path = f"results[{index}]."
+        self._head = head
+        self._body = body
+        self._index = index
         self._whole: dict[str, Any] | None = None
-        try:
-            self._head = _decoders()[1](raw)
-        except _undecodable():  # not an object, or JSON that only the lenient parser takes
-            self._head = None
 
     @property
     def values(self) -> dict[str, Any]:
         """The log's fields, unparsed; empty if it isn't an object or can't be decoded."""
         if self._whole is None:
             try:
-                whole = decode_json(bytes(self._raw))
+                whole = decode_json(self._body.log(self._index))
             except (ValueError, RecursionError):
                 whole = None
             self._whole = whole if isinstance(whole, dict) else {}
@@ -52,7 +71,7 @@ class LogFields(Fields):
     @property
     def content(self) -> str:
         """The log as text, cut to 100 characters."""
-        return shown(bytes(self._raw))
+        return shown(self._body.log(self._index))
 
     def get(self, name: str) -> Any:
         """Return one field, unparsed.
@@ -65,20 +84,47 @@ class LogFields(Fields):
         return self.values.get(name)
 
 
+class _Decoders(NamedTuple):
+    """Decoders of a page with the heads of its logs, of a page with its logs as JSON, and of one log's head."""
+
+    heads: Callable[[bytes], Any]
+    logs: Callable[[bytes], Any]
+    head: Callable[[Any], Any]
+
+
 @cache
-def _decoders() -> tuple[Any, Any]:
-    """Make the decoders of a page and of a log's head; late, as importing msgspec takes time."""
+def _decoders() -> _Decoders:
+    """Make the decoders; late, as importing msgspec takes time."""
     import msgspec
 
-    page = msgspec.defstruct(
-        "Page",
-        [
-            ("results", list[msgspec.Raw]),
-            *((name, object, None) for name in ("next", "count", "limit", "page")),
-        ],
-    )
-    head = msgspec.defstruct("Head", [(name, object, None) for name in _HEAD])
-    return msgspec.json.Decoder(page).decode, msgspec.json.Decoder(head).decode
+    def page(log: Any) -> Any:
+        return msgspec.defstruct(
+            "Page", [("results", list[log]), ("next", object, None), ("limit", object, None)]
+        )
+
+    head = msgspec.defstruct("Head", [(name, object, None) for name in _HEAD], gc=False)
+    return _Decoders(*(msgspec.json.Decoder(each).decode for each in (page(head), page(msgspec.Raw), head)))
+
+
+def _heads(body: bytes) -> tuple[Any, Sequence[Any]]:
+    """Decode a page and the heads of its logs, in one go unless one of them can't be decoded.
+
+    :param body: The answer.
+    :return: The page, and a head for each log; None if it isn't an object, or is JSON that only ``json`` takes.
+    """
+    try:
+        page = _decoders().heads(body)
+    except _undecodable():
+        page = _decoders().logs(body)
+        return page, [_head(log) for log in page.results]
+    return page, page.results
+
+
+def _head(log: Any) -> Any:
+    try:
+        return _decoders().head(log)
+    except _undecodable():
+        return None
 
 
 @cache
@@ -114,17 +160,13 @@ class Page:
 
     :param logs: The unparsed logs; a member that isn't an object becomes a log without fields.
     :param has_next: Whether ``next`` is set; the last page may have it, too.
-    :param count: The field ``count`` of the answer; what it counts isn't documented.
     :param limit: The page size, as the answer gives it.
-    :param number: The page's number from 1, as the answer gives it.
     :param size: The size of the answer's body in bytes.
     """
 
     logs: tuple[Fields, ...]
     has_next: bool
-    count: int | None = None
     limit: int | None = None
-    number: int | None = None
     size: int = 0
 
     @classmethod
@@ -141,24 +183,20 @@ class Page:
         :raises ResponseError: ``results`` is missing or isn't a list.
         """
         try:
-            shallow = _decoders()[0](body)
+            page, heads = _heads(body)
         except _undecodable():  # no page in the usual form
             answer = decode_json(body)
             if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
                 return EMPTY_PAGE
             return replace(cls.read(Fields(call, answer)), size=len(body))
-        if number > 1 and not shallow.results:
+        if number > 1 and not heads:
             return EMPTY_PAGE
-        _check_length(call, shallow.results)
-        rest = Fields(call, {name: getattr(shallow, name) for name in ("count", "limit", "page")})
+        _check_length(call, heads)
+        whole = _Body(body)
         return cls(
-            logs=tuple(
-                LogFields(call, raw, f"results[{index}].") for index, raw in enumerate(shallow.results)
-            ),
-            has_next=bool(shallow.next),
-            count=rest.optional_count("count"),
-            limit=rest.optional_count("limit"),
-            number=rest.optional_count("page"),
+            logs=tuple(LogFields(call, head, whole, index) for index, head in enumerate(heads)),
+            has_next=bool(page.next),
+            limit=whole_number(page.limit),
             size=len(body),
         )
 
@@ -180,9 +218,7 @@ class Page:
                 for index, log in enumerate(results or ())
             ),
             has_next=bool(fields.values.get("next")),
-            count=fields.optional_count("count"),
-            limit=fields.optional_count("limit"),
-            number=fields.optional_count("page"),
+            limit=whole_number(fields.values.get("limit")),
         )
 
 

@@ -1,11 +1,49 @@
-"""The commands that list: flows."""
+"""The commands that list projects, flows and executions."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from operator import itemgetter
+from typing import Any
 
+from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.cli.connection import hook_of
-from airflow_provider_integrator.cli.output import show
+from airflow_provider_integrator.cli.output import at, show, took
+from airflow_provider_integrator.cli.progress import progress
+
+
+def projects(options: Namespace) -> int:
+    """List a partner's projects.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    with hook_of(options) as hook:
+        found = hook.list_projects(options.partner)
+    rows = [
+        {
+            "project_id": project.id,
+            "slug": project.slug,
+            "name": project.name,
+            "state": project.state,
+            "flow_count": project.flow_count,
+            "partner_id": project.partner_id,
+            "created": project.created and project.created.isoformat(),
+        }
+        for project in sorted(found, key=lambda project: project.name or "")
+    ]
+    show(
+        options,
+        rows,
+        {
+            "project id": itemgetter("project_id"),
+            "slug": itemgetter("slug"),
+            "name": itemgetter("name"),
+            "state": itemgetter("state"),
+            "flows": itemgetter("flow_count"),
+        },
+    )
+    return 0
 
 
 def flows(options: Namespace) -> int:
@@ -34,17 +72,62 @@ def flows(options: Namespace) -> int:
         options,
         rows,
         {
-            "flow": lambda row: row["flow"],
-            "name": lambda row: row["name"],
-            "type": lambda row: row["type"],
-            "state": lambda row: row["state"],
-            "direction": lambda row: _direction(row["inbound"], row["outbound"]),
-            "schedule": lambda row: row["scheduling_period"],
-            "flow id": lambda row: row["flow_id"],
+            "flow": itemgetter("flow"),
+            "name": itemgetter("name"),
+            "type": itemgetter("type"),
+            "state": itemgetter("state"),
+            "direction": _direction,
+            "schedule": itemgetter("scheduling_period"),
+            "flow id": itemgetter("flow_id"),
         },
     )
     return 0
 
 
-def _direction(inbound: bool | None, outbound: bool | None) -> str | None:
-    return "inbound" if inbound else "outbound" if outbound else None
+def executions(options: Namespace) -> int:
+    """List a flow's executions, newest first.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    with hook_of(options) as hook, progress(f"Reading the executions of {options.flow}"):
+        flow = hook.find_flow(options.flow, project_id=options.project)
+        found = hook.executions_since(flow.id, options.since, project_id=options.project)
+    rows = [each.as_dict() for each in reversed(found) if options.status in (None, outcome(each))]
+    show(
+        options,
+        rows,
+        {
+            "execution id": itemgetter("execution_id"),
+            "status": outcome_of,
+            "created (UTC)": lambda row: at(row["created"]),
+            "duration": lambda row: took(row["duration"]),
+            "rows": itemgetter("process_count"),
+            "failed": itemgetter("fail_count"),
+            "triggered by": itemgetter("triggered_by"),
+        },
+    )
+    return 0
+
+
+def outcome(execution: Execution) -> str:
+    """Name the outcome of an execution.
+
+    :param execution: The execution.
+    :return: Its status if its state is Finished; ``in_progress`` until then.
+    """
+    return outcome_of(execution.as_dict())
+
+
+def outcome_of(row: dict[str, Any]) -> str:
+    """Name the outcome of an execution or a step.
+
+    :param row: It as a JSON object.
+    :return: Its status if its state is Finished; ``in_progress`` until then.
+    """
+    return str(row["status"]) if row["state"] == "finished" else "in_progress"
+
+
+def _direction(row: dict[str, Any]) -> str | None:
+    ways = [way for way in ("inbound", "outbound") if row[way]]
+    return ", ".join(ways) or None

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_integrator.api.texts import fit_body
 from airflow_provider_integrator.exceptions import IntegratorError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def run(command: Command, options: argparse.Namespace) -> int:
     except BrokenPipeError:  # of a reader such as head, which has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:  # of stdout
+        return _end(f"{command.name}: {fit_body(str(error))}", ERROR)
     return code
 
 

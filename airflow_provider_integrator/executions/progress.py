@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_integrator.api.enums import State
+
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.enums import State
     from airflow_provider_integrator.api.models import Execution
 
 log = logging.getLogger(__name__)
@@ -33,23 +34,21 @@ class Progress:
     ) -> None:
         self._is_continued = is_continued
         self._execution_id: str | None = None
-        self._state: str | None = None
+        self._state: State | None = None
         now = time.time()
         # Without a memory of the last line, the first poll in each minute of the clock writes one.
         is_silent = is_continued and now // QUIET == (now - interval) // QUIET
         self._due = now + QUIET if is_silent else now
         if memory is not None:
             self._is_continued = False
-            self._execution_id, self._state, self._due = (
-                memory["execution_id"],
-                memory["state"],
-                memory["due"],
-            )
+            self._execution_id, self._due = memory["execution_id"], memory["due"]
+            self._state = None if memory["state"] is None else State[memory["state"]]
 
     @property
     def memory(self) -> dict[str, Any]:
         """What another process needs to continue, fit for JSON."""
-        return {"execution_id": self._execution_id, "state": self._state, "due": self._due}
+        state = None if self._state is None else self._state.name
+        return {"execution_id": self._execution_id, "state": state, "due": self._due}
 
     def is_due(self) -> bool:
         """Return whether a line is due though nothing has changed."""
@@ -60,7 +59,7 @@ class Progress:
 
         :param state: Its state.
         """
-        return _name(state) != self._state or self.is_due()
+        return log.isEnabledFor(logging.INFO) and (state is not self._state or self.is_due())
 
     def begin(self, text: str) -> None:
         """Log what is waited for, unless another process has done so.
@@ -83,18 +82,18 @@ class Progress:
             if self.is_due():
                 self._write(f"{poll}no such execution yet.")
             return
-        name, state = f"execution {execution.execution_id}", _name(execution.state)
+        name, state = f"execution {execution.execution_id}", execution.state.name.lower().replace("_", " ")
         if is_known:  # to another process, which may have logged it
             if self.is_due():
                 self._write(f"{poll}{name}, {_origin(execution)}.\nIts state is {state}.")
-        elif execution.execution_id == self._execution_id and state == self._state:
+        elif execution.execution_id == self._execution_id and execution.state is self._state:
             if self.is_due():
                 self._write(f"{poll}the state of {name} is {state}{_age(execution, usual)}.")
         elif execution.execution_id == self._execution_id:
             self._write(f"the state of {name} is {state}.")
         else:
             self._write(f"found {name}: {_origin(execution)}.\nIts state is {state}.")
-        self._execution_id, self._state = execution.execution_id, state
+        self._execution_id, self._state = execution.execution_id, execution.state
 
     def _write(self, text: str) -> None:
         self._due = time.time() + QUIET
@@ -113,10 +112,6 @@ def in_words(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or unit == "s")
 
 
-def _name(state: State) -> str:
-    return state.name.lower().replace("_", " ")
-
-
 def _origin(execution: Execution) -> str:
     created = (
         "created at an unknown time"
@@ -132,3 +127,40 @@ def _age(execution: Execution, usual: float | None) -> str:
     age = (datetime.now(timezone.utc) - execution.created).total_seconds()
     text = f",\ncreated {in_words(age)} ago"
     return text if usual is None else f"{text}; the flow usually takes {in_words(usual)}"
+
+
+class Rate:
+    """Logs how many things are done, how fast, and the time left, at most once a minute.
+
+    :param what: The things and what is done to them, such as ``lines read``.
+    :param total: The number of all; None: unknown.
+    :param done: The number that an earlier try has done.
+    """
+
+    __slots__ = ("_began", "_done", "_due", "_earlier", "_total", "_what")
+
+    def __init__(self, what: str, total: int | None = None, done: int = 0) -> None:
+        self._what = what
+        self._total = total
+        self._done = self._earlier = done
+        self._began = time.monotonic()
+        self._due = self._began + QUIET
+
+    def add(self, count: int = 1) -> None:
+        """Count more of them, and log a line if one is due.
+
+        :param count: How many.
+        """
+        self._done += count
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + QUIET
+        rate = (self._done - self._earlier) / (now - self._began)
+        text = f"{self._what}: {self._done}"
+        if self._total is not None:
+            text += f" of {self._total}"
+        text += f", {rate:.1f} a second"
+        if self._total is not None and rate:
+            text += f", about {in_words((self._total - self._done) / rate)} left"
+        log.info("%s.", text)

@@ -12,7 +12,8 @@ from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType, State, Status
 from airflow_provider_integrator.api.history import History, NewestFirst, Sighting, read_latest
-from airflow_provider_integrator.api.models import Execution, Flow, Line
+from airflow_provider_integrator.api.lines import Line
+from airflow_provider_integrator.api.models import Execution, Flow
 from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.queries import LogReader
 from airflow_provider_integrator.executions.health import Criteria, FlowHealth
@@ -119,9 +120,8 @@ class FlowReport:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the last Success ended too long ago, or there is none."""
-        age = self.health.age
-        return self.max_age is not None and (age is None or age > self.max_age)
+        """Whether the limit on the age of the last Success is exceeded; without ``max_age`` an Empty counts, too."""
+        return self.health.is_stale
 
     @property
     def is_running(self) -> bool:
@@ -149,7 +149,13 @@ def usual_max_age(flow: Flow, executions: Sequence[ExecutionSummary]) -> float |
 
 
 def read_report(
-    project_id: str, flow: Flow, now: datetime, *, count: int, max_requests: int, max_age: float | None = None
+    project_id: str,
+    flow: Flow,
+    now: datetime,
+    *,
+    count: int,
+    max_requests: int | None,
+    max_age: float | None = None,
 ) -> Script[FlowReport]:
     """Read a flow's latest executions and judge its health.
 
@@ -157,24 +163,31 @@ def read_report(
     :param flow: The flow.
     :param now: The current time.
     :param count: The number of executions.
-    :param max_requests: The maximum number of requests.
+    :param max_requests: The maximum number of requests; None: as many as it takes.
     :param max_age: Seconds since the last Success from which on the flow is stale; None: as :func:`usual_max_age`
-        chooses.
+        chooses, and an Empty counts as well, as a flow without work isn't ill.
     :return: The report.
     """
+    criteria = Criteria(max_age=max_age)
+
+    def is_enough(so_far: History) -> bool:
+        return len(so_far.sightings) >= count and criteria.is_enough(so_far, now)
+
     history: History = yield from read_latest(
         project_id,
         flow.id,
-        lambda so_far: len(so_far.sightings) >= count,
+        is_enough,
         first_limit=min(MAX_PAGE_SIZE, max(count, NewestFirst.ENOUGH + 1)),
         max_requests=max_requests,
     )
     executions = tuple(map(_summary, history.sightings[-count:]))
-    limit = usual_max_age(flow, executions) if max_age is None else max_age
-    health = Criteria(max_age=limit).judge(flow.label, flow.id, history, now)
+    if max_age is None:
+        usual = usual_max_age(flow, executions)
+        criteria = Criteria(max_age=usual, fresh=(Status.SUCCESS, Status.EMPTY))
+    health = criteria.judge(flow.label, flow.id, history, now)
     # With fewer logs than a full page there are no others, whatever their order.
     is_latest = history.is_complete or history.order.is_shown or len(history.sightings) < count
-    return FlowReport(flow, health, executions, limit, is_latest)
+    return FlowReport(flow, health, executions, criteria.max_age, is_latest)
 
 
 def _summary(seen: Sighting) -> ExecutionSummary:

@@ -106,13 +106,14 @@ class IntegratorBaseHook(BaseHook):
     def get_conn(self) -> Client:
         """Return the synchronous client, created once."""
         if self._client is None:
-            self._client = self._new_client()
+            self._client = self.make_client()
         return self._client
 
-    def _new_client(self) -> Client:
+    def make_client(self) -> Client:
+        """Make a synchronous client for a thread of its own; the caller closes it."""
         from airflow_provider_integrator.api.client import Client
 
-        return Client(self.settings.access, self._retry, _mask_token, request_observer())
+        return Client(self.settings.access, self._retry, mask_token, request_observer())
 
     async def aget_conn(self) -> AsyncClient:
         """Return the asynchronous client, created once."""
@@ -131,7 +132,11 @@ class IntegratorBaseHook(BaseHook):
         return await self.aget_conn(), await self.asettings()
 
 
-def _mask_token(token: str) -> None:
+def mask_token(token: str) -> None:
+    """Mask a token in Airflow's logs.
+
+    :param token: The token.
+    """
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # below Airflow 3.1
@@ -143,4 +148,4 @@ async def _amask_token(token: str) -> None:
     from asgiref.sync import sync_to_async
 
     # Masking calls the supervisor, which isn't allowed on the triggerer's event loop.
-    await sync_to_async(_mask_token)(token)
+    await sync_to_async(mask_token)(token)

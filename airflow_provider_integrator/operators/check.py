@@ -24,7 +24,7 @@ from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
 from airflow_provider_integrator.executions.health import Criteria, FlowHealth, counted
 from airflow_provider_integrator.executions.progress import in_words
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.operators.base import FAILURE_KEY, fail_without_retries
+from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -112,8 +112,8 @@ class IntegratorFlowCheckOperator(BaseOperator):
 
         :param context: The task's context.
         :return: The health of each flow.
-        :raises FlowsUnhealthyError: A flow doesn't run well; there are no retries.
-        :raises AirflowFailException: The credentials are refused, or an argument is wrong.
+        :raises AirflowFailException: A flow doesn't run well, as a ``FlowsUnhealthyError``; the credentials are
+            refused, or an argument is wrong.
         :raises TransientError: The Integrator can't be reached; a retry may succeed.
         """
         wanted, criteria = read_flows(self.flow), self._criteria(self.since)

@@ -168,9 +168,7 @@ PAGE: dict[str, Any] = {
 }
 
 PAGE_FIELDS: list[tuple[str, str, Any]] = [
-    ("count", "count", 1),
     ("limit", "limit", 20),
-    ("page", "number", 1),
     ("next", "has_next", True),
 ]
 

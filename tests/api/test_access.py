@@ -94,7 +94,7 @@ def test_access_makes_urls():
     ids=lambda call: call.name,
 )
 def test_the_project_is_sent_under_the_chosen_names(call, choice, names):
-    query = access(token=TOKEN, project_parameters=PROJECT_PARAMETERS[choice]).query(call)
+    query = access(token=TOKEN, project_parameters=PROJECT_PARAMETERS[choice]).query(call.name, call.query)
     assert [(name, value) for name, value in query if name.lower() == "projectid"] == [
         (name, "project-1") for name in names
     ]
@@ -108,9 +108,8 @@ def test_both_names_are_sent_by_default():
 
 @pytest.mark.parametrize("choice", PROJECT_PARAMETERS)
 def test_list_flows_spells_its_project_as_documented(choice):
-    query = access(token=TOKEN, project_parameters=PROJECT_PARAMETERS[choice]).query(
-        endpoints.list_flows("project-1")
-    )
+    call = endpoints.list_flows("project-1")
+    query = access(token=TOKEN, project_parameters=PROJECT_PARAMETERS[choice]).query(call.name, call.query)
     assert query == [("projectId", "project-1")]
 
 

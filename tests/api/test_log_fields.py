@@ -39,7 +39,7 @@ def test_the_head_and_the_rest_are_read_alike():
     (log,) = page.logs
     assert isinstance(log, LogFields)
     assert Execution.read(log) == Execution.read(Fields("List logs", GOOD, "results[0]."))
-    assert (page.count, page.limit, page.number, page.has_next) == (1, 20, 1, True)
+    assert (page.limit, page.has_next) == (20, True)
     assert page.size > len(json.dumps(GOOD))
 
 
