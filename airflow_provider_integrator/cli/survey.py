@@ -229,9 +229,7 @@ class Survey:
         }
 
 
-def _reads(
-    model: type[Project] | type[Flow] | type[Execution] | type[Step] | type[Line], needed: str = ""
-) -> IsReadable:
+def _reads(model: type[Project | Flow | Execution | Step | Line], needed: str = "") -> IsReadable:
     def is_readable(member: Any) -> bool:
         try:
             found = model.read(Fields("", member))

@@ -24,7 +24,7 @@ from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
 from airflow_provider_integrator.executions.health import Criteria, FlowHealth, counted
 from airflow_provider_integrator.executions.progress import in_words
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.operators.base import FAILURE_KEY, fail_without_retries
+from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

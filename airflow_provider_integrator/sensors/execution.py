@@ -19,7 +19,7 @@ from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.failures import SensorTimeoutError, failure
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ends_task, fail_without_retries, pushes_facts
+from airflow_provider_integrator.operators.ending import ends_task, fail_without_retries, pushes_facts
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
 from airflow_provider_integrator.sensors.pokes import Pokes

@@ -12,7 +12,6 @@ from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.client import Client
     from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 #: Seconds for one request, and for the download of a log.
@@ -42,7 +41,3 @@ class PageHook(IntegratorHook):
                 download_timeout=min(access.download_timeout, DOWNLOAD_SECONDS),
             ),
         )
-
-    def make_client(self) -> Client:
-        """Make another client, for a thread of its own; the caller closes it."""
-        return self.make_client()

@@ -112,7 +112,10 @@ class TestConnection:
         connect(projectid="p")
         examined = read(command("doctor"))
         assert (examined.code, examined.failed, examined.skipped) == (1, ["connection"], [])
-        assert "Unknown fields in the connection's Extra: projectid." in examined.advice["connection"]
+        assert (
+            "Unknown fields in the connection's Extra: projectid (project_id?)."
+            in examined.advice["connection"]
+        )
 
     @pytest.mark.parametrize(
         ("overrides", "says"),

@@ -69,7 +69,7 @@ def test_unknown_field_of_the_connection_is_a_warning(command, simulator, connec
     connect(projekt="x")
     done = command("flows -o json")
     assert (done.code, done.json) == (0, [])
-    assert "Unknown fields in the connection's Extra: projekt." in done.err
+    assert "Unknown fields in the connection's Extra: projekt (project_id?)." in done.err
 
 
 def test_interrupt(command, simulator, mocker):
