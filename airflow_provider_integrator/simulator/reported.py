@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.simulator.checking import check_report
 from airflow_provider_integrator.simulator.forms import LOGS, Asked, End, Forms, is_last
 from airflow_provider_integrator.simulator.shaping import Shape, shaped, with_fields
 from airflow_provider_integrator.simulator.spoiling import ARCHIVES, BASE64, spoil_archive
@@ -53,13 +54,15 @@ class Reported(Forms):
         try:
             self._report = json.loads(path.read_text("utf-8"))
             version = self._report["report"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            if version == _VERSION:
+                check_report(self._report)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} isn't a report of airflow-integrator doctor ({error!r})") from None
         if version != _VERSION:
             raise ValueError(
                 f"{path} is a report of version {version!r}; this simulator reads version {_VERSION}"
             )
-        logs = self._logs = self._report.get("List logs", {})
+        logs = self._logs = self._report.get(LOGS, {})
         self.behind = _end(logs.get("behind the last page"))
         self.nothing = _end(logs.get("nothing matches"))
         self.login_status = next(iter(self._report["calls"].get("Login", {}).get("statuses", [])), 200)

@@ -88,7 +88,41 @@ def test_what_a_report_does_not_know_stays(tmp_path: Path) -> None:
     assert simulator.project_parameter == "either"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "no JSON", '{"report": 2, "calls": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "no JSON",
+        '{"report": 1}',
+        '{"report": 2, "calls": {}}',
+        "\xff",
+        "[" * 100_000,
+        '{"report": [], "calls": {}}',
+        '{"report": 1, "calls": []}',
+        *(
+            f'{{"report": 1, "calls": {{}}, {part}}}'
+            for part in (
+                '"ways": {"auth_header": {"Authorization": []}}',
+                '"calls": {"Login": {"statuses": ["x"]}}',
+                '"List flows": []',
+                '"List flows": {"each": []}',
+                '"List flows": {"odd": [{}]}',
+                '"List logs": {"order": []}',
+                '"List logs": {"last page": {"next": "text"}}',
+                '"List logs": {"step": {"each": {"id": [5]}}}',
+                '"List logs": {"odd steps of an execution": 5}',
+                '"List logs": {"line": {"odd": [[{"set": []}]]}}',
+                '"Download log": {"contents": [{}]}',
+                '"Download log": {"files": 1}',
+                f'"Download log": {{"contents": {60 * """[{"list": """}[]{60 * "}]"}}}',
+            )
+        ),
+    ],
+    ids=lambda text: text[-50:],
+)
 def test_another_file_is_refused(text: str, tmp_path: Path, integrator: IntegratorSimulator) -> None:
     (tmp_path / "report.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=r"report\.json is"):
