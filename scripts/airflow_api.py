@@ -225,6 +225,18 @@ class AirflowApi:
         body = {"new_state": "failed"} | ({} if IS_AIRFLOW_3 else {"dry_run": False})
         self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
 
+    def approve(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Approve what an ``ApprovalOperator`` asks for, as a user does.
+
+        :param dag_id: The DAG.
+        :param run_id: The run.
+        :param task_id: The task.
+        :raises requests.HTTPError: The request failed.
+        """
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        body = {"chosen_options": ["Approve"], "params_input": {}}
+        self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
+
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
     ) -> Any:

@@ -24,7 +24,8 @@ IMAGES = CHECKOUT / "docs" / "images"
 SHOWN_CHECKOUT = "/opt/airflow"
 FAILED_DAG, FAILED_TASK = "integrator_failed_execution", "judge_price"
 WOKEN_DAG, ASSET = "integrator_woken_by_flow", "integrator://integrator_default/stock"
-_READY = "Ctrl-C ends it"
+ENDED = ("success", "failed")
+_READY = "Ctrl-C stops it"
 
 
 def main() -> int:
@@ -91,15 +92,22 @@ def authorised(playwright: Playwright, url: str) -> APIRequestContext:
 
 
 def run_failed_dag(api: APIRequestContext) -> str:
-    """Run the DAG that fails to its end.
+    """Run the DAG until it fails, which it does every second time or so.
 
-    :return: The run's id.
+    :return: The failed run's id.
     """
     wait(lambda: api.get(f"dags/{FAILED_DAG}").ok, f"DAG {FAILED_DAG}")
     path = f"dags/{FAILED_DAG}/dagRuns"
-    run_id = str(answer(api.post(path, data={"logical_date": None}))["dag_run_id"])
-    wait(lambda: answer(api.get(f"{path}/{run_id}"))["state"] == "failed", f"The end of {run_id}")
-    return run_id
+    while True:
+        run_id = str(answer(api.post(path, data={"logical_date": None}))["dag_run_id"])
+        wait(lambda run_id=run_id: state(api, f"{path}/{run_id}") in ENDED, f"The end of {run_id}")
+        if state(api, f"{path}/{run_id}") == "failed":
+            return run_id
+
+
+def state(api: APIRequestContext, run: str) -> str:
+    """Read the state of a DAG run."""
+    return str(answer(api.get(run))["state"])
 
 
 @contextmanager

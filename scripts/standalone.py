@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from airflow_api import AIRFLOW_VERSION
+from airflow_api import AIRFLOW_VERSION, IS_AIRFLOW_3
 from demo_integrator import demo_integrator
 from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_DAGS = {
-    "integrator_wait_and_keep_log": "waits for an execution, keeps its log",
-    "integrator_failed_execution": "fails; the log of judge_price has the reason",
-    "integrator_many_flows": "one mapped task for three flows",
-}
+EXAMPLES = CHECKOUT / "example_dags"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,12 +56,12 @@ def _run(host: str, port: int) -> None:
     folder = CHECKOUT / ".airflow" / ".".join(AIRFLOW_VERSION.split(".")[:2])
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        world = stack.enter_context(demo_integrator(folder / "integrator.log"))
+        world = stack.enter_context(demo_integrator(folder / "integrator.log", recovers=True))
         print(f"Starting Airflow {AIRFLOW_VERSION}; this takes up to a minute …", flush=True)
         airflow = stack.enter_context(
             LocalAirflow(
                 folder,
-                CHECKOUT / "example_dags",
+                EXAMPLES,
                 {"AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/integrator-logs/"},
                 host,
                 port,
@@ -77,6 +75,7 @@ def _run(host: str, port: int) -> None:
                 # The form for editing shows only the fields that are set.
                 environment="prod",
                 partner_id=world.project.partner_id,
+                ui_url=world.integrator.ui_url,
                 verify="true",
                 timeout=60,
             ),
@@ -91,12 +90,24 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
     login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
-    print("DAGs to try:")
-    for dag_id, text in _DAGS.items():
+    print("DAGs to try; each can succeed, and price fails every second time:")
+    for dag_id, text in example_dags():
         print(f"    {dag_id:31}{text}")
     print(f"Kept logs:    {folder / 'integrator-logs'}")
     print(f"Output:       {airflow.output}")
     print("\nCtrl-C stops it; its database and logs are kept.", flush=True)
+
+
+def example_dags() -> Iterator[tuple[str, str]]:
+    """List the example DAGs that this Airflow can have.
+
+    :return: Their ids, and what their files say first.
+    """
+    for file in sorted(EXAMPLES.rglob("*.py")):
+        if file.parent == EXAMPLES or IS_AIRFLOW_3:  # the others are scheduled by assets
+            text = file.read_text("utf-8")
+            (dag_id,) = re.findall(r'dag_id="(\w+)"', text)
+            yield dag_id, (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
 def _is_taken(port: int) -> bool:

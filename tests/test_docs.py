@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -18,6 +19,7 @@ from airflow_provider_integrator.cli.definition import COMMANDS
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.provider_info import CONN_FIELDS
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
@@ -99,6 +101,13 @@ class TestSamples:
         if "DAG(" in code:
             assert demo.integrator.count() == 0  # parsing a DAG asks nothing of the network
 
+    def test_the_async_task_fetches_logs(self, demo):
+        (code,) = (code for name, code in samples() if "lines.md" in name and "async def" in code)
+        variables = {"__name__": "sample"}
+        exec(compile(code, "sample", "exec"), variables)  # noqa: S102 - our own text
+        logs = asyncio.run(variables["fetch_logs"].function("price", 2))
+        assert [len(log["errors"]) for log in logs] == [1, 1]
+
     @pytest.mark.e2e
     def test_the_test_of_a_dag_passes(self, tmp_path):
         """The test that the simulator's page shows, on the DAG file that it shows, by a pytest of its own."""
@@ -170,6 +179,7 @@ class TestPage:
     [
         ("sensor.md", IntegratorExecutionSensor),
         ("operator.md", IntegratorLogOperator),
+        ("lines.md", IntegratorLinesOperator),
         ("check.md", IntegratorFlowCheckOperator),
         ("hook.md", IntegratorHook),
     ],
@@ -192,6 +202,7 @@ def test_every_parameter_is_named(page, described):
     [
         ("sensor.md", IntegratorExecutionSensor),
         ("operator.md", IntegratorLogOperator),
+        ("lines.md", IntegratorLinesOperator),
         ("check.md", IntegratorFlowCheckOperator),
     ],
 )

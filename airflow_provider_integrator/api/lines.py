@@ -66,6 +66,11 @@ class Line:
         return cls(log_id=fields.optional_identifier("id"), **sub_log(fields), fields=dict(fields.values))
 
     @property
+    def label(self) -> str:
+        """The name of the step that wrote the row, or else its slug or the line's log id."""
+        return self.name or self.slug or f"log {self.log_id or '(without an id)'}"
+
+    @property
     def outcome(self) -> str:
         """The status by its name; ``in_progress`` until the state is Finished, ``unknown`` without a status."""
         if self.state not in (None, State.FINISHED):

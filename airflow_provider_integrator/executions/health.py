@@ -81,6 +81,7 @@ class Figures:
     :param fail_count: The rows failed.
     :param fail_rate: The share of failed rows, 0 to 1, of the executions that have both counts.
     :param duration: The seconds of the longest execution.
+    :param longest: Its id.
     :param has_all_rows: Whether each execution has its count of processed rows, so that there weren't more.
     :param uncounted: The number of executions that lack one of the counts.
     :param untimed: The number of executions without a duration.
@@ -90,6 +91,7 @@ class Figures:
     fail_count: int | None
     fail_rate: float | None
     duration: float | None
+    longest: str | None
     has_all_rows: bool
     uncounted: int
     untimed: int
@@ -109,15 +111,19 @@ class Figures:
             if each.process_count is not None and each.fail_count is not None
         ]
         processed, failed = sum(all_rows for all_rows, _ in pairs), sum(part for _, part in pairs)
-        durations = [each.duration.total_seconds() for each in known if each.duration is not None]
+        timed = [
+            (each.duration.total_seconds(), each.execution_id) for each in known if each.duration is not None
+        ]
+        duration, longest = max(timed, default=(None, None))
         return cls(
             process_count=_total([each.process_count for each in known]),
             fail_count=_total([each.fail_count for each in known]),
             fail_rate=failed / processed if processed else None,
-            duration=max(durations, default=None),
+            duration=duration,
+            longest=longest,
             has_all_rows=all(each.process_count is not None for each in known),
             uncounted=len(known) - len(pairs),
-            untimed=len(known) - len(durations),
+            untimed=len(known) - len(timed),
         )
 
 
@@ -276,7 +282,8 @@ class Criteria:
             yield f"{rate:.6g} of the rows failed{where}; max_fail_rate is {self.max_fail_rate:g}."
         took = figures.duration
         if self.max_duration is not None and took is not None and took > self.max_duration:
-            yield f"An execution took {in_words(took)}; max_duration is {in_words(self.max_duration)}."
+            most = in_words(self.max_duration)
+            yield f"Execution {figures.longest} took {in_words(took)}; max_duration is {most}."
         rows = figures.process_count
         if self.min_rows is not None and figures.has_all_rows and rows is not None and rows < self.min_rows:
             yield f"{counted(rows, 'row')} processed{where}; min_rows is {self.min_rows}."

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.exceptions import LogCancelledError
+from airflow_provider_integrator.exceptions import ConfigurationError, LogCancelledError
 from airflow_provider_integrator.executions.delivery import Delivered, find_slug
-from airflow_provider_integrator.executions.lines import Allowance, LineList
+from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -139,25 +139,21 @@ class LineDelivery:
             return self._deliver(wait, execution, lines, logs.records())
 
     def _records(self, lines: LineList, allowance: Allowance) -> Iterator[bytes]:
-        from airflow_provider_integrator.logs.json_lines import encode
-
         for line in lines:
-            text = encode(line.as_dict())
+            text = line_json(line)
             allowance.take_line(len(text))
             yield text
 
     def _deliver(
         self, wait: ExecutionWait, execution: Execution | None, lines: LineList, records: Iterator[bytes]
     ) -> Delivered:
-        from airflow_provider_integrator.logs import json_lines
-
         if self.destination is None:
             value = []
             for record in records:
                 self.check_cancelled()
-                value.append(json_lines.decode(record))
+                value.append(_decoded(record))
             return Delivered(value, None, None)
-        from airflow_provider_integrator.logs import storage
+        from airflow_provider_integrator.logs import json_lines, storage
 
         path = _path(self.destination, wait, execution)
         uri, written = storage.place(
@@ -217,6 +213,15 @@ class LineDelivery:
             raise
         if journal is not None:
             journal.remove()
+
+
+def _decoded(record: bytes) -> Any:
+    from airflow_provider_integrator.logs.json_lines import decode
+
+    try:
+        return decode(record)
+    except RecursionError:
+        raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
 
 
 def _path(destination: Destination, wait: ExecutionWait, execution: Execution | None) -> ObjectStoragePath:

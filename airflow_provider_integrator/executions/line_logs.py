@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
+from airflow_provider_integrator.executions.lines import line_json
 from airflow_provider_integrator.executions.progress import Rate
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.logs.json_lines import decode, encode
@@ -251,7 +252,7 @@ class LineLogs:
         self.allowance.clear()
         for at, line in enumerate(self.lines):
             self.check_cancelled()
-            text = encode(line.as_dict())
+            text = line_json(line)
             self.allowance.take_line(len(text))
             self.spool.add(Entry(at, _LINE, text))
             if line.log_id is None:

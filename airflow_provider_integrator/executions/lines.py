@@ -61,14 +61,15 @@ def read_search(search: object) -> tuple[tuple[str, str], ...]:
             f"search is {shown(search)}; set it to a dict of field names and values, or leave it out."
         )
     return tuple(
-        (_text("name", "a name in search", name), _text("value", name, search[name])) for name in search
+        (_text("a name", name), _text(f"the value of {shown(name)}", value)) for name, value in search.items()
     )
 
 
-def _text(kind: str, name: object, value: Any) -> str:
+def _text(what: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not is_encodable(str(value)):
-        raise ConfigurationError(f"search: the {kind} {shown(value)} is no text; set it to one.")
-    return rendered(f"search: {name}" if kind == "value" else str(name), value) or ""  # type: ignore[arg-type]
+        raise ConfigurationError(f"search: {what} is {shown(value)}; set it to a text.")
+    rendered(f"search: {what}", str(value))
+    return str(value)
 
 
 @dataclass
@@ -208,6 +209,22 @@ class LineList:
             self.read,
             UNKNOWN,
         )
+
+
+def line_json(line: Line) -> bytes:
+    """Write a line as JSON.
+
+    :param line: The line.
+    :return: The JSON text; without its fields if they are nested too deeply, with a warning.
+    """
+    from airflow_provider_integrator.logs.json_lines import encode
+
+    known = line.as_dict()
+    try:
+        return encode(known)
+    except RecursionError:
+        log.warning("Line %s: its fields are left out, as they are nested too deeply.", line.log_id)
+        return encode({**known, "row_num": None, "fields": {}})
 
 
 def line_query(

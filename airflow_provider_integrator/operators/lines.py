@@ -181,7 +181,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             return super().run_wait(context)
         wait = self.make_wait(context, polled=None)
         self.check(wait)
-        return self._deliver(context, wait, None).value
+        return self._conclude(context, None, self._deliver(context, wait, None))
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
         """Judge the execution and deliver its lines.
@@ -193,7 +193,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         """
         verdict = self.judge(execution)
         if verdict.action != "fail":
-            return self._deliver(context, wait, execution).value
+            return self._conclude(context, execution, self._deliver(context, wait, execution))
         try:
             delivered = self._deliver(context, wait, execution)
         except TransientError:
@@ -227,14 +227,14 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         if delivered.where:
             self.log.info("%s", delivered.where)
         StoredLogLink().push(context, self, delivered.page)
-        self._emit(context, execution, delivered)
         return delivered
 
-    def _emit(self, context: Context, execution: Execution | None, delivered: Delivered) -> None:
+    def _conclude(self, context: Context, execution: Execution | None, delivered: Delivered) -> Any:
         stored = delivered.stored or {}
         extra = {**({} if execution is None else events.execution_extra(execution)), **stored}
         uri = events.file_asset_uri(stored["uri"]) if stored else None
         events.emit(context, self.outlets, extra, uri)
+        return delivered.value
 
     def _max_map_length(self) -> int | None:
         """The number of tasks that Airflow maps over the lines at most; None if it maps none."""

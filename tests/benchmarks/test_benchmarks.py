@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator import BigLog
 from benchmarks.measuring import OwnPeak, own_bytes, peak_resident_bytes, quantile, resident_bytes
+from benchmarks.processes.lines import fetch_lines
 from benchmarks.processes.log import save_log
 from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
-from benchmarks.scenarios import adaptive, detection, imports, logs, paging, polls, shuffled, waits
+from benchmarks.scenarios import adaptive, detection, imports, lines, logs, paging, polls, shuffled, waits
 from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
 
@@ -101,6 +103,35 @@ def test_histories_are_read_whole(environment, simulator, tmp_path, way):
         {"way": each, "delay": 0.0, "work": 0.0, "idle": 0, **measured} for each in ("ahead", "page by page")
     ]
     assert paging.show({"runs": runs, "logs": 205}).tables
+
+
+def test_lines_are_fetched_and_shown(environment, simulator, tmp_path):
+    flow = simulator.add_flow(simulator.projects[0], "Product")
+    execution = simulator.add_execution(flow, lasts=0)
+    simulator.add_lines(execution, [{"part": number % 2} for number in range(20)], status=Status.FAILED)
+    path = tmp_path / "lines.jsonl"
+    request = {
+        "connection": simulator.connection(),
+        "flow": flow.id,
+        "execution": execution.id,
+        "path": str(path),
+    }
+
+    measured = fetch_lines(**request, idle=False, with_logs=True, search={"part": 0})
+
+    assert (measured["lines"], measured["missing"], simulator.count("download")) == (10, 0, 10)
+    assert len(path.read_text().splitlines()) == 10
+    run = {**measured, "own": 0}
+    shown = lines.show(
+        {
+            "alone": measured,
+            "together": run,
+            "killed": {"until": 5, "downloads": 18},
+            "listed": {**run, "requests": 2},
+        }
+    )
+    assert [figure.got for figure in shown.figures] == ["x 1.0", "8", "0 MiB", "0 MiB", "2"]
+    assert [figure.met for figure in shown.figures] == [False, True, True, True, True]
 
 
 def test_dag_files_are_compared():

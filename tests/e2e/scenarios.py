@@ -15,7 +15,7 @@ from airflow_api import IS_AIRFLOW_3
 
 from airflow_provider_integrator.api.enums import Status
 from tests.e2e import restart, storm, watch
-from tests.e2e.stage import IS_AIRFLOW_3_3, Part, Run, Stage
+from tests.e2e.stage import IS_AIRFLOW_3_1, IS_AIRFLOW_3_3, Part, Run, Stage
 
 MODES = ("poke", "reschedule", "deferrable")
 WAITING = {"poke": "running", "reschedule": "up_for_reschedule", "deferrable": "deferred"}
@@ -26,7 +26,12 @@ EXAMPLES = {
         Part(flow, "wait_and_fetch", "deferred", map_index=index)
         for index, flow in enumerate(("product", "stock", "order"))
     ],
+    "integrator_flows_run_well": [],
 }
+#: The example DAG that asks a person.
+APPROVED = "integrator_failed_lines"
+if IS_AIRFLOW_3_1:
+    EXAMPLES[APPROVED] = [Part("price", "failed_lines", "deferred")]
 
 
 def waits(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
@@ -63,6 +68,8 @@ def examples(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
     stage.until(lambda: all(stage.has_ended(run) or stage.waits(run, part) for run, part in waiting))
     for execution in executions:
         stage.integrator.finish(execution)
+    if APPROVED in runs:
+        _approve(stage, runs[APPROVED])
     return {dag_id: stage.conclude(run) for dag_id, run in runs.items()}
 
 
@@ -150,6 +157,14 @@ class Scenarios:
         :return: What came of it.
         """
         return self._begun[name].result()
+
+
+def _approve(stage: Stage, run: Run) -> None:
+    """Approve once the task asks for it, and see that nothing went on before."""
+    asks = ("deferred", "awaiting_input")  # the second from 3.3 on
+    stage.until(lambda: stage.has_ended(run) or stage.states(run).get(("approve", -1)) in asks)
+    assert {state for (task, _), state in stage.states(run).items() if task == "send"} == {None}
+    stage.change(lambda: stage.airflow.api.approve(run.dag_id, run.run_id, "approve"))
 
 
 def _wait_parts(mode: str) -> list[Part]:

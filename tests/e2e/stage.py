@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import requests
 from airflow.triggers.base import BaseTrigger
-from airflow_api import IS_AIRFLOW_3
+from airflow_api import AIRFLOW_VERSION, IS_AIRFLOW_3
 from cryptography.fernet import Fernet
 
 from airflow_provider_integrator.api.enums import Status
@@ -33,6 +33,8 @@ FAILED_LOG = {
     "errors": [{"row": 1, "message": "The price isn't allowed."}, "Row 2: no such currency"],
     "rows": [],
 }
+#: Airflow 3.1 asks people.
+IS_AIRFLOW_3_1 = tuple(map(int, AIRFLOW_VERSION.split(".")[:2])) >= (3, 1)
 #: Airflow 3.3 keeps an asset's state, and begins a wait in the triggerer.
 IS_AIRFLOW_3_3 = hasattr(BaseTrigger, "on_kill")
 # Generous, for 2.11 runs one task at a time.

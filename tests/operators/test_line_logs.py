@@ -288,3 +288,33 @@ def test_a_sigkill_costs_at_most_the_requests_under_way(simulator, flow, tmp_pat
     assert files(tmp_path) == [path]
     rows = [json.loads(line)["log"]["request"]["body"]["row"] for line in path.read_bytes().splitlines()]
     assert sorted(rows) == list(range(200))
+
+
+PEAKS = """
+import json, sys, tracemalloc
+from tests.tasks import a_context, lines_operator
+
+path, *executions = sys.argv[1:]
+peaks = []
+for with_logs in (False, True):
+    for execution in executions:
+        tracemalloc.start()
+        lines_operator(output_path=path, execution_id=execution, with_logs=with_logs).execute(a_context())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+print("PEAKS", json.dumps(peaks))
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_lines(simulator, flow, tmp_path):
+    executions = []
+    for count in (1, 200, 400):  # the first one is for what is imported late
+        executions.append(simulator.add_execution(flow, lasts=0))
+        rows = ({"text": "x" * 3000} for _ in range(count))
+        simulator.add_lines(executions[-1], rows, status=Status.FAILED)
+    command = [sys.executable, "-c", PEAKS, f"{tmp_path}/lines.jsonl", *(each.id for each in executions)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    _, few, many, _, few_logs, many_logs = json.loads(done.stdout.rpartition("PEAKS ")[2].splitlines()[0])
+    # 200 lines more take 0.6 MB, and twice that with their logs.
+    assert many - few < 300_000
+    assert many_logs - few_logs < 300_000
