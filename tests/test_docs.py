@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_integrator.cli.definition import COMMANDS
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
@@ -243,3 +244,19 @@ def test_every_option_of_the_simulator_is_named():
     text = (DOCS / "simulator.md").read_text("utf-8")
     options = re.findall(r"--[a-z-]+", _parser().format_help())
     assert [option for option in options if option != "--help" and f"`{option}`" not in text] == []
+
+
+def test_every_command_and_option_is_named():
+    text = (DOCS / "commands.md").read_text("utf-8")
+    assert [
+        each.name for each in COMMANDS if not re.search(rf"^\| `{each.name}[` ]", text, re.MULTILINE)
+    ] == []
+    options = {flag for each in COMMANDS for argument in each.arguments for flag in argument.flags}
+    wanted = {flag for flag in options if flag.startswith("-")} - {"--project-id", "--partner-id"}
+    assert [flag for flag in sorted(wanted) if f"`{flag}`" not in text] == []
+
+
+def test_every_label_of_the_connections_form_is_named():
+    text = " ".join((DOCS / "connection.md").read_text("utf-8").split())
+    labels = [f"*{field['label']}*" for field in CONN_FIELDS.values()]
+    assert f"{', '.join(labels[:-1])} and {labels[-1]}, in this order" in text

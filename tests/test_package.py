@@ -212,6 +212,7 @@ class TestDistributions:
         assert "License-Expression: Apache-2.0" in described
         assert "Apache License" in licence
         assert "provider_info = airflow_provider_integrator:get_provider_info" in entry_points
+        assert "airflow-integrator = airflow_provider_integrator.cli.main:main" in entry_points
         assert "integrator = airflow_provider_integrator.simulator.pytest_plugin" in entry_points
 
     @pytest.mark.parametrize(

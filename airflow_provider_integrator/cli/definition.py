@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HELP = "Look at the flows of the Akinon Integrator"
 FORMATS = ("table", "json", "yaml", "plain")
 STATUSES = ("in_progress", "success", "failed", "empty")
+LINE_STATUSES = (*STATUSES, "unknown")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ EXECUTION = (
     _argument("execution", metavar="ID", help="the execution's id"),
     _argument("--flow", help="its flow: slug, name or id; all flows of the project are searched by default"),
 )
+LOG_ID = _argument(
+    "--log-id", metavar="ID", help="the log id of one of its steps or lines, for that one's log"
+)
 
 COMMANDS = (
     Command("flows", "List a project's flows", "listing.flows", COMMON),
@@ -86,7 +90,9 @@ COMMANDS = (
                 help="slugs, names or ids; by default all inbound flows that aren't stopped",
             ),
             _argument(
-                "--max-age", type=values.seconds, help="a flow without a Success for so long is stale: 2h"
+                "--max-age",
+                type=values.seconds,
+                help="a flow without a Success for so long is stale, such as 2h; by default three of its usual intervals",
             ),
             *COMMON,
         ),
@@ -109,7 +115,10 @@ COMMANDS = (
     ),
     Command("execution", "Show an execution with its steps", "execution.execution", (*EXECUTION, *COMMON)),
     Command(
-        "errors", "Show the first errors of an execution's log", "execution.errors", (*EXECUTION, *COMMON)
+        "errors",
+        "Show the first errors of an execution's log",
+        "execution.errors",
+        (*EXECUTION, LOG_ID, *COMMON),
     ),
     Command(
         "lines",
@@ -117,7 +126,7 @@ COMMANDS = (
         "execution.lines",
         (
             *EXECUTION,
-            _argument("--status", choices=STATUSES, help=", ".join(STATUSES)),
+            _argument("--status", choices=LINE_STATUSES, help=", ".join(LINE_STATUSES)),
             _argument(
                 "--search",
                 type=values.search,
@@ -135,6 +144,7 @@ COMMANDS = (
         "execution.log",
         (
             *EXECUTION,
+            LOG_ID,
             _argument(
                 "-o",
                 "--file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import textwrap
 from argparse import Namespace
@@ -13,7 +14,8 @@ from typing import Any
 
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.examination import FAILED, SKIPPED, Examination, Finding
-from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.logs.disk import appearing
 
 _WIDTH = 100
 _INDENT = " " * 20
@@ -25,34 +27,48 @@ def doctor(options: Namespace) -> int:
 
     :param options: The command's arguments.
     :return: 0 if no step failed, 1 otherwise.
-    :raises ConfigurationError: The report can't be written.
+    :raises ConfigurationError: The report's path can't be written to.
     """
     with hook_of(options) as hook:
         examination = Examination(hook, options.project, options.flow)
-        examination.run()
-        sys.stdout.write(text_of(examination.findings))
+        for finding in examination.run():
+            _write(text_of(finding))  # at once, as a step may take as long as the connection's timeout
+        _write(summary_of(examination.findings))
         if options.report:
             write_report(examination, options.report)
     return int(any(finding.state == FAILED for finding in examination.findings))
 
 
-def text_of(findings: Sequence[Finding]) -> str:
-    """Write findings for people.
+def text_of(finding: Finding) -> str:
+    """Write a finding for people.
 
-    :param findings: The findings.
+    :param finding: The finding.
     :return: Lines.
     """
-    lines = []
-    for finding in findings:
-        head = f"{finding.state if finding.state != FAILED else 'FAILED':8}{finding.step:12}"
-        lines += _wrapped(head, finding.text)
-        if finding.advice:
-            lines += _wrapped(f"{_INDENT}-> ", finding.advice)
+    state = "FAILED" if finding.state == FAILED else finding.state
+    lines = _wrapped(f"{state:8}{finding.step:12}", finding.text)
+    if finding.advice:
+        lines += _wrapped(f"{_INDENT}-> ", finding.advice)
+    return "\n".join(lines) + "\n"
+
+
+def summary_of(findings: Sequence[Finding]) -> str:
+    """Count what was found.
+
+    :param findings: The findings of all steps.
+    :return: A line.
+    """
     failed = sum(finding.state == FAILED for finding in findings)
     skipped = sum(finding.state == SKIPPED for finding in findings)
     rest = f" {skipped} not tried." if skipped else ""
-    lines.append(f"{failed} of {len(findings)} steps failed.{rest}" if failed else f"Nothing is wrong.{rest}")
-    return "\n".join(lines) + "\n"
+    return (
+        f"{failed} of {len(findings)} steps failed.{rest}" if failed else f"Nothing is wrong.{rest}"
+    ) + "\n"
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _wrapped(head: str, text: str) -> list[str]:
@@ -71,23 +87,19 @@ def write_report(examination: Examination, path: Path) -> None:
 
     :param examination: An examination that has been run.
     :param path: The file; it is replaced.
-    :raises ConfigurationError: It can't be written.
+    :raises ConfigurationError: The path can't be written to.
+    :raises StorageError: The disk is full or broken.
     """
     from airflow_provider_integrator.cli.survey import Survey
 
-    text = report_text(Survey(examination).report())
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, "ascii")
-        part.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"The report can't be written to {path}: {error.strerror}.") from None
-    finally:
-        part.unlink(missing_ok=True)
-    sys.stdout.write(
+    with appearing(path, "the report") as file:
+        with progress("Asking what only the report needs"):
+            text = report_text(Survey(examination).report())
+        file.write(text.encode("ascii"))
+    _write(
         f"\n{path} says what the server speaks: names of fields, types, statuses, sizes and times; no value is in it.\n"
         "Look through it, and attach it to an issue. For a simulator that speaks alike:\n"
-        f"  python -m airflow_provider_integrator.simulator --forms {path}\n"
+        f"  python -m airflow_provider_integrator.simulator --forms {shlex.quote(str(path))}\n"
     )
 
 

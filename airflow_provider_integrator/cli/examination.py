@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,10 +82,10 @@ class Examination(Inquiry):
         self.log: Any = NO_JSON
         self.file_count = 0
 
-    def run(self) -> list[Finding]:
-        """Make all steps.
+    def run(self) -> Iterator[Finding]:
+        """Make all steps, one with each finding that is taken.
 
-        :return: A finding for each, in order.
+        :return: A finding for each step, in order.
         """
         steps: dict[str, Callable[[], str | Finding]] = {
             "connection": self._connection,
@@ -101,24 +101,25 @@ class Examination(Inquiry):
         is_over = False
         for name, step in steps.items():
             if is_over:
-                self.findings.append(Finding(name, SKIPPED, "Not tried, as a step before it failed."))
-                continue
-            self.advice, self.tried = [], set()
-            try:
-                found = step()
-            except (IntegratorError, StepError) as error:
-                advice = error.advice if isinstance(error, StepError) else ""
-                self.advice += [
-                    f"Other values of {field} were tried, and don't help." for field in self.tried
-                ]
-                found, is_over = Finding(name, FAILED, str(error), advice), True
-            self.findings.append(self._concluded(name, found))
-        return self.findings
+                finding = Finding(name, SKIPPED, "Not tried, as a step before it failed.")
+            else:
+                finding, is_over = self._made(name, step)
+            self.findings.append(finding)
+            yield finding
 
-    def _concluded(self, name: str, found: str | Finding) -> Finding:
+    def _made(self, name: str, step: Callable[[], str | Finding]) -> tuple[Finding, bool]:
+        """Make one step, and find out whether the steps after it make no sense."""
+        self.advice, self.tried = [], set()
+        is_over = False
+        try:
+            found = step()
+        except (IntegratorError, StepError) as error:
+            advice = error.advice if isinstance(error, StepError) else ""
+            self.advice += [f"Other values of {field} were tried, and don't help." for field in self.tried]
+            found, is_over = Finding(name, FAILED, str(error), advice), True
         if isinstance(found, str):
             found = Finding(name, FAILED if self.advice else OK, found)
-        return replace(found, advice=" ".join(filter(None, [found.advice, *self.advice])))
+        return replace(found, advice=" ".join(filter(None, [found.advice, *self.advice]))), is_over
 
     def _connection(self) -> str:
         self.settings = self.hook.settings
@@ -158,23 +159,26 @@ class Examination(Inquiry):
     def _missing_project(self) -> str:
         raise StepError(
             "No project is set.",
-            "Set project_id in the connection's Extra"
-            + (
-                f" to one of these: {self._known_projects()}."
-                if self.projects
-                else "; a project's page shows it."
-            ),
+            f"Set project_id in the connection's Extra to one of these: {self._known_projects()}."
+            if self.projects
+            else "Set project_id in the connection's Extra; or partner_id, so that the partner's projects are shown.",
         )
 
     def _known_projects(self) -> str:
         return listed(f"{project.id} ({project.name})" for project in self.projects or ()) or "none at all"
 
-    def _flows(self) -> str:
+    def _flows(self) -> str | Finding:
         try:
             listed_flows = self.ask(endpoints.list_flows(self.project))
         except RequestError as error:
-            advice = f"Correct project_id ({fit_name(self.project)})." if error.status == 400 else ""
-            raise StepError(str(error), advice) from None
+            if error.status == 400:
+                raise StepError(str(error), f"Correct project_id ({fit_name(self.project)}).") from None
+            if not self.wanted_flow:
+                raise StepError(
+                    str(error), "Name a flow by its id with --flow: this user may not list them."
+                ) from None
+            self.flows = [queries.unlisted_flow(self.project, self.wanted_flow)]
+            return Finding("flows", NOTE, f"{error} Tasks have to name flows by their ids, too.")
         # The list may hold other process groups; a flow has a slug, unless none has.
         self.flows = [flow for flow in listed_flows if flow.slug] or listed_flows
         if not self.flows:
@@ -200,8 +204,8 @@ class Examination(Inquiry):
         if not real:
             return f"The project's slug is {fit_name(self.slug)}. A download shows whether it is right."
         if self.slug not in real:
-            self.advice.append(f"Set project_slug to {real[0]} in the connection's Extra.")
             self.slug = str(real[0])
+            self.advice.append(f"Set project_slug to {fit_name(self.slug)} in the connection's Extra.")
             return f"project_slug is {fit_name(str(known))}, but List projects has another one."
         return f"The project's slug is {fit_name(self.slug)}, as in List projects."
 

@@ -10,23 +10,34 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.api.lines import UNKNOWN, Line
 from airflow_provider_integrator.api.models import Execution, Flow
+from airflow_provider_integrator.api.pages import Paging
+from airflow_provider_integrator.api.queries import LogReader
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.listing import outcome_of
 from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.executions.health import counted
+from airflow_provider_integrator.executions.lines import check_execution
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import checked_slug
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.lines import Line
     from airflow_provider_integrator.logs.archive import LogArchive
 
 
+#: The documented fields of a log; a line's others are its row's, by all signs.
+_DOCUMENTED = frozenset(
+    "id filename_uuid original_filename_uuid process_group_id process_group_name parent_process_group_id created "  # noqa: SIM905 - shorter
+    "finished state status process_count success_count fail_count flow_order row_num fragment_count schedule "
+    "is_send_S3 in_bound is_triggered triggered_by sub_flows log_type".split()
+)
 _STEPS: Columns = {
     "step": itemgetter("name"),
     "status": lambda step: None if None in (step["state"], step["status"]) else outcome_of(step),
@@ -107,7 +118,7 @@ def errors(options: Namespace) -> int:
     elif entries:
         show(options, [{"error": text} for text in shown_errors(entries)], {"error": itemgetter("error")})
     else:
-        sys.stderr.write(f"The log of execution {found.execution_id} has no errors.\n")
+        sys.stderr.write("The log has no errors.\n")
     return 0
 
 
@@ -126,10 +137,11 @@ def lines(options: Namespace) -> int:
         options,
         rows[: options.limit],
         {
-            "log id": itemgetter("log_id"),
+            "log id": itemgetter("id"),
             "status": itemgetter("status"),
-            "step": itemgetter("name"),
+            "step": itemgetter("step"),
             "created (UTC)": lambda row: at(row["created"]),
+            "fields": lambda row: _own_fields(row["fields"]),
         },
     )
     if has_more:
@@ -153,7 +165,7 @@ def log(options: Namespace) -> int:
         flow, found = find_execution(hook, options)
         with progress("Downloading the log"), _download(options, hook, flow, found) as archive:
             if target is not None:
-                path = target.log_path(flow.label, found.execution_id, str(found.log_id))
+                path = target.log_path(flow.label, found.execution_id, options.log_id or str(found.log_id))
                 uri, written = save(archive, path)
                 sys.stderr.write(f"{uri}: {written.bytes} bytes\n")
                 return 0
@@ -174,27 +186,41 @@ def _download(
     project = hook.settings.project(options.project)
     slug = hook.get_conn().run(checked_slug(hook.settings, project, None))
     # Nobody waits at a terminal for a log that isn't stored yet: the command is repeated.
-    return hook.download_log(flow.id, found, project_id=project, project_slug=slug, log_timeout=0)
+    return hook.download_log(
+        flow.id, options.log_id or found, project_id=project, project_slug=slug, log_timeout=0
+    )
 
 
 def _rows(
     options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution, done: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
-    logs = hook.list_logs(
+    query = LogQuery(
+        hook.settings.project(options.project),
         flow.id,
-        project_id=options.project,
-        log_type=LogType.LINE,
+        LogType.LINE,
         original_filename_uuid=found.execution_id,
-        search=dict(options.search or ()),
+        search=tuple(options.search or ()),
     )
-    for line in cast("Iterator[Line]", logs):
-        done(1)
-        row = {
-            "log_id": line.log_id,
-            "status": line.status and line.status.name.lower(),
-            "name": line.name,
-            "created": line.created and line.created.isoformat(),
-            "row_num": line.row_num,
-        }
-        if options.status in (None, row["status"]):
-            yield row
+    read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
+    unknown = 0
+    while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one
+        number += 1
+        for line in map(read, paging.take(hook.get_conn().call(list_logs(query, number)))):
+            done(1)
+            if isinstance(line, Line):
+                check_execution(line, found.execution_id)
+                unknown += line.outcome == UNKNOWN
+                if options.status in (None, line.outcome):
+                    yield {**line.as_dict(), "step": line.name}
+    if unknown and options.status not in (None, UNKNOWN):
+        sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")
+
+
+def _own_fields(fields: dict[str, Any]) -> str | None:
+    """Write the texts and numbers of a line that no log is documented to have."""
+    own = [
+        f"{name}={value}"
+        for name, value in fields.items()
+        if name not in _DOCUMENTED and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    ]
+    return " ".join(own) or None

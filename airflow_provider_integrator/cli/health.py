@@ -6,19 +6,18 @@ from argparse import Namespace
 from datetime import datetime, timezone
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.history import read_latest
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.output import Columns, show, took
 from airflow_provider_integrator.cli.parallel import run_all
 from airflow_provider_integrator.cli.progress import progress
-from airflow_provider_integrator.executions.health import Criteria, FlowHealth
+from airflow_provider_integrator.executions.health import FlowHealth
+from airflow_provider_integrator.executions.report import FlowReport, read_report
 
-if TYPE_CHECKING:
-    from airflow_provider_integrator.api.endpoints import Script
+#: The executions that show a flow's habit.
+COUNT = 30
 
 _COLUMNS: Columns = {
     "flow": itemgetter("flow"),
@@ -38,7 +37,9 @@ def health(options: Namespace) -> int:
     :param options: The command's arguments.
     :return: 0; 1 if a flow is stale or failing.
     """
-    criteria, now = Criteria(max_age=options.max_age), datetime.now(timezone.utc)
+    read = partial(
+        read_report, now=datetime.now(timezone.utc), count=COUNT, max_requests=None, max_age=options.max_age
+    )
     with hook_of(options) as hook:
         project = hook.settings.project(options.project)
         known = hook.list_flows(project_id=project)
@@ -46,11 +47,13 @@ def health(options: Namespace) -> int:
         flows = (
             [choose_flow(known, name, project) for name in names] if names else _running_by_themselves(known)
         )
-        scripts = [_read(project, flow, criteria, now) for flow in flows]
+        scripts = [read(project, flow) for flow in flows]
         with progress("Reading executions", len(flows)) as done:
             answers = run_all(hook, scripts, done)
     found = [
-        answer if isinstance(answer, FlowHealth) else FlowHealth(flow.label, flow.id, problems=(str(answer),))
+        answer.health
+        if isinstance(answer, FlowReport)
+        else FlowHealth(flow.label, flow.id, problems=(str(answer),))
         for flow, answer in zip(flows, answers, strict=True)
     ]
     show(options, [each.as_dict() for each in found], _COLUMNS)
@@ -62,11 +65,5 @@ def _running_by_themselves(flows: list[Flow]) -> list[Flow]:
     return sorted(chosen, key=lambda flow: flow.label)
 
 
-def _read(project: str, flow: Flow, criteria: Criteria, now: datetime) -> Script[FlowHealth]:
-    is_enough = partial(criteria.is_enough, now=now)
-    history = yield from read_latest(project, flow.id, is_enough, first_limit=criteria.first_limit)
-    return criteria.judge(flow.label, flow.id, history, now)
-
-
-def _ago(age: float | None) -> Any:
+def _ago(age: float | None) -> str | None:
     return None if age is None else f"{took(age)} ago"

@@ -15,12 +15,12 @@ from typing import Any
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import AUTH_HEADERS, PROJECT_PARAMETERS
-from airflow_provider_integrator.api.endpoints import BodyReceiver, Call, LogQuery
+from airflow_provider_integrator.api.endpoints import MAX_TOKEN_BYTES, BodyReceiver, Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, parse_time
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
-from airflow_provider_integrator.cli.examination import MAX_LOG_BYTES, Examination
+from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
 from airflow_provider_integrator.cli.order import order_of
@@ -154,7 +154,7 @@ class Survey:
         running = [each for each in examination.executions if not each.is_finished and each.log_id]
         if examination.slug and running:
             call = examination.download_call(
-                running[0], lambda: BodyReceiver("Download log", MAX_LOG_BYTES, bytes)
+                running[0], lambda: BodyReceiver("Download log", MAX_TOKEN_BYTES, bytes)
             )
             self._download["a log that isn't stored"] = _outcome(self._look(call))
 
@@ -162,8 +162,8 @@ class Survey:
         """Collect what no name of a field may be equal to, unless the vendor's pages have it."""
         examination = self._examination
         for heard in examination.heard:
-            if (document := heard.document()) is not NO_JSON:
-                yield from texts_in(document)
+            document = heard.document()
+            yield from texts_in(heard.body.decode("utf-8", "replace") if document is NO_JSON else document)
         if examination.log is not NO_JSON:
             yield from texts_in(examination.log)
         if hasattr(examination, "settings"):
@@ -214,7 +214,7 @@ class Survey:
             "execution": _records(shapes, [_with_readable_steps(log) for log in main], _reads(Execution)),
             "odd steps of an execution": shapes.variants(odd_steps),
             "step": _records(shapes, self._members[LogType.SUB], step),
-            "line": _records(shapes, self._members[LogType.LINE], _reads(Line)),
+            "line": _records(shapes, self._members[LogType.LINE], _reads(Line, "log_id")),
         }
 
     def _described_download(self, shapes: Shapes) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_integrator.api.enums import State
+
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.enums import State
     from airflow_provider_integrator.api.models import Execution
 
 log = logging.getLogger(__name__)
@@ -33,23 +34,21 @@ class Progress:
     ) -> None:
         self._is_continued = is_continued
         self._execution_id: str | None = None
-        self._state: str | None = None
+        self._state: State | None = None
         now = time.time()
         # Without a memory of the last line, the first poll in each minute of the clock writes one.
         is_silent = is_continued and now // QUIET == (now - interval) // QUIET
         self._due = now + QUIET if is_silent else now
         if memory is not None:
             self._is_continued = False
-            self._execution_id, self._state, self._due = (
-                memory["execution_id"],
-                memory["state"],
-                memory["due"],
-            )
+            self._execution_id, self._due = memory["execution_id"], memory["due"]
+            self._state = None if memory["state"] is None else State[memory["state"]]
 
     @property
     def memory(self) -> dict[str, Any]:
         """What another process needs to continue, fit for JSON."""
-        return {"execution_id": self._execution_id, "state": self._state, "due": self._due}
+        state = None if self._state is None else self._state.name
+        return {"execution_id": self._execution_id, "state": state, "due": self._due}
 
     def is_due(self) -> bool:
         """Return whether a line is due though nothing has changed."""
@@ -60,7 +59,7 @@ class Progress:
 
         :param state: Its state.
         """
-        return _name(state) != self._state or self.is_due()
+        return log.isEnabledFor(logging.INFO) and (state is not self._state or self.is_due())
 
     def begin(self, text: str) -> None:
         """Log what is waited for, unless another process has done so.
@@ -83,18 +82,18 @@ class Progress:
             if self.is_due():
                 self._write(f"{poll}no such execution yet.")
             return
-        name, state = f"execution {execution.execution_id}", _name(execution.state)
+        name, state = f"execution {execution.execution_id}", execution.state.name.lower().replace("_", " ")
         if is_known:  # to another process, which may have logged it
             if self.is_due():
                 self._write(f"{poll}{name}, {_origin(execution)}.\nIts state is {state}.")
-        elif execution.execution_id == self._execution_id and state == self._state:
+        elif execution.execution_id == self._execution_id and execution.state is self._state:
             if self.is_due():
                 self._write(f"{poll}the state of {name} is {state}{_age(execution, usual)}.")
         elif execution.execution_id == self._execution_id:
             self._write(f"the state of {name} is {state}.")
         else:
             self._write(f"found {name}: {_origin(execution)}.\nIts state is {state}.")
-        self._execution_id, self._state = execution.execution_id, state
+        self._execution_id, self._state = execution.execution_id, execution.state
 
     def _write(self, text: str) -> None:
         self._due = time.time() + QUIET
@@ -111,10 +110,6 @@ def in_words(seconds: float) -> str:
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or unit == "s")
-
-
-def _name(state: State) -> str:
-    return state.name.lower().replace("_", " ")
 
 
 def _origin(execution: Execution) -> str:

@@ -80,7 +80,8 @@ class ExecutionSummary:
         """The seconds from created to finished; None if either is unknown."""
         if self.created is None or self.finished is None:
             return None
-        return (self.finished - self.created).total_seconds()
+        # A difference of pendulum's times is an object that takes ten times as long.
+        return round(self.finished.timestamp() - self.created.timestamp(), 3)
 
     @property
     def fail_rate(self) -> float | None:
@@ -119,9 +120,8 @@ class FlowReport:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the last Success ended too long ago, or there is none."""
-        age = self.health.age
-        return self.max_age is not None and (age is None or age > self.max_age)
+        """Whether the limit on the age of the last Success is exceeded; without ``max_age`` an Empty counts, too."""
+        return self.health.is_stale
 
     @property
     def is_running(self) -> bool:
@@ -139,17 +139,23 @@ def usual_max_age(flow: Flow, executions: Sequence[ExecutionSummary]) -> float |
     """
     if flow.state == "STOPPED" or flow.inbound is False:
         return None
-    created = [each.created for each in executions if each.created is not None]
+    created = [each.created.timestamp() for each in executions if each.created is not None]
     if len(created) < _ENOUGH_FOR_INTERVAL:
         return None
-    gaps = [(late - early).total_seconds() for early, late in itertools.pairwise(created)]
+    gaps = [late - early for early, late in itertools.pairwise(created)]
     durations = [each.duration for each in executions if each.duration is not None]
     usual = _INTERVALS * statistics.median(gaps) + (statistics.median(durations) if durations else 0.0)
     return max(_MIN_MAX_AGE, usual)
 
 
 def read_report(
-    project_id: str, flow: Flow, now: datetime, *, count: int, max_requests: int, max_age: float | None = None
+    project_id: str,
+    flow: Flow,
+    now: datetime,
+    *,
+    count: int,
+    max_requests: int | None,
+    max_age: float | None = None,
 ) -> Script[FlowReport]:
     """Read a flow's latest executions and judge its health.
 
@@ -157,24 +163,31 @@ def read_report(
     :param flow: The flow.
     :param now: The current time.
     :param count: The number of executions.
-    :param max_requests: The maximum number of requests.
+    :param max_requests: The maximum number of requests; None: as many as it takes.
     :param max_age: Seconds since the last Success from which on the flow is stale; None: as :func:`usual_max_age`
-        chooses.
+        chooses, and an Empty counts as well, as a flow without work isn't ill.
     :return: The report.
     """
+    criteria = Criteria(max_age=max_age)
+
+    def is_enough(so_far: History) -> bool:
+        return len(so_far.sightings) >= count and criteria.is_enough(so_far, now)
+
     history: History = yield from read_latest(
         project_id,
         flow.id,
-        lambda so_far: len(so_far.sightings) >= count,
+        is_enough,
         first_limit=min(MAX_PAGE_SIZE, max(count, NewestFirst.ENOUGH + 1)),
         max_requests=max_requests,
     )
     executions = tuple(map(_summary, history.sightings[-count:]))
-    limit = usual_max_age(flow, executions) if max_age is None else max_age
-    health = Criteria(max_age=limit).judge(flow.label, flow.id, history, now)
+    if max_age is None:
+        usual = usual_max_age(flow, executions)
+        criteria = Criteria(max_age=usual, fresh=(Status.SUCCESS, Status.EMPTY))
+    health = criteria.judge(flow.label, flow.id, history, now)
     # With fewer logs than a full page there are no others, whatever their order.
     is_latest = history.is_complete or history.order.is_shown or len(history.sightings) < count
-    return FlowReport(flow, health, executions, limit, is_latest)
+    return FlowReport(flow, health, executions, criteria.max_age, is_latest)
 
 
 def _summary(seen: Sighting) -> ExecutionSummary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ DEFAULT_OUTAGE_TOLERANCE = 600.0
 DEFERRAL_GRACE = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WaitSpec:
     """A wait for an execution to finish. Its fields are a trigger's arguments: small, JSON, without secrets.
 
@@ -57,7 +57,7 @@ class WaitSpec:
 
     def as_arguments(self) -> dict[str, Any]:
         """Return the fields as a trigger's arguments."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def within(self) -> str:
         """Describe the window, as the end of a clause."""

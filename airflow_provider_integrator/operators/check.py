@@ -112,8 +112,8 @@ class IntegratorFlowCheckOperator(BaseOperator):
 
         :param context: The task's context.
         :return: The health of each flow.
-        :raises FlowsUnhealthyError: A flow doesn't run well; there are no retries.
-        :raises AirflowFailException: The credentials are refused, or an argument is wrong.
+        :raises AirflowFailException: A flow doesn't run well, as a ``FlowsUnhealthyError``; the credentials are
+            refused, or an argument is wrong.
         :raises TransientError: The Integrator can't be reached; a retry may succeed.
         """
         wanted, criteria = read_flows(self.flow), self._criteria(self.since)

@@ -184,8 +184,9 @@ class FlowWatcher:
         if self._empty_polls >= self._doubt_after:
             self._empty_polls, self._doubt_after = 0, self._doubt_after * 2
         elif not self._is_doubted:
-            return await shared.poller(flow.project_id, flow.flow)
-        return await shared.look_up_again(flow.project_id, flow.flow, EMPTY_POLLS * flow.poll_interval / 2)
+            return await asyncio.shield(shared.find_poller(flow.project_id, flow.flow))
+        fresh = EMPTY_POLLS * flow.poll_interval / 2
+        return await asyncio.shield(shared.look_up_again(flow.project_id, flow.flow, fresh))
 
     async def _load(self) -> None:
         if self._cursor is not None:

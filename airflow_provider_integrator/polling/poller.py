@@ -79,16 +79,15 @@ class FlowPoller:
         self._observer = observer
         self._lookup = ExecutionLookup(client, query, self._report)
         self._recent = RecentExecutions(client, query, self._take)
-        self._waits: set[Wait] = set()
+        self._waits = Deadlines()
         self._awaited: dict[str, list[Wait]] = {}
         self._subscribers: set[Subscriber] = set()
-        self._deadlines = Deadlines()
         self._round = 0
         self._asked = datetime.now(timezone.utc)
         self._next_reading = 0
         self._next_learning = 0
         self._usual: float | None = None
-        self._hurry = asyncio.Event()
+        self._sleeping: asyncio.Future[None] | None = None
         self._slept_interval = math.inf
         self._task: asyncio.Task[None] | None = None
 
@@ -101,7 +100,6 @@ class FlowPoller:
         :param wait: The wait; its ``done`` gets the result.
         """
         self._waits.add(wait)
-        self._deadlines.add(wait)
         self._begin(wait.spec.poll_interval)
 
     async def leave(self, wait: Wait) -> None:
@@ -110,7 +108,6 @@ class FlowPoller:
         :param wait: A wait that joined.
         """
         self._waits.discard(wait)
-        self._deadlines.discard(wait)
         wait.done.cancel()
         await self._end_if_idle()
 
@@ -134,7 +131,7 @@ class FlowPoller:
         if self._task is None:
             self._task = asyncio.create_task(self._poll(), name=f"integrator-poll-{self.flow_id}")
         elif interval < self._slept_interval:
-            self._hurry.set()
+            self._wake()
 
     async def _end_if_idle(self) -> None:
         if not len(self) and self._task is not None:
@@ -162,41 +159,50 @@ class FlowPoller:
         """Sleep until the next poll is due; a wait with a shorter interval that joins brings it forward."""
         loop = asyncio.get_running_loop()
         while True:
-            self._hurry.clear()
             now = loop.time()
-            pauses = [wait.pause(now, self._usual) for wait in self._waits]
-            self._slept_interval = min(
-                (*pauses, *(each.interval for each in self._subscribers)), default=math.inf
-            )
+            pauses = [
+                wait.pause(now, self._usual) if wait.spec.adaptive else wait.spec.poll_interval
+                for wait in self._waits
+            ]
+            pauses += [each.interval for each in self._subscribers]
+            self._slept_interval = min(pauses, default=math.inf)
             due = started + max(self._slept_interval * share, self._lookup.retry_after)
             if due <= now:
                 return
-            # Cheaper than wait_for, which takes a task.
-            timer = loop.call_at(due, self._hurry.set)
+            # Cheaper than wait_for, which takes a task, and than an event.
+            self._sleeping = loop.create_future()
+            timer = loop.call_at(due, self._wake)
             try:
-                await self._hurry.wait()
+                await self._sleeping
             finally:
                 timer.cancel()
+                self._sleeping = None
             if loop.time() > due - _CLOCK_TICK:
                 return
+
+    def _wake(self) -> None:
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
 
     async def _poll_once(self) -> None:
         self._round += 1
         if self._observer is not None:
             self._observer(len(self))
         self._asked = datetime.now(timezone.utc)
-        waits = self._open_waits()
-        self._awaited = defaultdict(list)
+        awaited: dict[str | None, list[Wait]] = defaultdict(list)
         is_adaptive = False
-        for wait in waits:
+        for wait in self._open_waits():
             wait.polls += 1
             is_adaptive = is_adaptive or wait.spec.adaptive
-            if wait.execution_id is not None:
-                self._awaited[wait.execution_id].append(wait)
+            awaited[wait.execution_id].append(wait)
+        unnamed = awaited.pop(None, [])
+        self._awaited = awaited  # type: ignore[assignment]  # None is gone
         self._lookup.start(self._awaited)
-        await self._read_recent([wait for wait in waits if wait.execution_id is None])
+        if unnamed or self._subscribers:
+            await self._read_recent(unnamed)
         needs_usual = is_adaptive and self._round >= self._next_learning
         self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
+        self._awaited = {}  # for the garbage collector, which would look through the lists
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]

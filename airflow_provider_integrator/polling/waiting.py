@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TypeVar
 
-from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import (
     IntegratorError,
     RequestError,
@@ -24,8 +22,6 @@ from airflow_provider_integrator.polling.connection import SharedConnection, sha
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import FlowDoubtError, Wait
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +30,8 @@ class TriggerWait:
 
     :param spec: The specification.
     """
+
+    __slots__ = ("_doubt_after", "_outage", "_progress", "_spec")
 
     def __init__(self, spec: WaitSpec) -> None:
         self._spec = spec
@@ -59,72 +57,81 @@ class TriggerWait:
         :raises IntegratorError: The connection or the flow can't be used, a poll failed for good, or polls have
             failed for longer than is tolerated.
         """
-        await self._in_time(asyncio.sleep(self._pause()))
+        await self._pause()
         async with shared_connection(self._spec.integrator_conn_id) as shared:
             poller = await self._find_poller(shared)
+            if len(poller):
+                # The first of a burst starts the polling alone. The others are searched for in the second poll, together:
+                # a window for some of them would hardly show them, and spend what one for all may cost.
+                await asyncio.sleep(0)
             while True:
+                # Here, as one coroutine less for each wait is less for the garbage collector.
+                wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)
+                poller.join(wait)
                 try:
-                    return (await self._join(poller)).execution_id
-                except FlowDoubtError:
-                    self._doubt_after *= 2
-                    found = await self._look_up_again(shared)
-                    poller = poller if found is None else found
-                except RequestError as error:
-                    # A flow that was deleted and created again has another id.
-                    found = await self._look_up_again(shared) if error.status == 400 else None
-                    if found is None or found is poller:
-                        raise
-                    poller = found
+                    return (await wait.done).execution_id
+                except (FlowDoubtError, RequestError) as error:
+                    doubt = error
+                finally:
+                    if wait.execution_id != self._spec.execution_id:
+                        self._spec = replace(self._spec, execution_id=wait.execution_id)
+                    await poller.leave(wait)
+                poller = await self._other_poller(shared, poller, doubt)
 
-    def _pause(self) -> float:
-        """Return the seconds until the first poll, which comes an interval after a worker's last one.
+    async def _pause(self) -> None:
+        """Pause until an interval after a worker's last poll, when the next one is due.
 
         Besides, Airflow's scheduler takes a task for killed that resumes before it has heard of the deferral.
         """
-        interval, polled_at = self._spec.poll_interval, self._spec.polled_at
-        return 0.0 if polled_at is None else min(max(0.0, polled_at + interval - time.time()), interval)
-
-    async def _join(self, poller: FlowPoller) -> Execution:
-        wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)
-        poller.join(wait)
-        try:
-            return await wait.done
-        finally:
-            self._spec = replace(self._spec, execution_id=wait.execution_id)
-            await poller.leave(wait)
+        interval, polled_at, left = self._spec.poll_interval, self._spec.polled_at, self._left()
+        if polled_at is not None:
+            await asyncio.sleep(
+                min(polled_at + interval - time.time(), interval, math.inf if left is None else left)
+            )
 
     async def _find_poller(self, shared: SharedConnection) -> FlowPoller:
         """Find the flow's poller; a failed look-up of the connection or the flow counts as a failed poll."""
         spec = self._spec
         while True:
             try:
-                return await self._in_time(shared.poller(spec.project_id, spec.flow, spec.flow_id))
+                return await self._in_time(shared.find_poller(spec.project_id, spec.flow, spec.flow_id))
             except WaitTimeoutError:
                 raise
             except IntegratorError as error:
                 self._outage.add(error)
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
-            await self._in_time(asyncio.sleep(max(spec.poll_interval, asked or 0.0)))
+            pause, left = max(spec.poll_interval, asked or 0.0), self._left()
+            await asyncio.sleep(pause if left is None else min(pause, left))
 
-    async def _look_up_again(self, shared: SharedConnection) -> FlowPoller | None:
-        spec = self._spec
-        finding = shared.look_up_again(spec.project_id, spec.flow, self._doubt_after * spec.poll_interval / 2)
+    async def _other_poller(
+        self, shared: SharedConnection, poller: FlowPoller, doubt: FlowDoubtError | RequestError
+    ) -> FlowPoller:
+        """Look the flow up again: one that was deleted and created again has another id.
+
+        :raises RequestError: The poll was refused for good, and the flow's id is still the same.
+        """
+        spec, found = self._spec, None
+        if isinstance(doubt, FlowDoubtError):
+            self._doubt_after *= 2
+        elif doubt.status != 400:
+            raise doubt
+        fresh = self._doubt_after * spec.poll_interval / 2
         try:
-            return await self._in_time(finding)
+            found = await self._in_time(shared.look_up_again(spec.project_id, spec.flow, fresh))
         except WaitTimeoutError:
             raise
         except IntegratorError as error:
             log.warning("Flow %s was looked up again, without success: %s", spec.flow, error)
-            return None
+        if isinstance(doubt, RequestError) and found in (None, poller):
+            raise doubt
+        return poller if found is None else found
 
-    async def _in_time(self, work: Coroutine[None, None, T]) -> T:
-        # Not wait_for: a TimeoutError of the work itself isn't the deadline's.
-        left = None if self._spec.end_time is None else max(0.0, self._spec.end_time - time.time())
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task}, timeout=left)
-            if not task.done():
-                raise WaitTimeoutError("The time to wait is over.")
-        finally:
-            task.cancel()
-        return task.result()
+    def _left(self) -> float | None:
+        return None if self._spec.end_time is None else max(0.0, self._spec.end_time - time.time())
+
+    async def _in_time(self, finding: asyncio.Task[FlowPoller]) -> FlowPoller:
+        # Not wait_for: a TimeoutError of the work itself isn't the deadline's, and others wait for it, too.
+        await asyncio.wait({finding}, timeout=self._left())
+        if not finding.done():
+            raise WaitTimeoutError("The time to wait is over.")
+        return finding.result()

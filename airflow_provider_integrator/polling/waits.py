@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,15 +67,13 @@ class Wait:
         self.context = contextvars.copy_context()
 
     def pause(self, now: float, usual: float | None) -> float:
-        """Choose the pause before the next poll.
+        """Choose the pause before the next poll of an adaptive wait.
 
         :param now: The loop's time.
         :param usual: The flow's usual duration in seconds; None if unknown.
         :return: Seconds.
         """
         interval, usual = self.spec.poll_interval, usual or self.spec.usual_duration
-        if not self.spec.adaptive:
-            return interval
         elapsed = None if self.created is None else time.time() - self.created.timestamp()
         return adaptive_interval(interval, now - self.joined, self.polls, elapsed, usual)
 
@@ -144,7 +143,7 @@ class FlowDoubtError(Exception):
 
 
 class Deadlines:
-    """Ends waits whose deadline has passed, also while a poll hangs.
+    """The waits of a poller. Ends those whose deadline has passed, also while a poll hangs.
 
     One timer for all: with thousands of timers, each full garbage collection would stop the loop for longer.
     """
@@ -153,6 +152,12 @@ class Deadlines:
         self._waits: set[Wait] = set()
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
+
+    def __iter__(self) -> Iterator[Wait]:
+        return iter(self._waits)
+
+    def __len__(self) -> int:
+        return len(self._waits)
 
     def add(self, wait: Wait) -> None:
         """Add a wait.

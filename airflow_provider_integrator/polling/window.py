@@ -31,8 +31,7 @@ class Window:
 
     def __init__(self) -> None:
         self._log_bytes: float | None = None
-        self._known: frozenset[str] = frozenset()
-        self._places: dict[str, int] = {}
+        self._places: dict[str, int | None] = {}
         self._credit = 0.0
 
     def learn(self, page: Page) -> None:
@@ -51,27 +50,30 @@ class Window:
         :return: The number of first logs to read; 0 for look-ups only.
         """
         count = len(ids)
-        new = sum(each not in self._known for each in ids)
-        self._known = frozenset(ids)
-        self._places = {each: place for each, place in self._places.items() if each in self._known}
+        new = sum(each not in self._places for each in ids)
+        self._places = {each: self._places.get(each) for each in ids}
         self._credit = min(self._credit + new + SHARE * count, SAVED_POLLS * count)
         if count < 2:
             return 0
-        places = sorted(self._places.values())
+        request, log = self._prices(count)
+
+        def cost(length: int) -> float:
+            return (math.ceil(length / MAX_PAGE_SIZE) * request + length * log) / (request + log)
+
+        places = sorted(place for place in self._places.values() if place is not None)
         if len(places) < count:
-            longest = self._longest(count)
-            if self._cost(longest, count) <= self._credit:  # also if the order has changed, and it shows none
+            # The longest window that would pay if it showed all executions.
+            longest = int((count * (request + log) - request) / (request / MAX_PAGE_SIZE + log))
+            if cost(longest) <= self._credit:  # also if the order has changed, and it shows none
                 return longest
-        best, shown = min(
-            ((place, shown) for shown, place in enumerate(places, start=1)),
-            key=lambda window: self._cost(window[0], count) - window[1],
-            default=(0, 0),
+        shown, best = min(
+            enumerate(places, start=1), key=lambda window: cost(window[1]) - window[0], default=(0, 0)
         )
         affordable = min(shown, self._credit)  # the order may have changed since
-        if self._cost(best, count) > affordable:
+        if cost(best) > affordable:
             return 0
         # One more, if it pays, as a new execution may come in front of them.
-        return best + 1 if best % MAX_PAGE_SIZE and self._cost(best + 1, count) <= affordable else best
+        return best + 1 if best % MAX_PAGE_SIZE and cost(best + 1) <= affordable else best
 
     def record(self, length: int, pages: Collection[Page], places: Mapping[str, int]) -> None:
         """Record a window that was read.
@@ -81,31 +83,19 @@ class Window:
         :param places: The places of the awaited executions among these logs, from 1; the last one for those that are
             known not to exist.
         """
-        count = len(self._known)
-        received = sum(page.size for page in pages) + len(pages) * self._request(count)
-        self._credit -= received / self._look_up(count) - len(places)
-        self._places = {each: place for each, place in self._places.items() if place > length} | {**places}
+        request, log = self._prices(len(self._places))
+        received = sum(page.size + request for page in pages)
+        self._credit -= received / (request + log) - len(places)
+        for each, place in self._places.items():
+            if each in places or (place is not None and place <= length):
+                self._places[each] = places.get(each)
 
     def reset(self) -> None:
         """Give up windows for some polls, as one couldn't be read."""
-        self._places = {}
+        self._places = dict.fromkeys(self._places)
         self._credit = 0.0
 
-    def _longest(self, count: int) -> int:
-        """Return the length of the longest window that would pay if it showed all executions."""
-        request = self._request(count)
-        return int((count * self._look_up(count) - request) / (request / MAX_PAGE_SIZE + self._log()))
-
-    def _cost(self, length: int, count: int) -> float:
-        """Return the cost of a window, in look-ups."""
-        pages = math.ceil(length / MAX_PAGE_SIZE)
-        return (pages * self._request(count) + length * self._log()) / self._look_up(count)
-
-    def _look_up(self, count: int) -> float:
-        return self._request(count) + self._log()
-
-    def _request(self, count: int) -> float:
-        return ANSWER_BYTES if count <= MANY else REQUEST_BYTES
-
-    def _log(self) -> float:
-        return 2000.0 if self._log_bytes is None else self._log_bytes
+    def _prices(self, count: int) -> tuple[float, float]:
+        """Return what a request and a log cost in a poll for so many executions, in bytes."""
+        log = 2000.0 if self._log_bytes is None else self._log_bytes
+        return ANSWER_BYTES if count <= MANY else REQUEST_BYTES, log

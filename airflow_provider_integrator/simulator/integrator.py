@@ -12,6 +12,7 @@ from airflow_provider_integrator.simulator.access import Access
 from airflow_provider_integrator.simulator.building import WorldBuilder
 from airflow_provider_integrator.simulator.catalogue import Order
 from airflow_provider_integrator.simulator.faults import ENDPOINTS, Fault, FaultQueue
+from airflow_provider_integrator.simulator.pages import PREFIX
 from airflow_provider_integrator.simulator.recording import RecordedRequest, Recorder
 from airflow_provider_integrator.simulator.reported import speaking
 from airflow_provider_integrator.simulator.service import AuthHeader, ProjectParameter, Service
@@ -122,6 +123,11 @@ class IntegratorSimulator(WorldBuilder):
     def url(self) -> str:
         """The base URL, such as ``http://127.0.0.1:43121``; the port is known once the server has started."""
         return self._server.url
+
+    @property
+    def ui_url(self) -> str:
+        """The template of the URL of an execution's page, for a connection's ``ui_url``."""
+        return f"{self.url}{PREFIX}{{execution_id}}"
 
     @property
     def username(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.simulator.checking import check_report
 from airflow_provider_integrator.simulator.forms import LOGS, Asked, End, Forms, is_last
 from airflow_provider_integrator.simulator.shaping import Shape, shaped, with_fields
 from airflow_provider_integrator.simulator.spoiling import ARCHIVES, BASE64, spoil_archive
@@ -36,6 +37,9 @@ _LATE_STATUSES = (400, 404)
 # Values that no client can read, whatever their form, and ids far above those of good logs.
 _UNREADABLE = {"state": 99, "status": 99, "!flowSlug": "\x7f", "!projectSlug": "\x7f"}
 _NO_ID = "\x7f"
+# What requests name: it keeps its value, in whatever form the report has it, so that it is found again.
+_KEYS_OF_LOG = frozenset({"filename_uuid", "original_filename_uuid", "process_group_id"})
+_KEYS_OF_GROUP = frozenset({"id", "parentGroupId", "!flowId", "!flowSlug", "!projectId", "!projectSlug"})
 _FIRST_ID, _IDS_ON_PAGE = 9_000_000_000, 1_000
 
 
@@ -53,13 +57,15 @@ class Reported(Forms):
         try:
             self._report = json.loads(path.read_text("utf-8"))
             version = self._report["report"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            if version == _VERSION:
+                check_report(self._report)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} isn't a report of airflow-integrator doctor ({error!r})") from None
         if version != _VERSION:
             raise ValueError(
                 f"{path} is a report of version {version!r}; this simulator reads version {_VERSION}"
             )
-        logs = self._logs = self._report.get("List logs", {})
+        logs = self._logs = self._report.get(LOGS, {})
         self.behind = _end(logs.get("behind the last page"))
         self.nothing = _end(logs.get("nothing matches"))
         self.login_status = next(iter(self._report["calls"].get("Login", {}).get("statuses", [])), 200)
@@ -92,7 +98,10 @@ class Reported(Forms):
         if asked.call == LOGS:
             return self._page(document, asked)
         each, odd = self._each(asked.call), self._odd(asked.call)
-        groups = [with_fields(group, each, turn) if each else group for turn, group in enumerate(document)]
+        groups = [
+            _with_keys(with_fields(group, each, turn), group, _KEYS_OF_GROUP) if each else group
+            for turn, group in enumerate(document)
+        ]
         others = [shaped(_odd_group(number), variant, 0) for number, variant in enumerate(odd, start=1)]
         half = len(others) // 2
         return [*others[:half], *groups, *others[half:]]
@@ -141,7 +150,8 @@ class Reported(Forms):
         fields = self._each(_TYPES[kind])
         if not fields:
             return log
-        made = with_fields(log, fields, self._turns.setdefault(log["id"], len(self._turns)))
+        turn = self._turns.setdefault(log["id"], len(self._turns))
+        made = _with_keys(with_fields(log, fields, turn), log, _KEYS_OF_LOG)
         steps = made.get("sub_flows")
         if kind is LogType.MAIN and isinstance(steps, list) and log["sub_flows"]:
             odd_step = {**log["sub_flows"][0], "id": _NO_ID}
@@ -161,6 +171,18 @@ def speaking(forms: str | Path | Iterable[str], garbage_share: float) -> Forms:
     :raises ValueError: A name is unknown, forms exclude each other, or the file isn't a report.
     """
     return Reported(forms) if isinstance(forms, Path) else Forms(forms, garbage_share)
+
+
+def _with_keys(made: dict[str, Any], base: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in made.items():
+        own = base.get(name)
+        if isinstance(value, dict) and isinstance(own, dict):
+            kept[name] = _with_keys(value, own, keys)
+        else:
+            is_other = name in keys and None not in (own, value) and str(value).strip() != own
+            kept[name] = own if is_other else value
+    return kept
 
 
 def _status(outcome: str | None) -> int | None:

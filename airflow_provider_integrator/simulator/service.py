@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.answers import Answer
@@ -12,6 +12,7 @@ from airflow_provider_integrator.simulator.archives import encoded_log
 from airflow_provider_integrator.simulator.contents import contents_of
 from airflow_provider_integrator.simulator.faults import ENDPOINTS
 from airflow_provider_integrator.simulator.forms import FLOWS, LOGS, PROJECTS, Asked, Forms
+from airflow_provider_integrator.simulator.pages import PREFIX, execution_page
 from airflow_provider_integrator.simulator.views import flow_json, project_json
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ class Service:
 
         :param request: The request.
         :return: The answer: 404 and 405 for what isn't a call, 401 without a good token, 400 for bad
-            parameters.
+            parameters. An execution's page is no call, and needs no token.
         """
+        if request.method == "GET" and request.path.startswith(PREFIX):
+            return execution_page(self.world, unquote(request.path.removeprefix(PREFIX)))
         if request.path not in self._calls:
             return Answer.text(404, "Not Found")
         method, call = self._calls[request.path]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ class IntegratorExecutionTrigger(BaseTrigger):
     @property
     def spec(self) -> WaitSpec:
         """The wait, with its templates as they are now."""
-        return WaitSpec(**{field.name: getattr(self, field.name) for field in fields(WaitSpec)})
+        return WaitSpec(**{name: getattr(self, name) for name in WaitSpec.__slots__})
 
     @classmethod
     def path(cls) -> str:
@@ -54,8 +54,14 @@ class IntegratorExecutionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the one event."""
+        from airflow_provider_integrator.polling.waiting import TriggerWait
+
         try:
-            execution_id = await self._wait()
+            wait = TriggerWait(self._final_spec())
+            try:
+                execution_id = await wait.until_finished()
+            finally:
+                self.execution_id = wait.execution_id
             event: dict[str, str | None] = {"status": "finished", "execution_id": execution_id}
         except WaitTimeoutError as error:
             event = {"status": "timeout", "execution_id": self.execution_id, "message": str(error)}
@@ -66,17 +72,12 @@ class IntegratorExecutionTrigger(BaseTrigger):
             event["error"] = type(error).__name__
         yield TriggerEvent(event)
 
-    async def _wait(self) -> str:
-        from airflow_provider_integrator.polling.waiting import TriggerWait
-
+    def _final_spec(self) -> WaitSpec:
+        """Return the wait, with its templates rendered and its deadline known."""
         spec = replace(self.spec, execution_id=rendered("execution_id", self.execution_id))
         if spec.end_time is None and self.timeout_after is not None:
             spec = replace(spec, end_time=(self.timeout_after - DEFERRAL_GRACE).timestamp())
-        wait = TriggerWait(spec)
-        try:
-            return await wait.until_finished()
-        finally:
-            self.execution_id = wait.execution_id
+        return spec
 
     async def on_kill(self) -> None:
         """Log that this triggerer no longer waits.

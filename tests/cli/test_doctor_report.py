@@ -267,12 +267,14 @@ def test_without_a_connection_there_is_hardly_anything_to_report(command, simula
 
 def test_a_report_that_cannot_be_written_is_an_error(command, simulator, flow, tmp_path):
     simulator.add_execution(flow, lasts=0)
-    done = command("doctor", "--report", str(tmp_path / "nowhere" / "report.json"))
-    assert done.code == 2
-    assert "The report can't be written to" in done.err
     (tmp_path / "folder").mkdir()
-    assert command("doctor", "--report", str(tmp_path / "folder")).code == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "report.json", tmp_path / "folder"):
+        done = command("doctor", "--report", str(path))
+        assert done.code == 2
+        assert f"doctor: The folder {path.parent} can't be written" in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
 def test_a_report_costs_few_requests(command, simulator, flow, tmp_path):

@@ -135,7 +135,7 @@ class TestErrors:
         simulator.add_execution(flow, lasts=0, log={"errors": []}, id="e2")
         done = command("errors e2")
         assert (done.code, done.out) == (0, "")
-        assert done.err == "The log of execution e2 has no errors.\n"
+        assert done.err == "The log has no errors.\n"
         assert command("errors e2 -o json").json == []
 
     def test_one_that_is_nested_too_deeply(self, command, simulator, flow):
@@ -163,7 +163,7 @@ class TestLines:
         return simulator.add_lines(failed, [{"sku": "SKU-7"}, {"sku": "BAD"}], status=Status.FAILED)
 
     def ids(self, done):
-        return {each["log_id"] for each in done.json}
+        return {each["id"] for each in done.json}
 
     def test_failed(self, command, lines):
         done = command("lines e1 --status failed -o json")
@@ -183,6 +183,24 @@ class TestLines:
         assert len(done.json) == 152
         assert done.err == ""
 
+    def test_status_that_is_unknown(self, command, simulator, failed):
+        simulator.add_lines(failed, [{"sku": "ODD"}], status=77)
+        done = command("lines e1 --status failed -o json")
+        assert (done.code, done.json) == (0, [])
+        assert done.err == "The status of 1 line can't be read; see --status unknown.\n"
+        assert len(command("lines e1 --status unknown -o json").json) == 1
+
+    def test_filter_that_is_not_applied(self, command, simulator, lines):
+        change = Fault.mutate(
+            lambda page: page["results"][0].update(original_filename_uuid="another"),
+            on="logs",
+            where=lambda request: ("log_type", "3") in request.query,
+        )
+        simulator.inject(change)
+        done = command("lines e1")
+        assert (done.code, done.out) == (2, "")
+        assert "the filter was not applied" in done.err
+
     def test_of_no_other_execution(self, command, lines, simulator, flow):
         other = simulator.add_execution(flow, lasts=0, id="e2")
         simulator.add_lines(other, [{"sku": "SKU-7"}])
@@ -191,8 +209,14 @@ class TestLines:
     @pytest.mark.parametrize("form", ["table", "plain"])
     def test_text(self, form, command, lines):
         heading, *rows = command(f"lines e1 --status failed -o {form}").lines
-        assert heading.startswith("log id status step")
-        assert len([row for row in rows if " failed " in row]) == 2
+        assert heading == "log id status step created (UTC) fields"
+        found = [row for row in rows if " failed " in row]
+        assert [row.rpartition(" ")[2] for row in found] == ["sku=BAD", "sku=SKU-7"]
+
+    def test_values(self, command, lines):
+        (found,) = command("lines e1 --search sku=BAD -o json").json
+        assert found["fields"]["sku"] == "BAD"
+        assert isinstance(found["fields"]["id"], int)
 
     @pytest.mark.parametrize("wrong", ["sku", "=x", "sku="])
     def test_wrong_search(self, wrong, command, lines):
@@ -211,6 +235,13 @@ class TestLog:
     def test_is_printed_byte_for_byte(self, command, raw):
         done = command("log e2")
         assert done.out.encode() == self.RAW
+
+    def test_of_a_step(self, command, simulator, flow):
+        steps = [{"name": "Login", "log": {"errors": ["of the step"]}}]
+        simulator.add_execution(flow, lasts=0, steps=steps, id="e3")
+        (step,) = command("execution e3 -o json").json["steps"]
+        assert json.loads(command(f"log e3 --log-id {step['log_id']}").out) == {"errors": ["of the step"]}
+        assert command(f"errors e3 --log-id {step['log_id']} -o json").json == ["of the step"]
 
     def test_is_stored(self, command, raw, tmp_path):
         file = tmp_path / "new" / "log.json"

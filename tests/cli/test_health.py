@@ -18,7 +18,7 @@ def flows(simulator):
     now, found = datetime.now(timezone.utc), []
     for number in range(20):
         found.append(simulator.add_flow(simulator.projects[0], f"Flow {number}"))
-        for hours in range(1, 30):
+        for hours in range(1, 35):
             simulator.add_execution(found[-1], created=now - timedelta(hours=hours), lasts=60)
     return found
 
@@ -52,6 +52,16 @@ def test_stale(age, code, command, flows):
     done = command(f"health flow_1 --max-age {age} -o json")
     assert done.code == code
     assert bool(done.json[0]["problems"]) is bool(code)
+
+
+def test_stale_by_its_habit(command, simulator, flow):
+    now = datetime.now(timezone.utc)
+    for minutes in range(100, 400, 30):
+        simulator.add_execution(flow, created=now - timedelta(minutes=minutes), lasts=60)
+    done = command("health -o json")
+    assert done.code == 1
+    assert done.json[0]["problems"][0].startswith("It is stale: its last Success or Empty ended 1 h 39 min")
+    assert command("health --max-age 2h").code == 0
 
 
 def test_named_ones(command, flows, fail):

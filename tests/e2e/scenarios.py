@@ -26,6 +26,7 @@ EXAMPLES = {
         Part(flow, "wait_and_fetch", "deferred", map_index=index)
         for index, flow in enumerate(("product", "stock", "order"))
     ],
+    "integrator_flows_run_well": [],
 }
 #: The example DAG that asks a person.
 APPROVED = "integrator_failed_lines"

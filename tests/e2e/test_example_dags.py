@@ -80,3 +80,19 @@ def test_failed_lines(stage: Stage, examples: dict[str, Run]):
         prepared = stage.xcom(run, "prepare", map_index=index)
         assert prepared == {"row": line["fields"]["sku"], "reasons": line["log"]["errors"]}
         assert stage.xcom(run, "send", map_index=index) == {"sent": line["fields"]["sku"]}
+
+
+def test_flows_run_well(stage: Stage, examples: dict[str, Run]):
+    run = examples["integrator_flows_run_well"]
+    assert run.states == {"check": "failed"}
+    assert run.tasks["check", -1].tries == 1  # of 3 that it may have
+    checked = stage.xcom(run, "check")
+    assert [each["flow"] for each in checked] == ["product", "price", "stock", "image", "order_status"]
+    (price,) = (each for each in checked if each["problems"])
+    assert price["flow"] == "price"
+    failure = stage.xcom(run, "check", "failure")
+    assert [each["execution"]["status"] for each in failure["flows"]] == ["failed"]
+    log = stage.log(run, "check")
+    assert failure["message"].startswith("1 of 5 flows doesn't run well:\n- price: ")
+    (alarm,) = (line for line in log.splitlines() if "ALARM: " in line)
+    assert f"ALARM: price: {' '.join(price['problems'])}" in alarm

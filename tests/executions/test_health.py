@@ -157,7 +157,7 @@ class TestThresholds:
             ({"max_fail_count": 5}, None),
             ({"max_fail_rate": 0.0499}, "0.05 of the rows failed in 2 executions; max_fail_rate is 0.0499."),
             ({"max_fail_rate": 0.05}, None),
-            ({"max_duration": 0.9}, "An execution took 1 s; max_duration is 1 s."),
+            ({"max_duration": 0.9}, "Execution execution-1 took 1 s; max_duration is 1 s."),
             ({"max_duration": 1}, None),
             ({"min_rows": 101}, "100 rows processed in 2 executions; min_rows is 101."),
             ({"min_rows": 100}, None),

@@ -102,6 +102,25 @@ def test_a_flow_is_stale_after_three_usual_intervals(simulator, client, flow, li
     assert report(client, listed, max_age=1.0).is_stale
 
 
+@pytest.mark.parametrize("status", [Status.EMPTY, Status.FAILED])
+def test_a_flow_without_work_is_not_stale(simulator, client, flow, listed, status):
+    for number in range(20):
+        each = Status.SUCCESS if number == 19 else status
+        simulator.add_execution(flow, lasts=1, status=each, created=NOW - timedelta(minutes=10 + 30 * number))
+
+    assert report(client, listed).is_stale == (status is Status.FAILED)
+    assert report(client, listed, max_age=3600.0).is_stale
+
+
+def test_a_success_before_the_shown_executions_counts(simulator, client, flow, listed):
+    for number in range(60):
+        each = Status.SUCCESS if number == 50 else Status.EMPTY
+        simulator.add_execution(flow, lasts=1, status=each, created=NOW - timedelta(minutes=10 + number))
+
+    assert not report(client, listed, max_age=7200.0).is_stale
+    assert report(client, listed, max_age=1800.0).is_stale
+
+
 def summaries(*minutes):
     return [ExecutionSummary(str(each), created=NOW - timedelta(minutes=each)) for each in minutes]
 

@@ -149,15 +149,15 @@ class TestRunning:
     [
         ({"max_fail_count": 36}, "37 rows failed; max_fail_count is 36."),
         ({"max_fail_rate": 0.03}, "0.037 of the rows failed; max_fail_rate is 0.03."),
-        ({"max_duration": 59}, "An execution took 1 min 0 s; max_duration is 59 s."),
+        ({"max_duration": 59}, "Execution {id} took 1 min 0 s; max_duration is 59 s."),
         ({"min_rows": 1001}, "1000 rows processed; min_rows is 1001."),
     ],
 )
 def test_threshold_is_breached_by_a_success(threshold, message, fill):
-    fill(Status.SUCCESS, process_count=1000, fail_count=37)
+    (execution,) = fill(Status.SUCCESS, process_count=1000, fail_count=37)
     outcome = run_check(**threshold)
     assert isinstance(outcome.error, AirflowFailException)
-    assert problems(outcome) == [[message]]
+    assert problems(outcome) == [[message.format(id=execution.id)]]
 
 
 class TestSeveralFlows:

@@ -30,7 +30,7 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[IntegratorSimulator]:
 
 async def wait_for(flow: str, execution_id: str) -> str:
     async with shared_connection("integrator_default") as shared:
-        poller = await shared.poller(None, flow)
+        poller = await asyncio.shield(shared.find_poller(None, flow))
         wait = make_wait(execution_id)
         poller.join(wait)
         try:

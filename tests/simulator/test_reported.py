@@ -88,7 +88,41 @@ def test_what_a_report_does_not_know_stays(tmp_path: Path) -> None:
     assert simulator.project_parameter == "either"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "no JSON", '{"report": 2, "calls": {}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "no JSON",
+        '{"report": 1}',
+        '{"report": 2, "calls": {}}',
+        "\xff",
+        "[" * 100_000,
+        '{"report": [], "calls": {}}',
+        '{"report": 1, "calls": []}',
+        *(
+            f'{{"report": 1, "calls": {{}}, {part}}}'
+            for part in (
+                '"ways": {"auth_header": {"Authorization": []}}',
+                '"calls": {"Login": {"statuses": ["x"]}}',
+                '"List flows": []',
+                '"List flows": {"each": []}',
+                '"List flows": {"odd": [{}]}',
+                '"List logs": {"order": []}',
+                '"List logs": {"last page": {"next": "text"}}',
+                '"List logs": {"step": {"each": {"id": [5]}}}',
+                '"List logs": {"odd steps of an execution": 5}',
+                '"List logs": {"line": {"odd": [[{"set": []}]]}}',
+                '"Download log": {"contents": [{}]}',
+                '"Download log": {"files": 1}',
+                f'"Download log": {{"contents": {60 * """[{"list": """}[]{60 * "}]"}}}',
+            )
+        ),
+    ],
+    ids=lambda text: text[-50:],
+)
 def test_another_file_is_refused(text: str, tmp_path: Path, integrator: IntegratorSimulator) -> None:
     (tmp_path / "report.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=r"report\.json is"):
@@ -181,6 +215,24 @@ def test_opaque_log_ids_are_what_download_log_takes(
     assert not log["id"].isdigit()
     (message,) = caller.log(flow, log["id"])["messages"]
     assert isinstance(message, str)
+
+
+def test_ids_keep_their_values(
+    integrator: IntegratorSimulator, caller: Caller, flow: Flow, tmp_path: Path
+) -> None:
+    number = ["number: whole"]
+    names = ("filename_uuid", "original_filename_uuid", "process_group_id")
+    logs = {"execution": {"each": {**EXECUTION, **dict.fromkeys(names, number)}, "odd": []}}
+    variables = [{"object": {"!flowSlug": ["text: digits"], "!flowType": ["text: digits"]}}]
+    groups = {"each": {"id": number, "component": [{"object": {"variables": variables}}]}, "odd": []}
+    report = {"report": 1, "calls": {}, "List logs": logs, "List flows": groups}
+    integrator.forms = write(tmp_path, report)
+    execution = integrator.add_execution(flow, lasts=0)
+    (log,) = caller.results(flow, filename_uuid=execution.id)
+    assert [log[name] for name in names] == [execution.id, execution.id, flow.id]
+    (listed,) = caller.get("/api/nifi/flow/list", projectId=flow.project.id).json()
+    assert (listed["id"], listed["component"]["variables"]["!flowSlug"]) == (flow.id, "price")
+    assert listed["component"]["variables"]["!flowType"].isdigit()
 
 
 def test_the_command_takes_a_report(path: Path) -> None:

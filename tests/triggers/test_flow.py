@@ -359,7 +359,7 @@ def test_fifty_assets_cost_one_reading_per_flow_and_interval(simulator: Integrat
         ):
             await until(lambda: len(store.values) == 50)
             # a task that waits for one of them costs nothing more
-            poller = await shared.poller(None, "flow-7")
+            poller = await shared.find_poller(None, "flow-7")
             wait = make_wait(running[7].id, interval)
             poller.join(wait)
             await until(polled(simulator, 60))
