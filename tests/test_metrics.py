@@ -25,7 +25,7 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.polling.waiting import TriggerWait
 from airflow_provider_integrator.simulator import Fault
 from tests.polling.making import make_wait
-from tests.tasks import MODES, run_operator, run_sensor
+from tests.tasks import MODES, run_lines, run_operator, run_sensor
 
 try:
     from airflow.sdk._shared.observability.metrics import otel_logger, stats
@@ -251,6 +251,14 @@ class TestSpans:
             assert len(list(hook.list_logs(flow.id, limit=2))) == 5
         *found, _ = spans.get_finished_spans()
         assert len(found) == 1 + simulator.count("logs")
+        assert {span.parent.span_id for span in found} == {task.get_span_context().span_id}
+
+    def test_logs_fetched_at_once_belong_to_the_task(self, spans, simulator, execution):
+        simulator.add_lines(execution, [{"sku": "A"}] * 5, status=Status.FAILED)
+        with trace.get_tracer("task").start_as_current_span("task") as task:
+            assert run_lines(execution_id=execution.id, with_logs=True).state == "success"
+        *found, _ = spans.get_finished_spans()
+        assert [span.name for span in found].count("integrator Download log") == 5
         assert {span.parent.span_id for span in found} == {task.get_span_context().span_id}
 
     def test_without_metrics(self, spans, backend, simulator, flow):
