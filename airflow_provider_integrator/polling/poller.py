@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Logs from which the flow's usual duration is learnt, and polls after which it is learnt again.
 LEARN_FROM, LEARN_EVERY = 25, 100
+#: Ticks of an interval, on which polls begin: those of several flows that fall on one share a turn of the event loop,
+#: which is a large part of a poll's CPU time.
+TICKS = 10
 #: Seconds by which a timer may come too early.
 _CLOCK_TICK = 0.001
 
@@ -133,8 +136,9 @@ class FlowPoller:
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
-        # Pollers that start together drift apart once. No pause is shorter, as that would cost a poll.
-        share = random.uniform(1.0, 1.1)  # noqa: S311
+        # Pollers that start together drift apart once. No pause is shorter, a tick's half included, as that would cost
+        # a poll.
+        share = random.uniform(1.0, 1.1) + 0.5 / TICKS  # noqa: S311
         while True:
             started = loop.time()
             try:
@@ -158,7 +162,8 @@ class FlowPoller:
             ]
             pauses += [each.interval for each in self._subscribers]
             self._slept_interval = min(pauses, default=math.inf)
-            due = started + max(self._slept_interval * share, self._lookup.retry_after)
+            pause = self._slept_interval * share
+            due = max(_on_tick(started + pause, pause / TICKS), started + self._lookup.retry_after)
             if due <= now:
                 return
             # Cheaper than wait_for, which takes a task, and than an event.
@@ -275,6 +280,10 @@ class FlowPoller:
             wait.fail(chosen.error)
         else:
             wait.find(chosen.execution, self._usual)
+
+
+def _on_tick(due: float, tick: float) -> float:
+    return round(due / tick) * tick if math.isfinite(due) else due
 
 
 def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
