@@ -2,8 +2,9 @@
 AIRFLOW ?= 3.3
 # More arguments for test, demo, airflow and bench, for example ARGS="-k sensor".
 ARGS ?=
-# How many processes run the tests: a number, or logical for one per core. One alone starts sooner, for a few tests.
-JOBS ?= $(if $(ARGS),0,logical)
+# How many processes run the tests: one per core and one more, as one mostly waits for Airflow; 0, in this process,
+# starts sooner, for a few tests.
+JOBS ?= $(if $(ARGS),0,$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
 
 ifeq ($(wildcard requirements/airflow-$(AIRFLOW).txt),)
 $(error There is no lock for Airflow $(AIRFLOW); there are: $(patsubst requirements/airflow-%.txt,%,$(wildcard requirements/airflow-*.txt)))
@@ -27,7 +28,7 @@ export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
 help:
 	@echo 'make demo                example DAGs in a real Airflow against the embedded Integrator'
 	@echo 'make airflow             a whole Airflow with UI on the same, to click around in'
-	@echo 'make test                every test, in a process per core; AIRFLOW=2.11 picks the Airflow'
+	@echo 'make test                every test, in several processes; AIRFLOW=2.11 picks the Airflow'
 	@echo 'make test ARGS="-k name" some of them, in one process; JOBS=4 for four'
 	@echo 'make bench               the benchmarks; FULL=1 for the long ones'
 	@echo 'make lint types          what CI checks besides the tests; make format repairs what can be'
@@ -68,7 +69,7 @@ docs: $(NEWEST_ENV)/.ready
 	@echo 'The site: docs/_build/html/index.html'
 
 screenshots: .venv/screenshots/.locked $(NEWEST_ENV)/.ready
-	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY)
+	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY) $(ARGS)
 
 # Asks a public advisory database, so it isn't a part of .ci/run, which needs the package index only.
 audit: .venv/audit/.locked $(NEWEST_ENV)/.ready

@@ -9,6 +9,10 @@ from typing import Any
 class IntegratorError(Exception):
     """Base class of all errors of this provider."""
 
+    def facts(self) -> dict[str, Any]:
+        """Return the error's class, its message and its attributes as a JSON object."""
+        return {"error": type(self).__name__, "message": str(self), **vars(self)}
+
 
 class ConfigurationError(IntegratorError):
     """The connection or an argument is missing, unusable or ambiguous; the message says what to set."""
@@ -89,10 +93,6 @@ class ExecutionError(IntegratorError):
         self.errors = list(errors)
         self.log_uri = log_uri
         self.link = link
-
-    def facts(self) -> dict[str, Any]:
-        """Return the error's class, its message and its attributes as a JSON object."""
-        return {"error": type(self).__name__, "message": str(self), **vars(self)}
 
 
 class WaitTimeoutError(ExecutionError):

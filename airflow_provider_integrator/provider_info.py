@@ -10,30 +10,28 @@ INTEGRATION = "Akinon Integrator"
 # A field may be left empty in the form, hence "null" in every type. No text has a default: Airflow would store it with
 # the connection, mask it like a secret, and warn that a text as short as "prod" can't be masked.
 CONN_FIELDS: dict[str, Any] = {
-    "token": {
-        "label": "Token",
-        "description": "Used as it is, instead of Login and Password.",
-        "schema": {"type": ["string", "null"], "format": "password"},
+    "project_id": {
+        "label": "Project id",
+        "description": "The project of tasks that set none: its id in the answer of List projects, as airflow-integrator "
+        "projects shows it once Partner id is set.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "project_slug": {
+        "label": "Project slug",
+        "description": "The project's !projectSlug in List projects, needed to download logs. May be empty if Partner id "
+        "is set: it is then looked up.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "partner_id": {
+        "label": "Partner id",
+        "description": "The partner whose projects are listed: parentGroupId of each project. The Integrator's "
+        "documents don't say where to find it first; ask Akinon.",
+        "schema": {"type": ["string", "null"]},
     },
     "environment": {
         "label": "Environment",
         "description": "The Integrator to call if Host is empty: prod (the default) or dev.",
         "schema": {"type": ["string", "null"], "enum": ["prod", "dev"]},
-    },
-    "project_id": {
-        "label": "Project id",
-        "description": "The project of tasks that set none.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "project_slug": {
-        "label": "Project slug",
-        "description": "Needed to download logs; looked up in List projects if Partner id is set.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "partner_id": {
-        "label": "Partner id",
-        "description": "The partner whose projects are listed.",
-        "schema": {"type": ["string", "null"]},
     },
     "verify": {
         "label": "Verify TLS certificate",
@@ -80,6 +78,11 @@ CONN_FIELDS: dict[str, Any] = {
         "{execution_id} and {log_id} in it. Empty: no link.",
         "schema": {"type": ["string", "null"]},
     },
+    "token": {
+        "label": "Token",
+        "description": "Used as it is, instead of Login and Password, until it expires.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
 }
 
 PROVIDER_INFO: dict[str, Any] = {
@@ -111,6 +114,7 @@ PROVIDER_INFO: dict[str, Any] = {
             "integration-name": INTEGRATION,
             "python-modules": [
                 "airflow_provider_integrator.operators.check",
+                "airflow_provider_integrator.operators.lines",
                 "airflow_provider_integrator.operators.log",
             ],
         }
@@ -124,6 +128,8 @@ PROVIDER_INFO: dict[str, Any] = {
             ],
         }
     ],
+    # from Airflow 3.2 on
+    "cli": ["airflow_provider_integrator.cli.definition.get_commands"],
     "asset-uris": [
         {
             "schemes": ["integrator"],

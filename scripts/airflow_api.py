@@ -59,13 +59,17 @@ class AirflowApi:
     def log_in(self, password: str | None) -> None:
         """Log in.
 
-        :param password: The password of the user ``admin`` on 2.11; None: Airflow 3, where everybody is an
-            admin.
+        :param password: The password of the user ``admin``; None: an Airflow 3 where everybody is an admin.
         """
-        if password is not None:
+        if password is not None and not IS_AIRFLOW_3:
             self._log_in_by_form(password)
             return
-        answer = self._session.get(f"{self._url}/auth/token", timeout=60)
+        address = f"{self._url}/auth/token"
+        if password is None:
+            answer = self._session.get(address, timeout=60)
+        else:
+            login = {"username": "admin", "password": password}
+            answer = self._session.post(address, json=login, timeout=60)
         answer.raise_for_status()
         self.token: str = answer.json()["access_token"]
         self._session.headers["Authorization"] = f"Bearer {self.token}"
@@ -223,6 +227,18 @@ class AirflowApi:
         """
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         body = {"new_state": "failed"} | ({} if IS_AIRFLOW_3 else {"dry_run": False})
+        self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
+
+    def approve(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Approve what an ``ApprovalOperator`` asks for, as a user does.
+
+        :param dag_id: The DAG.
+        :param run_id: The run.
+        :param task_id: The task.
+        :raises requests.HTTPError: The request failed.
+        """
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        body = {"chosen_options": ["Approve"], "params_input": {}}
         self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
 
     def xcom(

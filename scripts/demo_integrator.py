@@ -12,10 +12,11 @@ from airflow_provider_integrator.simulator.demo import DemoWorld, demo_world
 
 
 @contextmanager
-def demo_integrator(access_log: Path) -> Iterator[DemoWorld]:
+def demo_integrator(access_log: Path, *, recovers: bool = False) -> Iterator[DemoWorld]:
     """Serve the demo's flows; they run only within a ``DemoActivity``.
 
     :param access_log: The file to log requests to.
+    :param recovers: Whether ``price`` fails in every second execution only.
     :return: A context manager of the served world.
     """
     handler = logging.FileHandler(access_log, "w", "utf-8")
@@ -25,4 +26,4 @@ def demo_integrator(access_log: Path) -> Iterator[DemoWorld]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     with IntegratorSimulator() as integrator:
-        yield demo_world(integrator)
+        yield demo_world(integrator, recovers=recovers)

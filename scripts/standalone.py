@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from airflow_api import AIRFLOW_VERSION
+from airflow_api import AIRFLOW_VERSION, IS_AIRFLOW_3
 from demo_integrator import demo_integrator
 from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
+from showcase import add_showcase
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_DAGS = {
-    "integrator_wait_and_keep_log": "waits for an execution, keeps its log",
-    "integrator_failed_execution": "fails; the log of judge_price has the reason",
-    "integrator_many_flows": "one mapped task for three flows",
-}
+EXAMPLES = CHECKOUT / "example_dags"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,13 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="127.0.0.1",
         help="the address to listen on (default: %(default)s); everybody who can reach it has full access",
     )
+    parser.add_argument(
+        "--login", action="store_true", help="ask for a login (Airflow 3), as admin, op or viewer"
+    )
     options = parser.parse_args(arguments)
     end_by_signals()
     if _is_taken(options.port):
         print(f'Port {options.port} is in use; set another one with ARGS="--port 9090"')
         return 1
     try:
-        _run(options.host, options.port)
+        _run(options.host, options.port, has_login=options.login)
     except KeyboardInterrupt:
         print("\nAll processes are stopped.")
     except AirflowStartError as error:
@@ -54,21 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(host: str, port: int) -> None:
+def _run(host: str, port: int, *, has_login: bool) -> None:
     folder = CHECKOUT / ".airflow" / ".".join(AIRFLOW_VERSION.split(".")[:2])
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        world = stack.enter_context(demo_integrator(folder / "integrator.log"))
+        world = stack.enter_context(demo_integrator(folder / "integrator.log", recovers=True))
         print(f"Starting Airflow {AIRFLOW_VERSION}; this takes up to a minute …", flush=True)
         airflow = stack.enter_context(
             LocalAirflow(
                 folder,
-                CHECKOUT / "example_dags",
+                EXAMPLES,
                 {"AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/integrator-logs/"},
                 host,
                 port,
+                has_login=has_login and IS_AIRFLOW_3,
             )
         )
+        add_showcase(world.integrator, world.project.partner_id)
         # in the database, not in the environment, so that the UI shows it
         airflow.api.set_connection(
             "integrator_default",
@@ -77,6 +81,7 @@ def _run(host: str, port: int) -> None:
                 # The form for editing shows only the fields that are set.
                 environment="prod",
                 partner_id=world.project.partner_id,
+                ui_url=world.integrator.ui_url,
                 verify="true",
                 timeout=60,
             ),
@@ -91,12 +96,26 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
     login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
-    print("DAGs to try:")
-    for dag_id, text in _DAGS.items():
+    if IS_AIRFLOW_3:
+        print(f"The page:     {airflow.url}/plugin/integrator  (project Acme Fashion has a past)")
+    print("DAGs to try; each can succeed, and price fails every second time:")
+    for dag_id, text in example_dags():
         print(f"    {dag_id:31}{text}")
     print(f"Kept logs:    {folder / 'integrator-logs'}")
     print(f"Output:       {airflow.output}")
     print("\nCtrl-C stops it; its database and logs are kept.", flush=True)
+
+
+def example_dags() -> Iterator[tuple[str, str]]:
+    """List the example DAGs that this Airflow can have.
+
+    :return: Their ids, and what their files say first.
+    """
+    for file in sorted(EXAMPLES.rglob("*.py")):
+        if file.parent == EXAMPLES or IS_AIRFLOW_3:  # the others are scheduled by assets
+            text = file.read_text("utf-8")
+            (dag_id,) = re.findall(r'dag_id="(\w+)"', text)
+            yield dag_id, (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
 def _is_taken(port: int) -> bool:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from importlib import import_module
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from airflow.triggers.base import BaseTrigger
 
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 from tests import secrets
@@ -25,6 +28,9 @@ try:
 except ImportError:
     from airflow.exceptions import AirflowRescheduleException
 
+#: What a rescheduled task finds in its context, by Airflow's version: the number of reschedules, and a store.
+RESCHEDULED_CONTEXTS = ("neither", "count", "count and store")
+CONTEXT = RESCHEDULED_CONTEXTS[find_spec("airflow.sdk") is not None and 1 + hasattr(BaseTrigger, "on_kill")]
 MODES = ("poke", "reschedule", "deferrable")
 POLL = 0.01
 #: Seconds; a test that gets this far is wrong, so it may be long.
@@ -39,7 +45,10 @@ class TaskInstance:
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
         self.pushes: list[tuple[str, Any]] = []
+        self.reschedules = 0
+        self.run_after = datetime.now(timezone.utc) - timedelta(hours=1)
         self.began: datetime | None = None
+        self.state_store = StateStore()
 
     def xcom_push(self, key: str, value: Any, **_: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value))  # XCom takes JSON
@@ -47,6 +56,24 @@ class TaskInstance:
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.began
+
+
+class StateStore:
+    """Stands in for a task's state store, which needs a supervisor; ``sets`` has all that was set."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.sets: list[tuple[str, Any]] = []
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any, **_: Any) -> None:
+        self.values[key] = json.dumps(value)
+        self.sets.append((key, value))
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
 
 
 @dataclass
@@ -74,11 +101,13 @@ class Runner:
     :param make: Makes the task, anew for each process that Airflow would run it in.
     :param context: More for the context.
     :param between: Is called before the triggerer takes over, and before a worker takes over again.
+    :param rescheduled_context: Which Airflow's context the task gets: one of ``RESCHEDULED_CONTEXTS``.
     """
 
     make: Callable[[], Any]
     context: dict[str, Any] = field(default_factory=dict)
     between: Callable[[str], None] = lambda _: None
+    rescheduled_context: str = CONTEXT
 
     def run(self) -> Outcome:
         with secrets.recorded() as log:
@@ -101,7 +130,7 @@ class Runner:
                     resume = self._in_triggerer(deferred, outcome)
                     self.between("resumed")
                 except AirflowRescheduleException:
-                    outcome.reschedules += 1
+                    outcome.reschedules = ti.reschedules = ti.reschedules + 1
                     ti.began = ti.began or started
                 except AirflowSkipException as skip:
                     outcome.state, outcome.error = "skipped", skip
@@ -115,6 +144,10 @@ class Runner:
 
     def _in_worker(self, task: Any, ti: TaskInstance, resume: tuple[str, dict[str, Any]] | None) -> Any:
         context = self._context(task, ti)
+        if "count" in self.rescheduled_context:
+            context["task_reschedule_count"] = ti.reschedules
+        if "store" in self.rescheduled_context:
+            context["task_state_store"] = ti.state_store
         task.render_template_fields(context)
         if resume is None:
             return _execute(task, context)
@@ -133,9 +166,9 @@ class Runner:
 
 
 def a_context(ti: Any = None, **more: Any) -> dict[str, Any]:
-    now = datetime.now(timezone.utc) - timedelta(hours=1)
-    dag_run = SimpleNamespace(run_after=now, logical_date=now, run_id="run")
-    return {"ti": ti or TaskInstance(), "dag_run": dag_run, "logical_date": now, "params": {}, **more}
+    ti = ti or TaskInstance()
+    dag_run = SimpleNamespace(run_after=ti.run_after, logical_date=ti.run_after, run_id="run")
+    return {"ti": ti, "dag_run": dag_run, "logical_date": ti.run_after, "params": {}, **more}
 
 
 def again(trigger: Any) -> Any:
@@ -172,6 +205,17 @@ def run_operator(
 def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
     given = {"task_id": "log", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", "log_timeout": 0}
     return IntegratorLogOperator(deferrable=mode == "deferrable", **{**given, **arguments})
+
+
+def run_lines(
+    mode: str = "poke", *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
+) -> Outcome:
+    return Runner(lambda: lines_operator(mode, **arguments), context or {}, between or (lambda _: None)).run()
+
+
+def lines_operator(mode: str = "poke", **arguments: Any) -> IntegratorLinesOperator:
+    given = {"task_id": "lines", "poll_interval": POLL, "timeout": TIMEOUT, "flow": "price", "log_timeout": 0}
+    return IntegratorLinesOperator(deferrable=mode == "deferrable", **{**given, **arguments})
 
 
 def after_looks(simulator: Any, looks: int, act: Callable[[], Any], on: str = "logs") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_integrator.cli.definition import COMMANDS
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.provider_info import CONN_FIELDS
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
@@ -98,6 +101,13 @@ class TestSamples:
         if "DAG(" in code:
             assert demo.integrator.count() == 0  # parsing a DAG asks nothing of the network
 
+    def test_the_async_task_fetches_logs(self, demo):
+        (code,) = (code for name, code in samples() if "lines.md" in name and "async def" in code)
+        variables = {"__name__": "sample"}
+        exec(compile(code, "sample", "exec"), variables)  # noqa: S102 - our own text
+        logs = asyncio.run(variables["fetch_logs"].function("price", 2))
+        assert [len(log["errors"]) for log in logs] == [1, 1]
+
     @pytest.mark.e2e
     def test_the_test_of_a_dag_passes(self, tmp_path):
         """The test that the simulator's page shows, on the DAG file that it shows, by a pytest of its own."""
@@ -169,6 +179,7 @@ class TestPage:
     [
         ("sensor.md", IntegratorExecutionSensor),
         ("operator.md", IntegratorLogOperator),
+        ("lines.md", IntegratorLinesOperator),
         ("check.md", IntegratorFlowCheckOperator),
         ("hook.md", IntegratorHook),
     ],
@@ -191,6 +202,7 @@ def test_every_parameter_is_named(page, described):
     [
         ("sensor.md", IntegratorExecutionSensor),
         ("operator.md", IntegratorLogOperator),
+        ("lines.md", IntegratorLinesOperator),
         ("check.md", IntegratorFlowCheckOperator),
     ],
 )
@@ -208,7 +220,7 @@ def test_every_connection_field_is_named():
 def test_every_method_of_the_hook_is_named():
     text = (DOCS / "hook.md").read_text("utf-8")
     # what makes the others work
-    inner = {"get_conn", "aget_conn", "asettings", "close", "aclose"}
+    inner = {"get_conn", "make_client", "aget_conn", "asettings", "close", "aclose"}
     own = {
         name
         for base in IntegratorHook.__mro__
@@ -232,3 +244,19 @@ def test_every_option_of_the_simulator_is_named():
     text = (DOCS / "simulator.md").read_text("utf-8")
     options = re.findall(r"--[a-z-]+", _parser().format_help())
     assert [option for option in options if option != "--help" and f"`{option}`" not in text] == []
+
+
+def test_every_command_and_option_is_named():
+    text = (DOCS / "commands.md").read_text("utf-8")
+    assert [
+        each.name for each in COMMANDS if not re.search(rf"^\| `{each.name}[` ]", text, re.MULTILINE)
+    ] == []
+    options = {flag for each in COMMANDS for argument in each.arguments for flag in argument.flags}
+    wanted = {flag for flag in options if flag.startswith("-")} - {"--project-id", "--partner-id"}
+    assert [flag for flag in sorted(wanted) if f"`{flag}`" not in text] == []
+
+
+def test_every_label_of_the_connections_form_is_named():
+    text = " ".join((DOCS / "connection.md").read_text("utf-8").split())
+    labels = [f"*{field['label']}*" for field in CONN_FIELDS.values()]
+    assert f"{', '.join(labels[:-1])} and {labels[-1]}, in this order" in text

@@ -103,6 +103,10 @@ class TestConnectionType:
             "ui_url",
         }
 
+    def test_begins_with_what_everybody_sets_and_ends_with_what_nobody_needs(self):
+        assert list(CONNECTION_TYPE["conn-fields"])[:3] == ["project_id", "project_slug", "partner_id"]
+        assert list(CONNECTION_TYPE["conn-fields"])[-1] == "token"
+
     @pytest.mark.parametrize("name", CONNECTION_TYPE["conn-fields"])
     def test_field_is_labelled_and_described(self, name):
         field = CONNECTION_TYPE["conn-fields"][name]
@@ -208,6 +212,7 @@ class TestDistributions:
         assert "License-Expression: Apache-2.0" in described
         assert "Apache License" in licence
         assert "provider_info = airflow_provider_integrator:get_provider_info" in entry_points
+        assert "airflow-integrator = airflow_provider_integrator.cli.main:main" in entry_points
         assert "integrator = airflow_provider_integrator.simulator.pytest_plugin" in entry_points
 
     @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ PACKAGE = airflow_provider_integrator.__name__
 ROOT = Path(airflow_provider_integrator.__file__).parent
 #: From what Airflow loads down to what knows nothing of it: a room imports from its own rank and from lower ones.
 RANKS = [
-    {"snapshot", "lineage"},
+    {"snapshot", "lineage", "ui"},
+    {"cli"},
     {"sensors", "assets"},
     {"operators"},
     {"links", "triggers"},
@@ -23,7 +24,7 @@ RANKS = [
     {"hooks"},
     {"logs"},
     {"api"},
-    {"arguments", ""},
+    {"arguments", "metrics", ""},
     {"exceptions", "provider_info"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

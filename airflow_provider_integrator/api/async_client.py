@@ -32,6 +32,7 @@ from airflow_provider_integrator.api.exchange import (
     Exchange,
     Fault,
     NeedToken,
+    Observer,
     Retry,
     Send,
     Token,
@@ -57,6 +58,7 @@ class AsyncClient:
     :param access: The Integrator's address and the credentials.
     :param retry: The retry policy for transient faults.
     :param on_token: Awaited with each new token, to mask it in logs.
+    :param observer: Called after each HTTP request; None: nobody is.
     :param max_connections: The maximum number of open connections.
     """
 
@@ -65,11 +67,13 @@ class AsyncClient:
         access: Access,
         retry: Retry | None = None,
         on_token: Callable[[str], Awaitable[None]] | None = None,
+        observer: Observer | None = None,
         max_connections: int = 8,
     ) -> None:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
+        self._observer = observer
         self._tokens = token_store(access)
         self._session_lock = asyncio.Lock()
         self._max_connections = max_connections
@@ -103,7 +107,7 @@ class AsyncClient:
         :return: The value of the answer.
         :raises IntegratorError: The call failed; the subclass says how.
         """
-        return await self._drive(exchange(call, self._retry))
+        return await self._drive(exchange(call, self._retry, observer=self._observer))
 
     async def run(self, script: Script[T]) -> T:
         """Run a script of calls.
@@ -112,7 +116,7 @@ class AsyncClient:
         :return: The script's return value.
         :raises IntegratorError: A call's error that the script doesn't handle.
         """
-        return await self._drive(carry_out(script, self._retry))
+        return await self._drive(carry_out(script, self._retry, self._observer))
 
     async def logs(self, query: LogQuery) -> AsyncIterator[Fields]:
         """Fetch all pages of a query, prefetching the next one while one is processed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from airflow_provider_integrator.api.exchange import (
     Exchange,
     Fault,
     NeedToken,
+    Observer,
     Retry,
     Send,
     Token,
@@ -50,11 +52,16 @@ class Client:
     :param access: The Integrator's address and the credentials.
     :param retry: The retry policy for transient faults.
     :param on_token: Called with each new token, to mask it in logs.
+    :param observer: Called after each HTTP request; None: nobody is.
     :raises ConfigurationError: The CA bundle can't be read, or the environment's proxy can't be used.
     """
 
     def __init__(
-        self, access: Access, retry: Retry | None = None, on_token: Callable[[str], None] | None = None
+        self,
+        access: Access,
+        retry: Retry | None = None,
+        on_token: Callable[[str], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         if isinstance(access.verify, str):
             trusting(access.verify)  # else requests reports an unreadable bundle as a fault of the call
@@ -64,6 +71,7 @@ class Client:
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
+        self._observer = observer
         self._tokens = token_store(access)
         self._session = requests.Session()
         self._session.mount("http://", DeadlineAdapter())
@@ -91,7 +99,7 @@ class Client:
         :return: The value of the answer.
         :raises IntegratorError: The call failed; the subclass says how.
         """
-        return self._drive(exchange(call, self._retry))
+        return self._drive(exchange(call, self._retry, observer=self._observer))
 
     def run(self, script: Script[T], retry: Retry | None = None) -> T:
         """Run a script of calls.
@@ -101,7 +109,7 @@ class Client:
         :return: The script's return value.
         :raises IntegratorError: A call's error that the script doesn't handle.
         """
-        return self._drive(carry_out(script, retry or self._retry))
+        return self._drive(carry_out(script, retry or self._retry, self._observer))
 
     def logs(self, query: LogQuery) -> Iterator[Fields]:
         """Fetch all pages of a query, prefetching the next one while one is processed.
@@ -117,7 +125,8 @@ class Client:
                 next_page: Future[Page] | None = None
                 if not paging.ended:
                     number += 1
-                    next_page = executor.submit(self.call, list_logs(query, number))
+                    # In the caller's context, so that a span of the request belongs to the caller's.
+                    next_page = executor.submit(copy_context().run, self.call, list_logs(query, number))
                 yield from new
                 if next_page is None:
                     return

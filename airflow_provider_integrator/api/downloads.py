@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from airflow_provider_integrator.api.endpoints import Call, Pause, Script
 from airflow_provider_integrator.api.fields import shown
+from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Step
 from airflow_provider_integrator.exceptions import RequestError
 
@@ -23,7 +24,7 @@ class LogPatience:
     A log may be stored only after its execution has finished: the samples show ``is_send_S3`` 0 first and 1
     later. The answer of Download log until then isn't documented; 400 and 404 are assumed.
 
-    :param log: The execution or step of the log; None if only the log's id is known.
+    :param log: The execution, step or line of the log; None if only the log's id is known.
     :param finished: When the execution finished; None: ``log_timeout`` counts from the first refusal.
     :param log_timeout: Seconds after that for which a refused download is retried.
     :param poll_interval: Seconds between two attempts.
@@ -32,7 +33,7 @@ class LogPatience:
 
     def __init__(
         self,
-        log: Execution | Step | None,
+        log: Execution | Step | Line | None,
         finished: datetime | None,
         log_timeout: float,
         poll_interval: float,

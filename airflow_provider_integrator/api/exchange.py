@@ -121,14 +121,24 @@ class Fault:
 
 Effect = Send[Any] | Pause | NeedToken
 Exchange = Generator[Effect, Any, T]
+#: Called after each HTTP request with the call's name, the outcome (``ok``, the HTTP status of a refusal, ``fault``
+#: for a missing or broken answer, ``error`` for what no retry can help) and the seconds from its beginning to the
+#: end of its body.
+Observer = Callable[[str, str, float], None]
 
 
-def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.monotonic) -> Exchange[T]:
+def exchange(
+    call: Call[T],
+    retry: Retry,
+    clock: Callable[[], float] = time.monotonic,
+    observer: Observer | None = None,
+) -> Exchange[T]:
     """Make a call.
 
     :param call: The call.
     :param retry: The retry policy.
     :param clock: A monotonic clock, in seconds.
+    :param observer: Called after each request, retries and renewals included; None: nobody is.
     :return: A generator that yields effects, receives their results and returns the call's value.
     :raises AuthenticationError: A renewed token was refused at once, or one set by hand was refused.
     :raises RequestError: The call was refused for good.
@@ -141,7 +151,7 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
     while True:
         sent, value = clock(), token.value if token else None
         hide(value, (call.form or {}).get("password"))
-        outcome: Answer[T] | Fault = _fit((yield Send(call, value)))
+        outcome: Answer[T] | Fault = _fit((yield from _observed(Send(call, value), clock, observer)))
         if isinstance(outcome, Answer):
             if 200 <= outcome.status < 300:
                 return outcome.value  # type: ignore[return-value]  # a receiver's value is a T
@@ -165,11 +175,35 @@ def exchange(call: Call[T], retry: Retry, clock: Callable[[], float] = time.mono
         yield Pause(_next_delay(call, retry, outcome, failures, clock() - started))
 
 
-def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
+def _observed(
+    send: Send[T], clock: Callable[[], float], observer: Observer | None
+) -> Generator[Effect, Any, Answer[T] | Fault]:
+    """Send one request, and report it; one that is cancelled has no outcome."""
+    if observer is None:
+        return (yield send)  # type: ignore[no-any-return]  # a transport sends one of them
+    began = clock()
+    try:
+        result: Answer[T] | Fault = yield send
+    except IntegratorError:
+        observer(send.call.name, "error", clock() - began)
+        raise
+    observer(send.call.name, _outcome(send.call, result), clock() - began)
+    return result
+
+
+def _outcome(call: Call[T], result: Answer[T] | Fault) -> str:
+    if isinstance(result, Fault):
+        return "fault"
+    is_absent = result.status == 404 and call.absent is not None
+    return "ok" if is_absent or 200 <= result.status < 300 else str(result.status)
+
+
+def carry_out(script: Script[T], retry: Retry, observer: Observer | None = None) -> Exchange[T]:
     """Run a script of calls.
 
     :param script: A generator that yields calls and pauses, and receives their values or errors.
     :param retry: The retry policy.
+    :param observer: Called after each request; None: nobody is.
     :return: A generator like :func:`exchange`'s; it returns the script's value.
     :raises IntegratorError: A call's error that the script doesn't handle.
     """
@@ -177,7 +211,10 @@ def carry_out(script: Script[T], retry: Retry) -> Exchange[T]:
         call = next(script)
         while True:
             try:
-                value = (yield call) if isinstance(call, Pause) else (yield from exchange(call, retry))
+                if isinstance(call, Pause):
+                    value = yield call
+                else:
+                    value = yield from exchange(call, retry, observer=observer)
             except IntegratorError as error:
                 call = script.throw(error)
             else:

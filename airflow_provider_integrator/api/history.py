@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,16 +26,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 class NewestFirst:
     """Detects whether List logs, whose order isn't documented, returns the newest logs first.
 
+    :param before: What the logs of other flows have shown, which holds until a log contradicts it; None: nothing.
     :ivar is_possible: Whether no log so far contradicts it.
     """
 
-    #: Logs that each follow a younger one, of which one random order in millions has so many.
+    #: Logs of one flow that each follow a younger one, of which one random order in millions has so many.
     ENOUGH = 10
 
-    def __init__(self) -> None:
+    def __init__(self, before: NewestFirst | None = None) -> None:
         self.is_possible = True
         self._last: datetime | None = None
         self._descents = 0
+        #: The number of equally likely orders of which only one looks like this.
+        self._orders: int = before._orders if before is not None and before.is_possible else 1
 
     def see(self, created: datetime) -> None:
         """Record the creation time of the next log.
@@ -43,13 +47,15 @@ class NewestFirst:
         """
         if self._last is not None:
             self.is_possible = self.is_possible and created <= self._last
-            self._descents += created < self._last
+            if created < self._last and self._orders < _NO_DOUBT:
+                self._descents += 1
+                self._orders *= self._descents + 1
         self._last = created
 
     @property
     def is_shown(self) -> bool:
         """Whether the logs so far leave no doubt about it."""
-        return self.is_possible and self._descents >= self.ENOUGH
+        return self.is_possible and self._orders >= _NO_DOUBT
 
     def all_before(self, moment: datetime) -> bool:
         """Return whether all further logs must be older than a point in time.
@@ -57,7 +63,11 @@ class NewestFirst:
         :param moment: The point in time.
         :return: True only if all logs so far came newest first, and the last one is older.
         """
-        return self.is_possible and self._descents > 0 and self._last is not None and self._last < moment
+        return self.is_possible and self._orders > 1 and self._last is not None and self._last < moment
+
+
+#: The number of orders that as many logs of one flow may have.
+_NO_DOUBT = math.factorial(NewestFirst.ENOUGH + 1)
 
 
 @dataclass(frozen=True)
@@ -137,9 +147,9 @@ def to_milliseconds(moment: datetime) -> datetime:
 class _HistoryReader:
     """Collects a flow's executions since a point in time from the logs of several pages."""
 
-    def __init__(self, moment: datetime) -> None:
+    def __init__(self, moment: datetime, before: NewestFirst | None = None) -> None:
         self._moment = moment
-        self._order = NewestFirst()
+        self._order = NewestFirst(before)
         self._found: dict[str, Sighting] = {}
         self._faults: list[ResponseError] = []
         self._undated: Fields | None = None
@@ -215,11 +225,18 @@ def read_since(
 
 
 def read_latest(
-    project_id: str, flow_id: str, is_enough: Callable[[History], bool], *, first_limit: int
+    project_id: str,
+    flow_id: str,
+    is_enough: Callable[[History], bool],
+    *,
+    first_limit: int,
+    before: NewestFirst | None = None,
+    max_requests: int | None = None,
 ) -> Script[History]:
     """Read a flow's latest executions, as many as are needed.
 
-    All pages are read, unless those read so far leave no doubt that the newest executions come first.
+    All pages are read, unless those read so far leave no doubt that the newest executions come first, or
+    ``max_requests`` ends it.
 
     :param project_id: The project.
     :param flow_id: The flow.
@@ -228,10 +245,15 @@ def read_latest(
     :param first_limit: The size of the first page; at least ``NewestFirst.ENOUGH + 1``, as fewer logs show no
         order. If a full page isn't enough, the history is read again from its beginning, in pages of the usual
         size.
+    :param before: The order that other flows' logs have shown, so that few logs of this one are enough to show it;
+        None: nothing is known.
+    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
+        that isn't full then counts as the last one. None: as many as it takes.
     :return: The history, since the epoch.
     """
-    limit, number, reader, paging = first_limit, 1, _HistoryReader(EPOCH), Paging()
+    limit, number, reader, paging, requests = first_limit, 1, _HistoryReader(EPOCH, before), Paging(), 0
     while True:
+        requests += 1
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
         for fields in paging.take(page):
             reader.take(fields)
@@ -241,9 +263,12 @@ def read_latest(
             history = reader.history(number, is_complete=False)
             if is_enough(history):
                 return history
+        is_full = len(page.logs) >= limit
+        if max_requests is not None and (requests >= max_requests or not is_full):
+            return reader.history(number, is_complete=False)
         # A page that isn't full is probably the only one, which a request for the next one shows.
-        if len(page.logs) >= limit and limit < MAX_PAGE_SIZE:
-            limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH), Paging()
+        if is_full and limit < MAX_PAGE_SIZE:
+            limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH, before), Paging()
         else:
             number += 1
 

@@ -1,7 +1,7 @@
 """Typed models of the Integrator's answers.
 
 Required are only the fields that a decision needs: id, state and status of an execution, the id of a step,
-line, flow or project. Any other field is None if it is null, absent or unreadable.
+flow or project. Any other field is None if it is null, absent or unreadable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from airflow_provider_integrator.exceptions import ResponseError
 if TYPE_CHECKING:
     from pendulum import DateTime
 
-LogT = TypeVar("LogT", bound="Step")
 ReadableT = TypeVar("ReadableT", "Project", "Flow", "Step")
 
 
@@ -80,8 +79,7 @@ class Flow:
     :param inbound: Whether it runs on a schedule and reads the ERP.
     :param outbound: Whether it takes posted rows.
     :param scheduling_strategy: CRON_DRIVEN, …
-    :param scheduling_period: For CRON_DRIVEN a Quartz cron of 7 fields, seconds first, in an unknown time
-        zone.
+    :param scheduling_period: For CRON_DRIVEN a Quartz cron of 7 fields, seconds first; in an unknown zone.
     :param variables: All variables of the flow, unparsed.
     """
 
@@ -140,9 +138,27 @@ def _common(fields: Fields) -> dict[str, Any]:
     }
 
 
+def sub_log(fields: Fields) -> dict[str, Any]:
+    """Parse the optional fields of a sub log, which a line log is expected to have, too.
+
+    :param fields: The log.
+    :return: The attributes of a step or a line, but for its id.
+    """
+    return {
+        "filename_uuid": fields.optional_identifier("filename_uuid"),
+        "execution_id": fields.optional_identifier("original_filename_uuid"),
+        "slug": fields.optional_identifier("process_group_id"),
+        "name": fields.optional_text("process_group_name"),
+        "flow_id": fields.optional_identifier("parent_process_group_id"),
+        "state": fields.optional_member("state", State),
+        "status": fields.optional_member("status", Status),
+        **_common(fields),
+    }
+
+
 @dataclass(frozen=True)
 class Step:
-    """A sub log: one step of an execution. A line log has the same fields, as far as is known.
+    """A sub log: one step of an execution.
 
     :param log_id: The log's ``id``, a parameter of Download log.
     :param filename_uuid: The step's own id.
@@ -176,34 +192,19 @@ class Step:
     row_num: Any
 
     @classmethod
-    def read(cls: type[LogT], fields: Fields) -> LogT:
-        """Parse a sub log or a line log.
+    def read(cls, fields: Fields) -> Step:
+        """Parse a sub log.
 
         :param fields: The log.
-        :return: The step or line.
+        :return: The step.
         :raises ResponseError: The id is missing.
         """
-        return cls(
-            log_id=fields.identifier("id"),
-            filename_uuid=fields.optional_identifier("filename_uuid"),
-            execution_id=fields.optional_identifier("original_filename_uuid"),
-            slug=fields.optional_identifier("process_group_id"),
-            name=fields.optional_text("process_group_name"),
-            flow_id=fields.optional_identifier("parent_process_group_id"),
-            state=fields.optional_member("state", State),
-            status=fields.optional_member("status", Status),
-            **_common(fields),
-        )
+        return cls(log_id=fields.identifier("id"), **sub_log(fields))
 
     @property
     def label(self) -> str:
         """The step's name, or else its slug or log id."""
         return self.name or self.slug or f"log {self.log_id}"
-
-
-@dataclass(frozen=True)
-class Line(Step):
-    """A line log: one row. Its fields aren't documented; those of a sub log are assumed."""
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,15 @@ def is_passing(error: BaseException) -> bool:
     :param error: An HTTP library's error.
     :return: Whether a retry may help.
     """
-    return any(isinstance(cause, _TRANSIENT) for cause in _causes(error))
+    return any(isinstance(cause, _TRANSIENT) for cause in causes(error))
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Find an error and all errors that led to it.
+
+    :param error: An HTTP library's error, or one made of it.
+    :return: The errors, the outermost one first.
+    """
     # HTTP libraries wrap the TLS library's error several times, not always with __cause__.
     pending, seen = [error], set[int]()
     while pending:

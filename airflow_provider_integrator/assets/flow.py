@@ -82,7 +82,7 @@ def integrator_flow(
 def integrator_project_flows(path: str | Path, *, inbound: bool = True, **arguments: Any) -> dict[str, Asset]:
     """Build the assets of a project's flows from a file, as DAG files must not call the Integrator.
 
-    :param path: The output file of ``python -m airflow_provider_integrator.snapshot``.
+    :param path: The output file of the command ``airflow-integrator snapshot``.
     :param inbound: Whether to skip flows that are outbound only.
     :param arguments: Arguments of ``integrator_flow``. By default the connection is the one that the file was
         made with, and the project is the one given to the command, if any.
@@ -97,7 +97,7 @@ def integrator_project_flows(path: str | Path, *, inbound: bool = True, **argume
         flows = [each["flow"] for each in snapshot["flows"] if not inbound or each["inbound"] is not False]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{path} can't be read ({error}); make it with: python -m airflow_provider_integrator.snapshot {path}"
+            f"{path} can't be read ({error}); make it with: airflow-integrator snapshot {path}"
         ) from error
     return {flow: integrator_flow(flow, **{**common, **arguments}) for flow in flows}
 

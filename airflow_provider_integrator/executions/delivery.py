@@ -79,7 +79,7 @@ class LogDelivery:
         :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
-        self._find_slug(wait, carried)
+        find_slug(wait, carried, self.project_slug)
         if self.destination is not None:
             self.destination.check_writable()
             return
@@ -128,7 +128,7 @@ class LogDelivery:
         patience = LogPatience(
             log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
         )
-        hook, wanted, slug = wait.hook, self.log_id or execution, self._find_slug(wait, carried)
+        hook, wanted, slug = wait.hook, self.log_id or execution, find_slug(wait, carried, self.project_slug)
         while True:
             script = queries.download(
                 hook.settings, wait.find_flow(), wanted, wait.project_id, slug, self.max_log_bytes
@@ -139,12 +139,6 @@ class LogDelivery:
                 seconds = patience.pause_after(error)
             carried["log_until"] = patience.until
             pause(seconds)
-
-    def _find_slug(self, wait: ExecutionWait, carried: dict[str, Any]) -> str:
-        if "project_slug" not in carried:
-            script = queries.checked_slug(wait.hook.settings, wait.project_id, self.project_slug)
-            carried["project_slug"] = wait.hook.get_conn().run(script)
-        return str(carried["project_slug"])
 
     def _deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
         if self.destination is None:
@@ -173,3 +167,18 @@ class LogDelivery:
             ) from error
         where = "Its log is in XCom, key return_value." if self.goes_to_xcom else None
         return Delivered(value, archive.errors, where)
+
+
+def find_slug(wait: ExecutionWait, carried: dict[str, Any], project_slug: str | None) -> str:
+    """Find the project's slug, once for all processes of a task.
+
+    :param wait: The wait of the task.
+    :param carried: What a deferral carries; the slug is added.
+    :param project_slug: The task's; None: the connection's, or the one in List projects.
+    :return: The slug.
+    :raises ConfigurationError: The slug is unknown, or is another project's.
+    """
+    if "project_slug" not in carried:
+        script = queries.checked_slug(wait.hook.settings, wait.project_id, project_slug)
+        carried["project_slug"] = wait.hook.get_conn().run(script)
+    return str(carried["project_slug"])

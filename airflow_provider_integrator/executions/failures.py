@@ -1,4 +1,4 @@
-"""The errors with which an execution ends a task without retries."""
+"""The errors with which executions end a task without retries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_integrator.exceptions import ExecutionError, ExecutionMissingError, WaitTimeoutError
+from airflow_provider_integrator.exceptions import (
+    ExecutionError,
+    ExecutionMissingError,
+    IntegratorError,
+    WaitTimeoutError,
+)
 from airflow_provider_integrator.executions.policy import shown_errors
 
 if TYPE_CHECKING:
@@ -28,6 +33,20 @@ class WindowPassedError(ExecutionMissingError, AirflowFailException):
 
 class SensorTimeoutError(WaitTimeoutError, AirflowSensorTimeout):
     """An execution didn't finish within the timeout of a sensor."""
+
+
+class FlowsUnhealthyError(IntegratorError, AirflowFailException):
+    """A flow check has found flows that don't run well.
+
+    :param message: The message: a line for each problem.
+    :param flows: The flows with problems as JSON objects: each one's health as the check returns it, ``execution``
+        (the newest judged execution that Failed, or else the newest one; None if there is none) and ``link`` (the
+        URL of that one's page; None if the connection has no ``ui_url``).
+    """
+
+    def __init__(self, message: str, flows: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.flows = list(flows)
 
 
 def failure(

@@ -34,6 +34,8 @@ class FlowHealth:
     :param rows: The rows that the judged executions processed, as far as they have counts; None: none has.
     :param fail_rate: The share of these rows that failed, 0 to 1; None if it is unknown.
     :param duration: The seconds of the longest judged execution; None if it is unknown.
+    :param execution: The newest judged execution that Failed, or else the newest one; None if there is none.
+    :param is_stale: Whether the limit on the age of the last Success is exceeded.
     :param problems: What is wrong, a sentence each; empty if the flow is well.
     :param notes: What could not be judged, a sentence each.
     """
@@ -48,6 +50,8 @@ class FlowHealth:
     rows: int | None = None
     fail_rate: float | None = None
     duration: float | None = None
+    execution: Execution | None = None
+    is_stale: bool = False
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -77,6 +81,7 @@ class Figures:
     :param fail_count: The rows failed.
     :param fail_rate: The share of failed rows, 0 to 1, of the executions that have both counts.
     :param duration: The seconds of the longest execution.
+    :param longest: Its id.
     :param has_all_rows: Whether each execution has its count of processed rows, so that there weren't more.
     :param uncounted: The number of executions that lack one of the counts.
     :param untimed: The number of executions without a duration.
@@ -86,6 +91,7 @@ class Figures:
     fail_count: int | None
     fail_rate: float | None
     duration: float | None
+    longest: str | None
     has_all_rows: bool
     uncounted: int
     untimed: int
@@ -105,15 +111,19 @@ class Figures:
             if each.process_count is not None and each.fail_count is not None
         ]
         processed, failed = sum(all_rows for all_rows, _ in pairs), sum(part for _, part in pairs)
-        durations = [each.duration.total_seconds() for each in known if each.duration is not None]
+        timed = [
+            (each.duration.total_seconds(), each.execution_id) for each in known if each.duration is not None
+        ]
+        duration, longest = max(timed, default=(None, None))
         return cls(
             process_count=_total([each.process_count for each in known]),
             fail_count=_total([each.fail_count for each in known]),
             fail_rate=failed / processed if processed else None,
-            duration=max(durations, default=None),
+            duration=duration,
+            longest=longest,
             has_all_rows=all(each.process_count is not None for each in known),
             uncounted=len(known) - len(pairs),
-            untimed=len(known) - len(durations),
+            untimed=len(known) - len(timed),
         )
 
 
@@ -126,6 +136,7 @@ class Criteria:
     :param executions: Judge the last so many Finished executions; used if ``since`` is None.
     :param since: Judge the executions created at or after this point in time.
     :param max_age: The maximum number of seconds since the end of the last Success.
+    :param fresh: The statuses that count as such a Success; with Empty, a flow that has nothing to do isn't stale.
     :param max_fail_count: The maximum number of rows that failed in the judged executions together.
     :param max_fail_rate: The maximum share of processed rows that failed in them together, 0 to 1.
     :param max_duration: The maximum number of seconds of each execution, running ones included.
@@ -138,6 +149,7 @@ class Criteria:
     executions: int = 1
     since: datetime | None = None
     max_age: float | None = None
+    fresh: tuple[Status, ...] = (Status.SUCCESS,)
     max_fail_count: int | None = None
     max_fail_rate: float | None = None
     max_duration: float | None = None
@@ -172,7 +184,7 @@ class Criteria:
             has_all = sum(map(_has_ended, self._judged(history))) >= self.executions
         return has_all and (
             self.max_age is None
-            or _last_success(history) is not None
+            or _last(history, self.fresh) is not None
             or history.order.all_before(now - timedelta(seconds=self.max_age))
         )
 
@@ -190,27 +202,28 @@ class Criteria:
         finished = [each for each in readable if each.is_finished]
         running = [each for each in readable if not each.is_finished]
         failed = [each for each in finished if each.status is Status.FAILED]
-        figures, success = Figures.of(finished), _last_success(history)
-        ended = None if success is None else success.finished or success.created
-        age = None if ended is None else max(0.0, (now - ended).total_seconds())
+        figures, ended = Figures.of(finished), _last(history, (Status.SUCCESS,))
+        fresh = _age(_last(history, self.fresh), now)
         problems = [
-            *self._stale(history, age),
+            *self._stale(history, fresh),
             *self._unreadable(history, judged),
             *self._failed(failed, finished),
-            *self._breaches(figures),
+            *self._breaches(figures, len(finished)),
             *self._running(running, now),
         ]
         return FlowHealth(
             flow=flow,
             flow_id=flow_id,
             last_success=ended,
-            age=age,
+            age=_age(ended, now),
             runs=len(finished),
             failed=len(failed),
             running=len(running),
             rows=figures.process_count,
             fail_rate=figures.fail_rate,
             duration=figures.duration,
+            execution=next(iter(failed or readable), None),
+            is_stale=self._exceeds(fresh),
             problems=tuple(problems),
             notes=tuple(self._notes(history, judged, figures, finished)),
         )
@@ -232,14 +245,18 @@ class Criteria:
         if not history.sightings and history.is_complete and not history.faults:
             if self.since is None or self.max_age is not None:
                 yield "It has never run."
-        elif self.max_age is not None and (age is None or age > self.max_age):
+        elif self.max_age is not None and self._exceeds(age):
             limit = f"max_age is {in_words(self.max_age)}."
+            wanted = " or ".join(status.name.capitalize() for status in self.fresh)
             if age is not None:
-                yield f"It is stale: its last Success ended {in_words(age)} ago; {limit}"
+                yield f"It is stale: its last {wanted} ended {in_words(age)} ago; {limit}"
             else:
                 last = "" if history.is_complete else "last "
                 count = counted(len(history.sightings), "execution")
-                yield f"It is stale: no Success among its {last}{count}; {limit}"
+                yield f"It is stale: no {wanted} among its {last}{count}; {limit}"
+
+    def _exceeds(self, age: float | None) -> bool:
+        return self.max_age is not None and (age is None or age > self.max_age)
 
     def _unreadable(self, history: History, judged: list[Sighting]) -> Iterable[str]:
         yield from (
@@ -255,19 +272,21 @@ class Criteria:
             count = counted(len(finished), "execution")
             yield f"{len(failed)} of {count} Failed, the last: {failed[0].execution_id}."
 
-    def _breaches(self, figures: Figures) -> Iterable[str]:
+    def _breaches(self, figures: Figures, runs: int) -> Iterable[str]:
+        where = "" if runs == 1 else f" in {counted(runs, 'execution')}"
         count, limit = figures.fail_count, self.max_fail_count
         if limit is not None and count is not None and count > limit:
-            yield f"{counted(count, 'row')} failed; max_fail_count is {limit}."
+            yield f"{counted(count, 'row')} failed{where}; max_fail_count is {limit}."
         rate = figures.fail_rate
         if self.max_fail_rate is not None and rate is not None and rate > self.max_fail_rate:
-            yield f"{rate:.6g} of the rows failed; max_fail_rate is {self.max_fail_rate:g}."
+            yield f"{rate:.6g} of the rows failed{where}; max_fail_rate is {self.max_fail_rate:g}."
         took = figures.duration
         if self.max_duration is not None and took is not None and took > self.max_duration:
-            yield f"An execution took {in_words(took)}; max_duration is {in_words(self.max_duration)}."
+            most = in_words(self.max_duration)
+            yield f"Execution {figures.longest} took {in_words(took)}; max_duration is {most}."
         rows = figures.process_count
         if self.min_rows is not None and figures.has_all_rows and rows is not None and rows < self.min_rows:
-            yield f"{counted(rows, 'row')} processed; min_rows is {self.min_rows}."
+            yield f"{counted(rows, 'row')} processed{where}; min_rows is {self.min_rows}."
 
     def _running(self, running: list[Execution], now: datetime) -> Iterable[str]:
         for each in running:
@@ -293,12 +312,17 @@ class Criteria:
             yield f"{counted(len(errors), 'other log')} can't be read: {errors[0]}"
 
 
-def _last_success(history: History) -> Execution | None:
+def _last(history: History, statuses: Sequence[Status]) -> datetime | None:
+    """Find when the last execution with one of some statuses ended (began, if its end is unknown)."""
     for seen in reversed(history.sightings):
         each = seen.execution
-        if each is not None and each.is_finished and each.status is Status.SUCCESS:
-            return each
+        if each is not None and each.is_finished and each.status in statuses:
+            return each.finished or each.created
     return None
+
+
+def _age(ended: datetime | None, now: datetime) -> float | None:
+    return None if ended is None else max(0.0, (now - ended).total_seconds())
 
 
 def _has_ended(seen: Sighting) -> bool:

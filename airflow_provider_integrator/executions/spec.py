@@ -35,6 +35,7 @@ class WaitSpec:
     :param outage_tolerance: Seconds for which all polls may fail before the wait gives up.
     :param outage_began: When the first of the polls failed that have failed since the last successful one, in
         seconds since the epoch; None: the last poll succeeded.
+    :param polled_at: When a worker polled last, in seconds since the epoch; None: none has.
     :param usual_duration: The flow's usual duration in seconds, if a worker has read a page of it; None: unknown.
     :param adaptive: Whether to poll rarely at first and often near the flow's usual duration.
     """
@@ -50,6 +51,7 @@ class WaitSpec:
     created_before: str | float | None = None
     outage_tolerance: float = DEFAULT_OUTAGE_TOLERANCE
     outage_began: float | None = None
+    polled_at: float | None = None
     usual_duration: float | None = None
     adaptive: bool = False
 

@@ -17,10 +17,8 @@ from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import first_execution_since, usual_duration
 from airflow_provider_integrator.exceptions import (
-    AuthenticationError,
     ConfigurationError,
     ExecutionMissingError,
-    IntegratorError,
     RequestError,
     ResponseError,
     TransientError,
@@ -31,6 +29,7 @@ from airflow_provider_integrator.executions.failures import WindowPassedError
 from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.progress import Progress, in_words
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.trigger_events import read_event
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
@@ -45,7 +44,6 @@ log = logging.getLogger(__name__)
 POLL_RETRY = Retry(attempts=3, max_total=60.0)
 #: Polls without any execution after which the flow is looked up again; doubled each time.
 EMPTY_POLLS = 20
-_ERRORS = {each.__name__: each for each in (AuthenticationError, ConfigurationError)}
 
 
 class ExecutionWait:
@@ -57,7 +55,8 @@ class ExecutionWait:
     :param on_seen: Called with the execution each time that it has changed.
     :param on_missing: What happens to the task if the window has passed without an execution.
     :param prepare: Called once before the first look, and as part of it; None: nothing.
-    :param is_continued: Whether another process has polled before, as of a rescheduled task.
+    :param polled: How often other processes have polled before, as of a rescheduled task; None: an unknown number.
+    :param progress: The ``progress`` of the last of them; None: it is unknown.
     """
 
     def __init__(
@@ -69,7 +68,8 @@ class ExecutionWait:
         *,
         on_missing: OnMissing = "fail",
         prepare: Callable[[], None] | None = None,
-        is_continued: bool = False,
+        polled: int | None = 0,
+        progress: Mapping[str, Any] | None = None,
     ) -> None:
         self.hook = hook
         self.spec = spec
@@ -77,11 +77,11 @@ class ExecutionWait:
         self._on_seen = on_seen
         self._on_missing = on_missing
         self._prepare = prepare
-        self._is_continued = is_continued
         self._outage = Outage(spec.outage_tolerance, spec.outage_began)
-        self._progress = Progress(spec.poll_interval, is_continued=is_continued)
-        self._polls = 0
+        self._progress = Progress(spec.poll_interval, is_continued=polled != 0, memory=progress)
+        self._polls = polled
         self._not_before = 0.0
+        self._polled_at = spec.polled_at
         self._empty_polls = 0
         self._look_up_after = EMPTY_POLLS
         self._seen: Execution | None = None
@@ -96,6 +96,16 @@ class ExecutionWait:
     def is_failing(self) -> bool:
         """Whether the last poll failed."""
         return self._outage.began is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the last poll found no execution."""
+        return self._empty_polls > 0
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What another process needs to continue the log's lines, fit for JSON."""
+        return self._progress.memory
 
     @property
     def seen(self) -> dict[str, Any] | None:
@@ -137,6 +147,7 @@ class ExecutionWait:
                 with suppress(TransientError):
                     self._has_moved()
         else:
+            self._empty_polls = 0
             self.spec = replace(self.spec, execution_id=found.execution_id)
             if found != self._seen:
                 self._seen = found
@@ -150,17 +161,17 @@ class ExecutionWait:
         :raises IntegratorError: A poll failed for good, or polls have failed for longer than is tolerated.
         """
         time.sleep(max(0.0, min(self._not_before, self.spec.end_time or math.inf) - time.time()))
-        if not self._polls:
+        if self._polls == 0:
             self._progress.begin(self._beginning())
-        self._polls += 1
+        self._polls = None if self._polls is None else self._polls + 1
+        self._polled_at = time.time()
         try:
             found = self.look()
         except TransientError as error:
             self._tolerate(error)
             return None
         self._outage.end()
-        is_first = self._polls == 1 and not self._is_continued
-        if found is None and is_first and self.spec.execution_id is not None:
+        if found is None and self._polls == 1 and self.spec.execution_id is not None:
             log.warning(
                 "%s (yet).\nIf it should exist, check execution_id and flow: under another flow it isn't found.",
                 self.not_finished(None),
@@ -187,7 +198,9 @@ class ExecutionWait:
 
     def suspend(self) -> WaitSpec:
         """Return the specification with which another process goes on: what was resolved, an outage's beginning."""
-        self.spec = replace(self.spec, outage_began=self._outage.began, usual_duration=self._usual)
+        self.spec = replace(
+            self.spec, outage_began=self._outage.began, polled_at=self._polled_at, usual_duration=self._usual
+        )
         return self.spec
 
     def resume(self, event: Any) -> Execution:
@@ -309,28 +322,3 @@ class ExecutionWait:
         self._outage.add(error)
         retry_after = error.retry_after if isinstance(error, UnavailableError) else None
         self._not_before = time.time() + (retry_after or 0.0)
-
-
-def read_event(event: Any) -> Mapping[str, Any]:
-    """Validate a trigger's event; an unknown one is an error, never a success.
-
-    :param event: The event.
-    :return: The event: its ``status`` is ``finished`` (with ``execution_id``) or ``timeout``
-        (``execution_id`` optional).
-    :raises ExecutionMissingError: The window has passed without an execution.
-    :raises IntegratorError: The event is an error, of the class that it names, or is unknown.
-    """
-    if isinstance(event, Mapping):
-        if event.get("status") == "timeout":
-            return event
-        if event.get("status") == "finished" and isinstance(event.get("execution_id"), str):
-            return event
-        if event.get("status") == "missing":
-            raise ExecutionMissingError(str(event.get("message")))
-        if event.get("status") == "error":
-            kind = _ERRORS.get(str(event.get("error")), IntegratorError)
-            raise kind(f"The wait failed: {event.get('message')}")
-    raise IntegratorError(
-        "The trigger returned an unknown event. Install the same version of the provider on all workers and "
-        "triggerers."
-    )

@@ -22,7 +22,8 @@ from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+    from airflow_provider_integrator.api.lines import Line
+    from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
     from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 T = TypeVar("T")
@@ -154,7 +155,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def adownload_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
@@ -193,7 +194,12 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         )
 
     async def aload_log(
-        self, flow_id: str, log_id: str | Execution | Step, *, max_bytes: int | None = None, **download: Any
+        self,
+        flow_id: str,
+        log_id: str | Execution | Step | Line,
+        *,
+        max_bytes: int | None = None,
+        **download: Any,
     ) -> Any:
         """Decode a log into memory.
 
@@ -210,7 +216,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
     async def asave_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         path: str | os.PathLike[str] | ObjectStoragePath,
         *,
         file_mode: int = DEFAULT_FILE_MODE,

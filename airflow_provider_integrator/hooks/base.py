@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.hooks.connection import CONN_TYPE, IntegratorConnection
+from airflow_provider_integrator.metrics import request_observer
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
@@ -105,10 +106,14 @@ class IntegratorBaseHook(BaseHook):
     def get_conn(self) -> Client:
         """Return the synchronous client, created once."""
         if self._client is None:
-            from airflow_provider_integrator.api.client import Client
-
-            self._client = Client(self.settings.access, self._retry, on_token=_mask_token)
+            self._client = self.make_client()
         return self._client
+
+    def make_client(self) -> Client:
+        """Make a synchronous client for a thread of its own; the caller closes it."""
+        from airflow_provider_integrator.api.client import Client
+
+        return Client(self.settings.access, self._retry, mask_token, request_observer())
 
     async def aget_conn(self) -> AsyncClient:
         """Return the asynchronous client, created once."""
@@ -120,14 +125,18 @@ class IntegratorBaseHook(BaseHook):
         if self._aclient is None:
             from airflow_provider_integrator.api.async_client import AsyncClient
 
-            self._aclient = AsyncClient(settings.access, self._retry, on_token=_amask_token)
+            self._aclient = AsyncClient(settings.access, self._retry, _amask_token, request_observer())
         return self._aclient
 
     async def _ready(self) -> tuple[AsyncClient, IntegratorConnection]:
         return await self.aget_conn(), await self.asettings()
 
 
-def _mask_token(token: str) -> None:
+def mask_token(token: str) -> None:
+    """Mask a token in Airflow's logs.
+
+    :param token: The token.
+    """
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # below Airflow 3.1
@@ -139,4 +148,4 @@ async def _amask_token(token: str) -> None:
     from asgiref.sync import sync_to_async
 
     # Masking calls the supervisor, which isn't allowed on the triggerer's event loop.
-    await sync_to_async(_mask_token)(token)
+    await sync_to_async(mask_token)(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -95,7 +96,7 @@ class IntegratorConnection:
         if not self.unread:
             return None
         return (
-            f"Unknown fields in the connection's Extra: {', '.join(self.unread)}. "
+            f"Unknown fields in the connection's Extra: {', '.join(map(_with_guess, self.unread))}. "
             f"The known ones: {', '.join(CONN_FIELDS)}."
         )
 
@@ -123,6 +124,11 @@ class IntegratorConnection:
         if project_slug:
             return project_slug
         return self.project_slug if self.project_id in (None, project_id) else None
+
+
+def _with_guess(name: str) -> str:
+    guesses = get_close_matches(name, CONN_FIELDS, n=1)
+    return f"{name} ({guesses[0]}?)" if guesses else name
 
 
 def _text(extra: Mapping[str, Any], name: str) -> str | None:

@@ -14,7 +14,7 @@ from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
 from airflow_provider_integrator.arguments import read_mode, read_moment
-from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
+from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.async_hook import AsyncIntegratorHook
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
@@ -22,7 +22,8 @@ from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+    from airflow_provider_integrator.api.lines import Line
+    from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
     from airflow_provider_integrator.logs.archive import LogArchive, Written
 
 
@@ -64,32 +65,19 @@ class IntegratorHook(AsyncIntegratorHook):
         return widgets()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and make one cheap authorised call.
+        """Log in, make one or two cheap calls, and look for fields that are misspelt or missing.
 
-        :return: Whether both succeeded, and a message: the result or the error, and unknown fields of Extra.
+        :return: Whether all is well, and a message: the result, what is wrong, or the error.
         """
+        from airflow_provider_integrator.hooks.connection_test import check
+
         try:
             with IntegratorHook(self.integrator_conn_id, retry=Retry(attempts=1)) as hook:
-                hook.log_in()
-                return True, " ".join(filter(None, (hook._test_call(), hook.settings.complaint())))
+                return check(hook)
         except IntegratorError as error:
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - the form shows any error as a message
             return False, f"The connection can't be tested: {type(error).__name__}: {error}"
-
-    def _test_call(self) -> str:
-        if self.settings.project_id:
-            flows = self.list_flows()
-            return f"Logged in; project {self.settings.project_id} has {_counted(len(flows), 'flow')}."
-        if self.settings.partner_id:
-            projects = self.list_projects()
-            return (
-                f"Logged in; partner {self.settings.partner_id} has {_counted(len(projects), 'project')}. "
-                "project_id is not set in Extra, so each task must set it."
-            )
-        raise ConfigurationError(
-            "Logged in, but there is nothing to list: set project_id (or partner_id) in the connection's Extra."
-        )
 
     def log_in(self) -> None:
         """Log in, unless there is a token already. All other calls log in automatically."""
@@ -202,7 +190,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def download_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         *,
         project_id: str | None = None,
         project_slug: str | None = None,
@@ -238,7 +226,12 @@ class IntegratorHook(AsyncIntegratorHook):
         )
 
     def load_log(
-        self, flow_id: str, log_id: str | Execution | Step, *, max_bytes: int | None = None, **download: Any
+        self,
+        flow_id: str,
+        log_id: str | Execution | Step | Line,
+        *,
+        max_bytes: int | None = None,
+        **download: Any,
     ) -> Any:
         """Decode a log into memory.
 
@@ -255,7 +248,7 @@ class IntegratorHook(AsyncIntegratorHook):
     def save_log(
         self,
         flow_id: str,
-        log_id: str | Execution | Step,
+        log_id: str | Execution | Step | Line,
         path: str | os.PathLike[str] | ObjectStoragePath,
         *,
         file_mode: int = DEFAULT_FILE_MODE,
@@ -278,7 +271,3 @@ class IntegratorHook(AsyncIntegratorHook):
         read_mode("file_mode", file_mode)
         with self.download_log(flow_id, log_id, **download) as archive:
             return storage.save(archive, path, file_mode=file_mode)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"

@@ -15,6 +15,7 @@ from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.endpoints import Script
+    from airflow_provider_integrator.api.lines import Line
     from airflow_provider_integrator.api.models import Execution, Step
     from airflow_provider_integrator.logs.archive import LogArchive
 
@@ -101,7 +102,7 @@ def checked_slug(settings: IntegratorConnection, project_id: str, project_slug: 
     return known
 
 
-def patience(log: str | Execution | Step, log_timeout: float, poll_interval: float) -> LogPatience:
+def patience(log: str | Execution | Step | Line, log_timeout: float, poll_interval: float) -> LogPatience:
     """Make the policy for retries of a refused download.
 
     :param log: The log's ``id``, or its execution, step or line.
@@ -121,7 +122,7 @@ def patience(log: str | Execution | Step, log_timeout: float, poll_interval: flo
 def download(
     settings: IntegratorConnection,
     flow_id: str,
-    log: str | Execution | Step,
+    log: str | Execution | Step | Line,
     project_id: str | None,
     project_slug: str | None,
     max_log_bytes: int,
@@ -147,9 +148,7 @@ def download(
     limits = Limits(max_log_bytes)
     log_id = log if isinstance(log, str) else log.log_id
     if not log_id:
-        raise ResponseError(
-            "List logs: field id is missing or unreadable, so the execution's log can't be downloaded."
-        )
+        raise ResponseError("List logs: field id is missing or unreadable, so the log can't be downloaded.")
     call = endpoints.download_log(log_id, project, slug, flow_id, lambda: ArchiveReceiver(limits))
     if patience is None:
         archive: LogArchive = yield call

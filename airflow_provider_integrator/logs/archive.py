@@ -150,6 +150,11 @@ class LogArchive:
         """What a file that takes the log has to hold, for messages."""
         return f"the log's JSON, of {self._log.file_size} bytes"
 
+    @property
+    def file_count(self) -> int:
+        """The number of files in the ZIP; the first one is the log."""
+        return sum(not info.is_dir() for info in self._zip.infolist())
+
     def cancel(self) -> None:
         """End a :meth:`write`, a :meth:`load` or an upload at its next piece, from a signal handler or a thread."""
         self._cancelled.set()

@@ -85,6 +85,32 @@ def check_folders(target: Path | None) -> None:
 
 
 @contextmanager
+def target_faults(path: Path, needs: str) -> Iterator[None]:
+    """Raise the faults of a target's disk as errors that say what to do.
+
+    :param path: The target.
+    :param needs: What is written and how large that is.
+    :raises StorageError: The disk is full or broken.
+    :raises ConfigurationError: The path can't be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _fault(error, f"folder {path.parent}", f"{path.name}, {needs}", _TARGET_REMEDY) from error
+
+
+def open_growing(path: Path, folder_mode: int) -> IO[bytes]:
+    """Open a file that grows piece by piece and survives its process; its owner's alone.
+
+    :param path: The file's path.
+    :param folder_mode: The permissions of new folders but for their execute bits.
+    :return: The file, open for reading and writing; at its beginning.
+    """
+    _make_folders(path.parent, folder_mode)
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, DEFAULT_FILE_MODE), "r+b")
+
+
+@contextmanager
 def appearing(
     path: Path,
     needs: str,
@@ -103,22 +129,21 @@ def appearing(
     """
     part = None
     try:
-        _make_folders(path.parent, file_mode)
-        _remove_abandoned(path)
-        file, part = _open_unnamed(path.parent) or _open_part(path)
-        with file:
-            yield file
-            file.flush()
-            _set_mode(file.fileno(), _mode_of(path, file_mode))
-            os.fsync(file.fileno())  # some file systems say only now that they are full
-            check_cancelled()
-            if part is None and not _link(file, path):
-                part = _part_name(path)
-                _link(file, part)
-            if part is not None:
-                part.replace(path)
-    except OSError as error:
-        raise _fault(error, f"folder {path.parent}", f"{path.name}, {needs}", _TARGET_REMEDY) from error
+        with target_faults(path, needs):
+            _make_folders(path.parent, file_mode)
+            _remove_abandoned(path)
+            file, part = _open_unnamed(path.parent) or _open_part(path)
+            with file:
+                yield file
+                file.flush()
+                _set_mode(file.fileno(), _mode_of(path, file_mode))
+                os.fsync(file.fileno())  # some file systems say only now that they are full
+                check_cancelled()
+                if part is None and not _link(file, path):
+                    part = _part_name(path)
+                    _link(file, part)
+                if part is not None:
+                    part.replace(path)
     finally:
         if part is not None:
             with suppress(OSError):  # the failure to report is the first one

@@ -1,10 +1,11 @@
-"""Puts a log into object storage, whole or not at all."""
+"""Puts a log, or lines, into object storage, whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -38,10 +39,9 @@ class Destination:
         :raises ConfigurationError: The temporary folder or the path's local folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
-        if not _is_local(self._path):
+        if (local := local_path(self._path)) is None:
             check_folders(None)
             return
-        local = Path(self._path.path)
         if local.is_dir() and not self._is_folder:
             raise ConfigurationError(
                 f"The path {self._named} is a folder; end it in / to get a file of its own in it."
@@ -56,9 +56,20 @@ class Destination:
         :param log_id: The log.
         :return: The path; in a folder ``<flow>/<execution id>/<log id>.json``.
         """
-        if not self._is_folder:
-            return self._path
-        return self._path / _segment(flow) / _segment(execution_id) / f"{_segment(log_id)}.json"
+        return self._path_of(flow, execution_id, name=f"{_segment(log_id)}.json")
+
+    def lines_path(self, flow: str, execution_id: str | None) -> ObjectStoragePath:
+        """Find the path of an execution's or a flow's lines.
+
+        :param flow: The flow's slug or id.
+        :param execution_id: The execution; None: the whole flow.
+        :return: The path; in a folder ``<flow>/<execution id>/lines.jsonl``, or ``<flow>/lines.jsonl``.
+        """
+        folders = [flow] if execution_id is None else [flow, execution_id]
+        return self._path_of(*folders, name="lines.jsonl")
+
+    def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
+        return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
 
 
 def _segment(name: str) -> str:
@@ -113,16 +124,42 @@ def save(
     :raises LogArchiveError: The log can't be read; nothing is left at the path.
     :raises LogCancelledError: The save was cancelled; nothing is left at the path.
     """
+    return place(
+        path,
+        archive.needs,
+        lambda file: archive.write(file, beside_loop=beside_loop),
+        archive.check_cancelled,
+        file_mode,
+    )
+
+
+def place(
+    path: str | os.PathLike[str] | ObjectStoragePath,
+    needs: str,
+    write: Callable[[IO[bytes]], Written],
+    check_cancelled: Callable[[], None],
+    file_mode: int = DEFAULT_FILE_MODE,
+) -> tuple[str, Written]:
+    """Let a file be written, and give it its path, replacing what is there.
+
+    :param path: An object storage URI or a local path, folders made as needed.
+    :param needs: What is written and how large that is, for messages.
+    :param write: Writes a file; what it raises is raised here.
+    :param check_cancelled: Called between two steps; what it raises is raised here.
+    :param file_mode: The permissions of a new local file, and of new folders but for their execute bits.
+    :return: The URI of what was written; its size and hash.
+    :raises ConfigurationError: The path can't be written to.
+    :raises StorageError: The disk is full or broken, or the store refuses the file; nothing is left at the path.
+    """
     if str(path).endswith("/"):
         raise ConfigurationError(f"The path {path} names a folder; name a file in it.")
     target = open_store(path)
-    if _is_local(target):
-        local = Path(target.path)
-        with appearing(local, archive.needs, file_mode, archive.check_cancelled) as file:
-            return local.absolute().as_uri(), archive.write(file, beside_loop=beside_loop)
-    with temporary_file(archive.needs) as file:
-        written = archive.write(file, beside_loop=beside_loop)
-        upload(file, target, archive.check_cancelled)
+    if (local := local_path(target)) is not None:
+        with appearing(local, needs, file_mode, check_cancelled) as file:
+            return local.absolute().as_uri(), write(file)
+    with temporary_file(needs) as file:
+        written = write(file)
+        upload(file, target, check_cancelled)
     return str(target), written
 
 
@@ -162,5 +199,10 @@ def web_address(path: str | os.PathLike[str] | ObjectStoragePath) -> str | None:
     return None
 
 
-def _is_local(target: ObjectStoragePath) -> bool:
-    return (target.protocol or "file") in ("file", "local")
+def local_path(target: ObjectStoragePath) -> Path | None:
+    """Find the path on this machine.
+
+    :param target: An object storage path.
+    :return: The local path; None if the path is in another store.
+    """
+    return Path(target.path) if (target.protocol or "file") in ("file", "local") else None

@@ -39,7 +39,7 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
         raise
     except Exception as error:  # each store has errors of its own
         raise StorageError(
-            f"The log can't be stored at {target} ({type(error).__name__}: {fit(str(error))}). Check that the bucket or "
+            f"The file can't be stored at {target} ({type(error).__name__}: {fit(str(error))}). Check that the bucket or "
             "container exists, and that the path's connection may write to it."
         ) from error
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, partial, wraps
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, BaseOperatorLink, conf
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, conf
 
 from airflow_provider_integrator.arguments import (
     MIN_POLL_INTERVAL,
@@ -21,67 +20,20 @@ from airflow_provider_integrator.arguments import (
     rendered,
 )
 from airflow_provider_integrator.exceptions import (
-    AuthenticationError,
     ConfigurationError,
-    ExecutionError,
     IntegratorError,
 )
 from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, DEFERRAL_GRACE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait, OnMissing
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.links import IntegratorExecutionLink
+from airflow_provider_integrator.operators.ending import ends_task
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_integrator.api.models import Execution
-
-#: The XCom key of a failure's facts.
-FAILURE_KEY = "failure"
-
-
-@contextmanager
-def fail_without_retries() -> Iterator[None]:
-    """Fail the task without retries if a retry can't succeed: after refused credentials it would lock an account.
-
-    :raises AirflowFailException: The credentials were refused, or the connection or an argument is wrong.
-    """
-    try:
-        yield
-    except (AuthenticationError, ConfigurationError) as error:
-        raise AirflowFailException(str(error)) from None
-
-
-def ends_task(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a method that Airflow calls with the context, so that its errors end the task as they should.
-
-    What can't succeed later fails without retries, as of :func:`fail_without_retries`, and facts are pushed, as of
-    :func:`pushes_facts`.
-
-    :param method: The method of an :class:`ExecutionTask`.
-    :return: The method.
-    """
-    return fail_without_retries()(pushes_facts(method))
-
-
-def pushes_facts(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a method that Airflow calls with the context, so that a failure's facts are pushed to XCom.
-
-    :param method: The method of an :class:`ExecutionTask`.
-    :return: The method.
-    """
-
-    @wraps(method)
-    def run(task: ExecutionTask, context: Context, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(task, context, *args, **kwargs)
-        except ExecutionError as error:
-            error.link = task.pushed_links.get(IntegratorExecutionLink().xcom_key)
-            context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
-            raise
-
-    return run
 
 
 class ExecutionTask(BaseOperator):
@@ -166,18 +118,18 @@ class ExecutionTask(BaseOperator):
         return IntegratorHook(self.integrator_conn_id)
 
     def make_wait(
-        self, context: Context, carried: dict[str, Any] | None = None, *, is_continued: bool = False
+        self, context: Context, carried: dict[str, Any] | None = None, *, polled: int | None = 0
     ) -> ExecutionWait:
         """Make the wait for the execution.
 
         :param context: The task's context.
-        :param carried: The values that a deferral carried; None if the task starts.
-        :param is_continued: Whether the task has polled before, in another process.
+        :param carried: The values that :meth:`carry` returned in another process; None if the task starts.
+        :param polled: How often the task has polled before, in other processes; None: an unknown number.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """
         self._carried = dict(carried or {})
-        spec = WaitSpec(**self._carried.pop("spec")) if carried else self._spec(context)
+        spec = WaitSpec(**self._carried.pop("spec")) if carried else self.spec(context)
 
         def prepare() -> None:
             if "is_checked" not in self._carried:
@@ -191,9 +143,10 @@ class ExecutionTask(BaseOperator):
             lambda seen: self.saw(context, wait, seen),
             on_missing=self.on_missing,
             prepare=prepare,
-            is_continued=is_continued,
+            polled=polled,
+            progress=self._carried.pop("progress", None),
         )
-        if not carried and not is_continued:
+        if not carried and polled == 0:
             self._log_open_window(context, spec)
         return wait
 
@@ -204,7 +157,13 @@ class ExecutionTask(BaseOperator):
         :raises ConfigurationError: Something is missing.
         """
 
-    def _spec(self, context: Context) -> WaitSpec:
+    def spec(self, context: Context) -> WaitSpec:
+        """Make the specification of the wait by the task's arguments.
+
+        :param context: The task's context.
+        :return: The specification; nothing in it is looked up.
+        :raises ConfigurationError: An argument is invalid.
+        """
         execution_id = rendered("execution_id", self.execution_id)
         created_after = created_before = None
         if execution_id is None:
@@ -248,6 +207,14 @@ class ExecutionTask(BaseOperator):
         """
         IntegratorExecutionLink().push_for(context, self, wait, execution)
 
+    def carry(self, wait: ExecutionWait) -> dict[str, Any]:
+        """Collect what another process of the task needs to continue.
+
+        :param wait: The wait.
+        :return: The values, fit for JSON.
+        """
+        return {**self._carried, "spec": wait.suspend().as_arguments()}
+
     def defer_wait(self, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete") -> None:
         """Defer the task, carrying the resolved values.
 
@@ -255,12 +222,12 @@ class ExecutionTask(BaseOperator):
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
-        spec = wait.suspend()
-        left = max(0.0, (spec.end_time or 0.0) - time.time())
+        carried = self.carry(wait)
+        left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
         self.defer(
-            trigger=trigger or IntegratorExecutionTrigger(**spec.as_arguments()),
+            trigger=trigger or IntegratorExecutionTrigger(**wait.spec.as_arguments()),
             method_name=method,
-            kwargs={"carried": {**self._carried, "spec": spec.as_arguments()}},
+            kwargs={"carried": carried},
             timeout=None if trigger else timedelta(seconds=left) + DEFERRAL_GRACE,
         )
 
@@ -294,6 +261,14 @@ class WaitingOperator(ExecutionTask):
         :param context: The task's context.
         :return: The value of :meth:`conclude`.
         :raises IntegratorError: The execution has not finished, or the wait failed.
+        """
+        return self.run_wait(context)
+
+    def run_wait(self, context: Context) -> Any:
+        """Do the task from its beginning, as :meth:`execute` does, inside of what ends the task as it should.
+
+        :param context: The task's context.
+        :return: The value of :meth:`conclude`.
         """
         wait = self.make_wait(context)
         if not self.wait:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_integrator.api import queries
-from airflow_provider_integrator.api.history import read_latest
+from airflow_provider_integrator.api.history import NewestFirst, read_latest
 from airflow_provider_integrator.arguments import (
     is_template,
     read_count,
@@ -20,10 +20,11 @@ from airflow_provider_integrator.arguments import (
     rendered,
 )
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
+from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
 from airflow_provider_integrator.executions.health import Criteria, FlowHealth, counted
 from airflow_provider_integrator.executions.progress import in_words
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.operators.base import fail_without_retries
+from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -41,7 +42,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
     Reads one small page of List logs for each flow, if List logs returns the newest executions first. Logs a
     table, and returns a list of dicts, one for each flow: ``flow``, ``flow_id``, ``last_success``, ``age``,
     ``runs``, ``failed``, ``running``, ``rows``, ``fail_rate``, ``duration``, ``problems`` and ``notes``. The list
-    is pushed to XCom also if the check fails.
+    is pushed to XCom also if the check fails, and then the error's facts, under ``failure``.
 
     :param flow: The flow's slug, name or id, or a list of them.
     :param max_age: The maximum time since the end of the last Success, in seconds or as a timedelta; a flow
@@ -93,6 +94,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
         self.allow_running = allow_running
         self.project_id = project_id
         self.integrator_conn_id = integrator_conn_id
+        self._order: NewestFirst | None = None
         if executions is not None and since is not None:
             raise ConfigurationError("executions and since are both set; set one of them.")
         if not is_template(flow):
@@ -110,7 +112,8 @@ class IntegratorFlowCheckOperator(BaseOperator):
 
         :param context: The task's context.
         :return: The health of each flow.
-        :raises AirflowFailException: A flow doesn't run well, or an argument is wrong.
+        :raises AirflowFailException: A flow doesn't run well, as a ``FlowsUnhealthyError``; the credentials are
+            refused, or an argument is wrong.
         :raises TransientError: The Integrator can't be reached; a retry may succeed.
         """
         wanted, criteria = read_flows(self.flow), self._criteria(self.since)
@@ -127,7 +130,9 @@ class IntegratorFlowCheckOperator(BaseOperator):
             return found
         if self.do_xcom_push:
             context["ti"].xcom_push(key=RETURN_KEY, value=found)
-        raise AirflowFailException(failure(ill, len(health)))
+        error = FlowsUnhealthyError(failure(ill, len(health)), [self._facts(project, each) for each in ill])
+        context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
+        raise error
 
     def _criteria(self, since: datetime | timedelta | str | None) -> Criteria:
         return Criteria(
@@ -147,11 +152,27 @@ class IntegratorFlowCheckOperator(BaseOperator):
         is_enough = partial(criteria.is_enough, now=now)
         try:
             history = self.hook.get_conn().run(
-                read_latest(project, flow.id, is_enough, first_limit=criteria.first_limit)
+                read_latest(project, flow.id, is_enough, first_limit=criteria.first_limit, before=self._order)
             )
         except RequestError as error:  # of this flow: the others are checked nevertheless
             return FlowHealth(flow.label, flow.id, problems=(str(error),))
+        self._order = history.order  # the server's, so that the next flow's need not be shown again
         return criteria.judge(flow.label, flow.id, history, now)
+
+    def _facts(self, project: str, health: FlowHealth) -> dict[str, Any]:
+        execution, ui_url, link = health.execution, self.hook.settings.ui_url, None
+        if execution is not None and ui_url is not None:
+            link = ui_url.fill(
+                project_id=project,
+                flow_id=health.flow_id,
+                execution_id=execution.execution_id,
+                log_id=execution.log_id,
+            )
+        return {
+            **health.as_dict(),
+            "execution": None if execution is None else execution.as_dict(),
+            "link": link,
+        }
 
 
 def read_flows(flow: object) -> list[str]:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.executions.thresholds import OnBreach, Thresholds
+from airflow_provider_integrator.metrics import report_execution
 from airflow_provider_integrator.operators.base import ExecutionTask
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class JudgingTask(ExecutionTask):
         self.thresholds = Thresholds(max_fail_count, max_fail_rate, max_duration, min_rows, on_breach)
 
     def judge(self, execution: Execution) -> Verdict:
-        """Judge the execution, and log the verdict.
+        """Judge the execution, log the verdict, and report the execution's metrics once.
 
         :param execution: The finished execution.
         :return: The verdict: the task succeeds or fails.
@@ -51,6 +52,9 @@ class JudgingTask(ExecutionTask):
         """
         verdict = self.policy.judge(execution)
         verdict.log_to(self.log)
+        if "is_reported" not in self._carried:  # a task that was deferred for its log judges again
+            report_execution(execution)
+            self._carried["is_reported"] = True
         if verdict.action == "skip":
             raise AirflowSkipException(verdict.summary)
         return verdict

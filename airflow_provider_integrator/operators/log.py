@@ -17,7 +17,8 @@ from airflow_provider_integrator.executions.policy import Policy, Verdict
 from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAULT_MAX_LOG_BYTES
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator, ends_task
+from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
+from airflow_provider_integrator.operators.ending import ends_task
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.operators.lineage import LogLineage
 

@@ -13,6 +13,7 @@ from airflow_provider_integrator.api.queries import choose_flow
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.executions.wait import POLL_RETRY
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.metrics import poll_observer
 from airflow_provider_integrator.polling.poller import FlowPoller
 
 
@@ -25,6 +26,7 @@ class SharedConnection:
     def __init__(self, integrator_conn_id: str) -> None:
         self.hook = IntegratorHook(integrator_conn_id, retry=POLL_RETRY)
         self._users = 0
+        self._observer = poll_observer()
         self._starting = asyncio.Lock()
         self._finding: dict[tuple[str | None, str, str | None], asyncio.Task[FlowPoller]] = {}
         self._looked_up: dict[tuple[str | None, str], float] = {}
@@ -77,7 +79,7 @@ class SharedConnection:
                 flow_id = await self._flow_id(project, flow)
         key = (project, flow_id)
         if key not in self._pollers:
-            self._pollers[key] = FlowPoller(client, project, flow_id)
+            self._pollers[key] = FlowPoller(client, project, flow_id, self._observer)
         return self._pollers[key]
 
     def look_up_again(self, project_id: str | None, flow: str, fresh: float) -> asyncio.Task[FlowPoller]:

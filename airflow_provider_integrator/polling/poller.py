@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,12 +66,20 @@ class FlowPoller:
     :param client: Makes the calls.
     :param project_id: The project.
     :param flow_id: The flow.
+    :param observer: Called at each poll with the number of waits and subscribers; None: nobody is.
     :ivar flow_id: The flow.
     """
 
-    def __init__(self, client: AsyncClient, project_id: str, flow_id: str) -> None:
+    def __init__(
+        self,
+        client: AsyncClient,
+        project_id: str,
+        flow_id: str,
+        observer: Callable[[int], None] | None = None,
+    ) -> None:
         query = LogQuery(project_id, flow_id)
         self.flow_id = flow_id
+        self._observer = observer
         self._lookup = ExecutionLookup(client, query, self._report)
         self._recent = RecentExecutions(client, query, self._take)
         self._waits = Deadlines()
@@ -183,6 +191,8 @@ class FlowPoller:
 
     async def _poll_once(self) -> None:
         self._round += 1
+        if self._observer is not None:
+            self._observer(len(self))
         self._asked = datetime.now(timezone.utc)
         awaited: dict[str | None, list[Wait]] = defaultdict(list)
         is_adaptive = False

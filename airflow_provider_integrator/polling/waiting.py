@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import replace
 
@@ -56,6 +57,7 @@ class TriggerWait:
         :raises IntegratorError: The connection or the flow can't be used, a poll failed for good, or polls have
             failed for longer than is tolerated.
         """
+        await self._pause()
         async with shared_connection(self._spec.integrator_conn_id) as shared:
             poller = await self._find_poller(shared)
             if len(poller):
@@ -75,6 +77,17 @@ class TriggerWait:
                         self._spec = replace(self._spec, execution_id=wait.execution_id)
                     await poller.leave(wait)
                 poller = await self._other_poller(shared, poller, doubt)
+
+    async def _pause(self) -> None:
+        """Pause until an interval after a worker's last poll, when the next one is due.
+
+        Besides, Airflow's scheduler takes a task for killed that resumes before it has heard of the deferral.
+        """
+        interval, polled_at, left = self._spec.poll_interval, self._spec.polled_at, self._left()
+        if polled_at is not None:
+            await asyncio.sleep(
+                min(polled_at + interval - time.time(), interval, math.inf if left is None else left)
+            )
 
     async def _find_poller(self, shared: SharedConnection) -> FlowPoller:
         """Find the flow's poller; a failed look-up of the connection or the flow counts as a failed poll."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -20,9 +19,10 @@ from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.failures import SensorTimeoutError, failure
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.operators.base import ends_task, fail_without_retries, pushes_facts
+from airflow_provider_integrator.operators.ending import ends_task, fail_without_retries, pushes_facts
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
+from airflow_provider_integrator.sensors.pokes import Pokes
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -60,6 +60,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
         self.fail_on_failed = fail_on_failed
         self.policy = Policy("fail" if fail_on_failed else "continue", thresholds=self.thresholds)
         self._current_wait: ExecutionWait | None = None
+        self._pokes: Pokes | None = None
         if start_from_trigger and (arguments := start_trigger_args(self)) is not None:
             self.start_from_trigger = True
             self.start_trigger_args = arguments
@@ -101,13 +102,16 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
         """
         wait, deadline = self._wait(context), None
         while (execution := wait.poll()) is None:
-            if not wait.is_failing or not self.reschedule:
+            if self._pokes is None:
                 return PokeReturnValue(is_done=False)
-            # Rescheduling loses an outage's beginning, so the task stays until a poll succeeds.
-            deadline = deadline or self._rescheduled_until(context)
-            if time.time() + self.poke_interval > deadline:
-                return PokeReturnValue(is_done=False)
-            time.sleep(self.poke_interval)
+            if wait.is_failing:
+                # Rescheduling loses an outage's beginning, so the task stays until a poll succeeds.
+                deadline = deadline or self._pokes.began().timestamp() + self.timeout
+                if time.time() + self.poke_interval <= deadline:
+                    time.sleep(self.poke_interval)
+                    continue
+            self._pokes.keep(wait, self.carry(wait))
+            return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -141,7 +145,11 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
 
     def _wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
         if self._current_wait is None:
-            self._current_wait = self.make_wait(context, carried, is_continued=self._is_continued(context))
+            polled: int | None = 0
+            if self.reschedule and not self.deferrable:
+                self._pokes = Pokes(context, self.spec(context))
+                carried, polled = self._pokes.recall(), self._pokes.count
+            self._current_wait = self.make_wait(context, carried, polled=polled)
         return self._current_wait
 
     def _poll_or_defer(self, context: Context, wait: ExecutionWait) -> Any:
@@ -185,15 +193,3 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             if self._current_wait is not None
             else str(error)
         )
-
-    def _rescheduled_until(self, context: Context) -> float:
-        return (self._first_date(context) or datetime.now(timezone.utc)).timestamp() + self.timeout
-
-    def _is_continued(self, context: Context) -> bool:
-        """Return whether a rescheduled task has polled before; Airflow 2 can't say, so it is assumed."""
-        has_date = hasattr(context["ti"], "get_first_reschedule_date")
-        return self.reschedule and (not has_date or self._first_date(context) is not None)
-
-    def _first_date(self, context: Context) -> datetime | None:
-        first_date = getattr(context["ti"], "get_first_reschedule_date", None)  # Airflow 3
-        return None if first_date is None else first_date(context)

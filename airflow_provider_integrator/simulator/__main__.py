@@ -8,11 +8,13 @@ import shlex
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.simulator.demo import DEFAULT_EVERY, DemoActivity, DemoWorld, demo_world
 from airflow_provider_integrator.simulator.forms import FORMS, PAGES, Forms
 from airflow_provider_integrator.simulator.integrator import IntegratorSimulator
+from airflow_provider_integrator.simulator.reported import Reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,15 +110,16 @@ def _parser() -> argparse.ArgumentParser:
         "--forms",
         type=_forms,
         default=(),
-        metavar="NAME[,NAME…]",
-        help=f"forms of the answers: {', '.join([PAGES, *FORMS])} (default: {PAGES})",
+        metavar="NAME[,NAME…]|FILE",
+        help=f"forms of the answers: {', '.join([PAGES, *FORMS])} (default: {PAGES}); or a report of "
+        "airflow-integrator doctor",
     )
     return parser
 
 
-def _forms(text: str) -> tuple[str, ...]:
+def _forms(text: str) -> tuple[str, ...] | Path:
     try:
-        return Forms(text.split(",")).names
+        return Reported(Path(text)).path if Path(text).is_file() else Forms(text.split(",")).names
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

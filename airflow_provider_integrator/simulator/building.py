@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+# Rows of an execution without given counts, of a flow with a fail rate.
+_USUAL_ROWS = 100
+
 
 class WorldBuilder:
     """The half of :class:`IntegratorSimulator` that fills the world. May be called while it serves.
@@ -66,6 +69,7 @@ class WorldBuilder:
         scheduling_strategy: str = "CRON_DRIVEN",
         scheduling_period: str = "0 0,30 * * * ? *",
         variables: Mapping[str, str] | None = None,
+        fail_rate: float | None = None,
         id: str | None = None,
     ) -> Flow:
         """Add a flow.
@@ -80,10 +84,14 @@ class WorldBuilder:
         :param scheduling_strategy: As List flows shows it.
         :param scheduling_period: A Quartz cron of 7 fields, seconds first.
         :param variables: Further variables for List flows.
+        :param fail_rate: The share of its rows that fail, 0 to 1, in executions without a given ``fail_count`` and
+            in lines without a given status; None: those of a Failed execution alone.
         :param id: Its id, derived from project and name by default.
         :return: The flow.
-        :raises ValueError: If id or name is taken, or the name too long.
+        :raises ValueError: If id or name is taken, the name too long, or the rate out of range.
         """
+        if fail_rate is not None and not 0 <= fail_rate <= 1:
+            raise ValueError(f"fail_rate is a share from 0 to 1, not {fail_rate}")
         return self._world.add_flow(
             Flow(
                 id=id or stable_id(project.id, name),
@@ -97,6 +105,7 @@ class WorldBuilder:
                 scheduling_strategy=scheduling_strategy,
                 scheduling_period=scheduling_period,
                 variables=dict(variables or {}),
+                fail_rate=fail_rate,
             )
         )
 
@@ -153,7 +162,7 @@ class WorldBuilder:
             status=status,
             lasts=lasts,
             created=created,
-            counts=Counts.filled(status, process_count, success_count, fail_count),
+            counts=Counts.filled(status, *_counts(flow, process_count, success_count, fail_count)),
             steps=steps,
             log=log,
             state=state,
@@ -200,21 +209,37 @@ class WorldBuilder:
         execution: Execution | str,
         rows: Iterable[Mapping[str, object]],
         *,
-        status: int = Status.SUCCESS,
+        status: int | None = None,
         log: object = None,
     ) -> list[Line]:
         """Add line logs to an execution.
 
         :param execution: The execution or its id.
-        :param rows: The rows; ``search_field.N`` finds a line by the text of a row's field.
-        :param status: How the rows went.
+        :param rows: The rows; List logs shows their fields beside the log's own, and ``search_field.N`` finds a
+            line by the text of one.
+        :param status: How the rows went; by default Success, but for the flow's ``fail_rate``.
         :param log: What Download log gives for each of them; a believable log with the row by
             default.
         :return: The lines, in the order of the rows.
         :raises KeyError: If no execution has this id.
         """
         known = self._world.execution(execution)
-        return [self._world.add_line(known, row, status, log) for row in rows]
+        lines = []
+        for number, row in enumerate(rows):
+            has_failed = known.flow.failures(number + 1) != known.flow.failures(number)
+            usual = Status.FAILED if has_failed else Status.SUCCESS
+            lines.append(self._world.add_line(known, row, usual if status is None else status, log))
+        return lines
+
+
+def _counts(
+    flow: Flow, process: int | None, success: int | None, fail: int | None
+) -> tuple[int | None, int | None, int | None]:
+    """Let a flow's fail rate decide about the rows that a test leaves open."""
+    if flow.fail_rate is None or fail is not None or success is not None:
+        return (process, success, fail)
+    rows = _USUAL_ROWS if process is None else process
+    return (rows, None, flow.failures(rows))
 
 
 def _slug(name: str, separator: str) -> str:

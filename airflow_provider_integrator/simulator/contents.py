@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator.records import Execution, Line, Log, Step
 
 
-def contents_of(log: Log) -> object:
+def contents_of(log: Log, formed: Callable[[Any], Any]) -> object:
     """The contents of a log.
 
     :param log: An execution, a step or a line.
+    :param formed: Brings contents that are made up here into the simulator's forms.
     :return: What the test gave, or else a believable log: ``errors``, ``request`` and ``response``.
     """
+    given: object = getattr(log, "contents", None)
+    return formed(_believable(log)) if given is None else given
+
+
+def _believable(log: Log) -> dict[str, Any]:
     if isinstance(log, Execution):
-        return _default(log, log.counts.fail) if log.contents is None else log.contents
+        return _default(log, log.counts.fail)
     if isinstance(log, Step):
         status, counts = log.outcome()
-        failed = counts.fail if status == Status.FAILED else 0
-        return _default(log, failed) if log.contents is None else log.contents
-    if isinstance(log, Line) and log.contents is None:
+        return _default(log, counts.fail if status == Status.FAILED else 0)
+    if isinstance(log, Line):
         return _of_line(log)
-    return getattr(log, "contents", None)
+    raise TypeError(f"there is no log of {log!r}")
 
 
 def _default(log: Log, failed: int) -> dict[str, Any]:

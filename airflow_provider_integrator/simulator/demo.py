@@ -2,7 +2,7 @@
 
 Project ``demo-project`` (slug ``demo-shop``, partner ``demo-partner``) has these flows, with ids like
 ``demo-price``: ``product``, ``stock``, ``image`` and ``order_status`` succeed, ``price`` fails in 3 rows of
-12, ``order`` is empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones
+12 (in every second execution if it recovers), ``order`` is empty. Their executions are ``demo-<slug>-1``, ``demo-<slug>-2`` and so on; the first ones
 finished an hour ago. Each row of ``price`` has a line log, found by its ``sku``.
 """
 
@@ -58,11 +58,12 @@ _ERRORS = [
 
 @dataclass
 class DemoWorld:
-    """What :func:`demo_world` made; ``flows`` by slug."""
+    """What :func:`demo_world` made; ``flows`` by slug, ``recovers`` if what fails succeeds every second time."""
 
     integrator: IntegratorSimulator
     project: Project
     flows: dict[str, Flow]
+    recovers: bool = False
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def run(self, slug: str, *, lasts: float | None = None, created: datetime | None = None) -> Execution:
@@ -76,6 +77,8 @@ class DemoWorld:
         """
         habit = _HABITS[slug]
         self._numbers[slug] += 1
+        if self.recovers and habit.status is Status.FAILED and self._numbers[slug] % 2 == 0:
+            habit = habit._replace(status=Status.SUCCESS)
         errors = _ERRORS if habit.status is Status.FAILED else []
         execution = self.integrator.add_execution(
             self.flows[slug],
@@ -87,7 +90,7 @@ class DemoWorld:
             log=_log(slug, _rows(slug, habit), errors),
             id=f"demo-{slug}-{self._numbers[slug]}",
         )
-        if errors:
+        if _HABITS[slug].status is Status.FAILED:
             self._add_lines(execution, slug, habit, errors)
         return execution
 
@@ -144,10 +147,11 @@ class DemoActivity:
                 return
 
 
-def demo_world(integrator: IntegratorSimulator) -> DemoWorld:
+def demo_world(integrator: IntegratorSimulator, *, recovers: bool = False) -> DemoWorld:
     """Fill a simulator with the demo's project, its flows, and one finished execution of each flow.
 
     :param integrator: The simulator.
+    :param recovers: Whether ``price`` fails in every second execution only, the first one included.
     :return: The world, with which more executions can be added.
     :raises ValueError: If the simulator has it already.
     """
@@ -158,7 +162,7 @@ def demo_world(integrator: IntegratorSimulator) -> DemoWorld:
         slug: integrator.add_flow(project, habit.name, slug=slug, id=f"demo-{slug}")
         for slug, habit in _HABITS.items()
     }
-    world = DemoWorld(integrator, project, flows)
+    world = DemoWorld(integrator, project, flows, recovers)
     for slug in flows:
         world.run(slug, lasts=_HISTORY_LASTS, created=datetime.now(timezone.utc) - _HISTORY)
     return world

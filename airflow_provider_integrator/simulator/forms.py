@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.garbage import with_garbage, with_other_groups
 from airflow_provider_integrator.simulator.log_ids import opaque_id
 
 #: The name of the default, which changes nothing.
 PAGES = "pages"
+#: The calls whose answers have forms.
+PROJECTS, FLOWS, LOGS = "List projects", "List flows", "List logs"
+#: An answer without logs: an HTTP status, ``empty`` (200 without results), or ``repeat`` (the last page again).
+End = int | Literal["empty", "repeat"]
 _TIMES = ("created", "finished")
 _CREATED_DATE = "!createdDate"
 _DIRECTIONS = ("!inbound", "!outbound")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _OFFSET = timezone(timedelta(hours=3))
 _NEEDED_OF_EXECUTION = ("id", "filename_uuid", "state", "status", "created")
 _NEEDED_OF_GROUP = ("!flowSlug", "!projectSlug")
@@ -27,10 +32,14 @@ _NEEDED_OF_GROUP = ("!flowSlug", "!projectSlug")
 class Asked(NamedTuple):
     """What a form needs to know of the request.
 
+    :param call: The call: one of :data:`PROJECTS`, :data:`FLOWS` and :data:`LOGS`.
+    :param kind: The type of the logs that List logs is asked for.
     :param searched: Names and values of the searched fields.
     :param garbage: How many unreadable logs a page is to hold.
     """
 
+    call: str
+    kind: LogType = LogType.MAIN
     searched: Mapping[str, str] = {}
     garbage: int = 0
 
@@ -67,17 +76,28 @@ class Forms:
             other = by_kind.setdefault(FORMS[name].kind, name)
             if other != name:
                 raise ValueError(f"the forms {other} and {name} exclude each other")
-        self.end = by_kind.get("ends", "end-404")
+        end = by_kind.get("ends", "end-404")
+        #: What is answered for a page behind the last one, and if nothing matches at all.
+        self.behind: End = {"end-empty": "empty", "end-repeat": "repeat"}.get(end, 404)  # type: ignore[assignment]
+        self.nothing: End = "empty" if end == "end-empty" else 404
+        self.login_status = 200
+        self.opaque_ids = "hex-ids" in self.names
 
-    def readable_logs(self, limit: int) -> int:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of a simulator that the forms bring along."""
+        return {}
+
+    def readable_logs(self, limit: int, kind: LogType) -> int:
         """The number of good logs on a page of List logs.
 
         :param limit: Logs on a page.
+        :param kind: The type of the logs.
         :return: All of them, or at least one if the others are garbage.
         """
         return max(1, round(limit * (1 - self.garbage_share))) if "garbage" in self.names else limit
 
-    def shape(self, document: Any, asked: Asked = Asked()) -> Any:  # noqa: B008 - a tuple doesn't change
+    def shape(self, document: Any, asked: Asked) -> Any:
         """Bring a document into the chosen forms.
 
         :param document: The JSON document as the vendor's pages show it.
@@ -87,6 +107,22 @@ class Forms:
         for name in self.names:
             document = FORMS[name].change(document, asked)
         return document
+
+    def contents(self, document: Any) -> Any:
+        """Bring the contents of a log into the chosen forms.
+
+        :param document: The contents that the simulator has made up.
+        :return: The contents to send.
+        """
+        return document
+
+    def packed(self, encoded: bytes) -> bytes:
+        """Bring a log into the chosen forms.
+
+        :param encoded: The base64 text of its ZIP.
+        :return: The text to send.
+        """
+        return encoded
 
 
 def _over_logs(document: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -148,22 +184,28 @@ def _over_times(document: Any, change: Callable[[str], Any]) -> Any:
     return _over_variables(_over_logs(document, changed(_TIMES)), changed([_CREATED_DATE]))
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Read a time as the vendor's pages show it.
+
+    :param text: Epoch milliseconds, or ISO 8601 with a fraction and an offset.
+    :return: The time.
+    :raises ValueError: If it is neither.
+    """
     if text.isdigit():
-        return _EPOCH + timedelta(milliseconds=int(text))
+        return EPOCH + timedelta(milliseconds=int(text))
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def _with_z(text: str) -> str:
-    return _moment(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment_of(text).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _with_offset(text: str) -> str:
-    return _moment(text).astimezone(_OFFSET).isoformat(timespec="microseconds")
+    return moment_of(text).astimezone(_OFFSET).isoformat(timespec="microseconds")
 
 
 def _as_epoch(text: str) -> str:
-    return str((_moment(text) - _EPOCH) // timedelta(milliseconds=1))
+    return str((moment_of(text) - EPOCH) // timedelta(milliseconds=1))
 
 
 def _number_of_digits(text: str) -> int | str:
@@ -215,18 +257,23 @@ def _sparse(document: Any, asked: Asked) -> Any:
     return _over_logs(document, sparse)
 
 
-def _is_last(page: Mapping[str, Any]) -> bool:
+def is_last(page: Mapping[str, Any]) -> bool:
+    """Check whether a page of List logs is the last one.
+
+    :param page: The page as the vendor's pages show it.
+    :return: Whether no log is behind it.
+    """
     return bool(page["page"] * page["limit"] >= page["count"])
 
 
 def _no_next(document: Any, _: Asked) -> Any:
-    if isinstance(document, list) or not _is_last(document):
+    if isinstance(document, list) or not is_last(document):
         return document
     return {**document, "next": ""}
 
 
 def _no_next_field(document: Any, _: Asked) -> Any:
-    if isinstance(document, list) or not _is_last(document):
+    if isinstance(document, list) or not is_last(document):
         return document
     return {name: value for name, value in document.items() if name not in ("next", "previous", "count")}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_integrator.api.enums import LogType
@@ -11,8 +12,9 @@ from airflow_provider_integrator.simulator.access import Access
 from airflow_provider_integrator.simulator.building import WorldBuilder
 from airflow_provider_integrator.simulator.catalogue import Order
 from airflow_provider_integrator.simulator.faults import ENDPOINTS, Fault, FaultQueue
-from airflow_provider_integrator.simulator.forms import Forms
+from airflow_provider_integrator.simulator.pages import PREFIX
 from airflow_provider_integrator.simulator.recording import RecordedRequest, Recorder
+from airflow_provider_integrator.simulator.reported import speaking
 from airflow_provider_integrator.simulator.service import AuthHeader, ProjectParameter, Service
 from airflow_provider_integrator.simulator.transport import HttpServer
 
@@ -47,7 +49,9 @@ class IntegratorSimulator(WorldBuilder):
         ``either``.
     :param default_log_type: What List logs shows without ``log_type``, which the documents leave open.
     :param forms: One name of a form of the answers, or several names; those of
-        :data:`~airflow_provider_integrator.simulator.forms.FORMS`, and ``pages``, the default.
+        :data:`~airflow_provider_integrator.simulator.forms.FORMS`, and ``pages``, the default. Or the path of a
+        report of ``airflow-integrator doctor``: it also sets what it knows of the arguments above and
+        ``late_log_status``.
     :param garbage_share: The share of unreadable logs on a page of List logs in the form ``garbage``; a page
         holds at least one good log.
     :param log_delay: Seconds from the end of an execution, a step or a line until its log is stored. Until
@@ -69,7 +73,7 @@ class IntegratorSimulator(WorldBuilder):
         project_parameter: ProjectParameter = "either",
         auth_header: AuthHeader = "Authorization",
         default_log_type: LogType = LogType.MAIN,
-        forms: str | Iterable[str] = (),
+        forms: str | Path | Iterable[str] = (),
         garbage_share: float = 0.99,
         log_delay: float = 0.0,
         late_log_status: Literal[400, 404] = 400,
@@ -84,9 +88,9 @@ class IntegratorSimulator(WorldBuilder):
         self.project_parameter = project_parameter
         self.auth_header = auth_header
         self.default_log_type = default_log_type
-        self._speak(Forms(forms, garbage_share))
         self.log_delay = log_delay
         self.late_log_status = late_log_status
+        self._speak(forms, garbage_share)
 
     def __enter__(self) -> IntegratorSimulator:
         """Start the server.
@@ -119,6 +123,11 @@ class IntegratorSimulator(WorldBuilder):
     def url(self) -> str:
         """The base URL, such as ``http://127.0.0.1:43121``; the port is known once the server has started."""
         return self._server.url
+
+    @property
+    def ui_url(self) -> str:
+        """The template of the URL of an execution's page, for a connection's ``ui_url``."""
+        return f"{self.url}{PREFIX}{{execution_id}}"
 
     @property
     def username(self) -> str:
@@ -170,12 +179,12 @@ class IntegratorSimulator(WorldBuilder):
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """The names of the chosen forms; empty for the form of the vendor's pages."""
+        """The names of the chosen forms, or the report's path; empty for the form of the vendor's pages."""
         return self._service.forms.names
 
     @forms.setter
-    def forms(self, names: str | Iterable[str]) -> None:
-        self._speak(Forms(names, self.garbage_share))
+    def forms(self, names: str | Path | Iterable[str]) -> None:
+        self._speak(names, self.garbage_share)
 
     @property
     def garbage_share(self) -> float:
@@ -184,7 +193,7 @@ class IntegratorSimulator(WorldBuilder):
 
     @garbage_share.setter
     def garbage_share(self, share: float) -> None:
-        self._speak(Forms(self.forms, share))
+        self._speak(self._forms, share)
 
     @property
     def log_delay(self) -> float:
@@ -304,9 +313,13 @@ class IntegratorSimulator(WorldBuilder):
         fields["extra"] = {name: value for name, value in extra.items() if value is not None}
         return {name: value for name, value in fields.items() if value is not None}
 
-    def _speak(self, forms: Forms) -> None:
-        self._world.ids.opaque = "hex-ids" in forms.names
-        self._service.forms = forms
+    def _speak(self, forms: str | Path | Iterable[str], garbage_share: float) -> None:
+        self._forms = forms if isinstance(forms, (str, Path)) else tuple(forms)
+        spoken = speaking(self._forms, garbage_share)
+        self._world.ids.opaque = spoken.opaque_ids
+        self._service.forms = spoken
+        for name, value in spoken.settings.items():
+            setattr(self, name, value)
 
     def _answer(self, request: RecordedRequest) -> Answer:
         self._recorder.add(request)

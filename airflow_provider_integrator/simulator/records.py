@@ -36,7 +36,11 @@ class Project:
 
 @dataclass(eq=False)
 class Flow:
-    """A flow of a project. ``variables`` are shown next to the documented ones in List flows."""
+    """A flow of a project.
+
+    ``variables`` are shown next to the documented ones in List flows. ``fail_rate`` is the share of rows that fail,
+    where a test says nothing else; None: the executions' statuses decide.
+    """
 
     id: str
     slug: str
@@ -49,6 +53,15 @@ class Flow:
     scheduling_strategy: str = "CRON_DRIVEN"
     scheduling_period: str = "0 0,30 * * * ? *"
     variables: Mapping[str, str] = field(default_factory=dict)
+    fail_rate: float | None = None
+
+    def failures(self, rows: int) -> int | None:
+        """How many of the first rows fail.
+
+        :param rows: The number of rows.
+        :return: Their number, None if the flow has no fail rate.
+        """
+        return None if self.fail_rate is None else round(rows * self.fail_rate)
 
 
 @dataclass(frozen=True)
@@ -232,7 +245,7 @@ class Step(Log):
 
 @dataclass(eq=False)
 class Line(Log):
-    """One row of an execution: a line log. ``fields`` are what ``search_field.N`` finds."""
+    """One row of an execution: a line log. ``fields`` are shown beside its own, and what ``search_field.N`` finds."""
 
     execution: Execution
     row_num: int

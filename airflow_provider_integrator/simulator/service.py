@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.answers import Answer
 from airflow_provider_integrator.simulator.archives import encoded_log
 from airflow_provider_integrator.simulator.contents import contents_of
 from airflow_provider_integrator.simulator.faults import ENDPOINTS
-from airflow_provider_integrator.simulator.forms import Asked, Forms
+from airflow_provider_integrator.simulator.forms import FLOWS, LOGS, PROJECTS, Asked, Forms
+from airflow_provider_integrator.simulator.pages import PREFIX, execution_page
 from airflow_provider_integrator.simulator.views import flow_json, project_json
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ class Service:
 
         :param request: The request.
         :return: The answer: 404 and 405 for what isn't a call, 401 without a good token, 400 for bad
-            parameters.
+            parameters. An execution's page is no call, and needs no token.
         """
+        if request.method == "GET" and request.path.startswith(PREFIX):
+            return execution_page(self.world, unquote(request.path.removeprefix(PREFIX)))
         if request.path not in self._calls:
             return Answer.text(404, "Not Found")
         method, call = self._calls[request.path]
@@ -97,7 +100,7 @@ class Service:
             raise _BadRequestError(NO_CREDENTIALS)
         if (username, password) != (self.access.username, self.access.password):
             raise _BadRequestError(WRONG_CREDENTIALS)
-        return Answer.text(200, self.access.issue())
+        return Answer.text(self.forms.login_status, self.access.issue())
 
     def _list_projects(self, request: RecordedRequest) -> Answer:
         partner_id = _required(request, "partnerId")
@@ -106,11 +109,12 @@ class Service:
         if not projects:
             raise _BadRequestError("The parameter partnerId is wrong: there is no such partner.")
         shown = [project_json(one, len(self.world.flows_of(one.id))) for one in projects]
-        return Answer.json(self.forms.shape(shown))
+        return Answer.json(self.forms.shape(shown, Asked(PROJECTS)))
 
     def _list_flows(self, request: RecordedRequest) -> Answer:
         project = self._known_project("projectId", _required(request, "projectId"))
-        return Answer.json(self.forms.shape([flow_json(flow) for flow in self.world.flows_of(project.id)]))
+        shown = [flow_json(flow) for flow in self.world.flows_of(project.id)]
+        return Answer.json(self.forms.shape(shown, Asked(FLOWS)))
 
     def _list_logs(self, request: RecordedRequest) -> Answer:
         flow = self._flow(request, self._project(request))
@@ -119,7 +123,7 @@ class Service:
         kind = LogType(_number(request, "log_type", int(self.default_log_type), max(LogType)))
         search = _search(request, kind)
         forms = self.forms
-        readable = forms.readable_logs(limit)
+        readable = forms.readable_logs(limit, kind)
         garbage = limit - readable
 
         def found(number: int) -> Page:
@@ -136,11 +140,12 @@ class Service:
 
         page = found(number)
         pages = -(-page.total // readable)
-        if forms.end == "end-repeat" and 0 < pages < number:
+        if forms.behind == "repeat" and 0 < pages < number:
             number = pages
             page = found(number)
-        if not page.results and forms.end != "end-empty":
-            return Answer.text(404, "Not Found: no log matches.")
+        end = forms.behind if page.total else forms.nothing
+        if not page.results and isinstance(end, int):
+            return Answer.text(end, "Not Found: no log matches.")
         document = {
             "count": page.total + pages * garbage,
             "limit": limit,
@@ -149,7 +154,7 @@ class Service:
             "next": self._url(request, number + 1) if page.results else "",
             "results": page.results,
         }
-        return Answer.json(forms.shape(document, Asked(dict(search), garbage)))
+        return Answer.json(forms.shape(document, Asked(LOGS, kind, dict(search), garbage)))
 
     def _download_log(self, request: RecordedRequest) -> Answer:
         log_id = _required(request, "id")
@@ -162,7 +167,8 @@ class Service:
             raise _BadRequestError("The parameter id is wrong: the flow has no such log.")
         if not self.world.is_stored(log):
             return Answer.text(self.late_log_status, "The parameter id is wrong: this log isn't stored.")
-        return Answer(200, encoded_log(contents_of(log)), "archive")
+        encoded = encoded_log(contents_of(log, self.forms.contents))
+        return Answer(200, self.forms.packed(encoded) if isinstance(encoded, bytes) else encoded, "archive")
 
     def _project(self, request: RecordedRequest) -> Project:
         wanted, _, only = self.project_parameter.partition("-")

@@ -28,6 +28,9 @@ _BACKLOG = 4096
 _GRACE = 0.2
 _START_TIMEOUT = 30.0
 
+# Bytes of a request's first line: a search for a long text, each character of which may take twelve bytes.
+_MAX_LINE = 128 * 1024
+
 
 class HttpServer:
     """Serves one function over HTTP.
@@ -107,7 +110,7 @@ class HttpServer:
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        server = web.Server(self._handle, access_log=None)
+        server = web.Server(self._handle, access_log=None, max_line_size=_MAX_LINE)
 
         def accept() -> asyncio.Protocol:
             self.connections += 1

@@ -146,6 +146,7 @@ def _line_log(line: Line, now: float, log_delay: float) -> dict[str, Any]:
     failed = line.status == Status.FAILED
     slug, name = _LINE_STEP
     return {
+        **line.fields,
         **_small_log(line, line.begun, line.begun),
         "process_group_id": slug,
         "process_group_name": name,

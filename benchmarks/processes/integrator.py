@@ -6,6 +6,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator import BigLog, Fault, IntegratorSimulator
 from benchmarks.processes.talking import answer_requests
 
@@ -87,21 +88,36 @@ class Integrator:
         execution = self._simulator.add_execution(flow, lasts=0, log=log, steps=[])
         return {"flow": flow.id, "log": execution.log_id, "encoded": log.pack().encoded_size}
 
-    def delay(self, seconds: float) -> dict[str, Any]:
-        """Answer List logs late from now on.
+    def lines(self, count: int, parts: int) -> dict[str, Any]:
+        """Add a finished execution with failed lines.
+
+        :param count: How many.
+        :param parts: The number of parts that they are divided into: their field ``part``, from 0.
+        :return: The ids of the flow and of the execution.
+        """
+        flow = self._simulator.add_flow(self._project, f"Lines {len(self._simulator.flows)}")
+        execution = self._simulator.add_execution(flow, lasts=0)
+        rows = ({"sku": f"SKU-{number:06d}", "part": number % parts} for number in range(count))
+        self._simulator.add_lines(execution, rows, status=Status.FAILED)
+        return {"flow": flow.id, "execution": execution.id}
+
+    def delay(self, seconds: float, on: str = "logs") -> dict[str, Any]:
+        """Answer a call late from now on.
 
         :param seconds: How late.
+        :param on: The call, List logs by default.
         """
         self._simulator.clear_faults()
         if seconds:
-            self._simulator.inject(Fault.delay(seconds, on="logs"))
+            self._simulator.inject(Fault.delay(seconds, on=on))
         return {}
 
     def counts(self) -> dict[str, Any]:
-        """Count what came so far: requests, List logs among them, the bytes of their answers, and connections."""
+        """Count what came so far: requests, List logs and downloads among them, bytes of answers, connections."""
         return {
             "requests": self._simulator.count(),
             "list_logs": self._simulator.count("logs"),
+            "downloads": self._simulator.count("download"),
             "bytes": sum(request.size for request in self._simulator.requests),
             "connections": self._simulator.connections,
         }

@@ -27,8 +27,8 @@ FAST = Retry(attempts=3, first_delay=0.001, max_delay=0.01, max_total=60.0)
 class Sync:
     """The synchronous client."""
 
-    def __init__(self, access, retry=FAST, on_token=None):
-        self.client = Client(access, retry, on_token)
+    def __init__(self, access, retry=FAST, on_token=None, observer=None):
+        self.client = Client(access, retry, on_token, observer)
 
     def call(self, call):
         return self.client.call(call)
@@ -61,12 +61,12 @@ class Sync:
 class Async:
     """The asynchronous client, in a loop of its own."""
 
-    def __init__(self, access, retry=FAST, on_token=None):
+    def __init__(self, access, retry=FAST, on_token=None, observer=None):
         async def told(token):
             on_token(token)
 
         self.loop = asyncio.new_event_loop()
-        self.client = AsyncClient(access, retry, None if on_token is None else told)
+        self.client = AsyncClient(access, retry, None if on_token is None else told, observer)
 
     def _do(self, coroutine):
         return self.loop.run_until_complete(coroutine)

@@ -527,4 +527,4 @@ def test_a_password_that_the_server_repeats_is_not_shown():
 
 
 def test_the_clock_is_the_monotonic_one():
-    assert exchange.__defaults__ == (time.monotonic,)
+    assert exchange.__defaults__ == (time.monotonic, None)

@@ -143,6 +143,38 @@ def test_newest_first_is_shown_by_a_descent_only():
     assert not order.all_before(START)
 
 
+def shown_by(*ages, before=None):
+    order = NewestFirst(before)
+    for age in ages:
+        order.see(START - timedelta(age))
+    return order
+
+
+def test_newest_first_is_shown_by_eleven_logs_of_one_flow():
+    assert not shown_by(*range(10)).is_shown
+    assert shown_by(*range(11)).is_shown
+
+
+def test_newest_first_is_shown_by_several_flows_that_are_as_unlikely_together():
+    """11! is 39,916,800: 6 to the power of 10 is more, 2 to the power of 25 is less."""
+    for size, flows in ((3, 10), (2, 26)):
+        order = None
+        for number in range(1, flows + 1):
+            order = shown_by(*range(size), before=order)
+            assert order.is_shown == (number == flows)
+    assert shown_by(1, before=order).is_shown
+    assert shown_by(1, before=order).all_before(START)
+    assert shown_by(before=order).is_shown
+
+
+def test_what_other_flows_have_shown_holds_until_a_log_contradicts_it():
+    shown = shown_by(*range(11))
+    other = shown_by(1, 0, before=shown)
+    assert not other.is_shown
+    assert not shown_by(0, 1, before=other).is_shown
+    assert shown_by(*range(11), before=other).is_shown
+
+
 @pytest.mark.parametrize("end", ["404", "empty", "repeat", "next"])
 def test_a_history_ends_with_at_most_one_request_more_than_pages(end):
     logs = [main_log(number, number) for number in range(10)]

@@ -7,7 +7,8 @@ import pytest
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import Execution, Flow, Line, Project, Step
+from airflow_provider_integrator.api.lines import Line
+from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
 from airflow_provider_integrator.api.queries import LogReader, choose_flow
 from airflow_provider_integrator.exceptions import (

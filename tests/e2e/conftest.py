@@ -19,7 +19,14 @@ from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E
 from airflow_provider_integrator.simulator.demo import demo_world  # noqa: E402
 from tests.e2e import restart, storm, watch  # noqa: E402
 from tests.e2e.scenarios import Scenarios  # noqa: E402
-from tests.e2e.stage import FERNET_KEY, IS_AIRFLOW_3_3, PASSWORD, Run, Stage  # noqa: E402
+from tests.e2e.stage import (  # noqa: E402
+    FERNET_KEY,
+    IS_AIRFLOW_3_1,
+    IS_AIRFLOW_3_3,
+    PASSWORD,
+    Run,
+    Stage,
+)
 
 HERE = Path(__file__).parent
 UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execution_id}&log={log_id}"
@@ -41,6 +48,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     dags = folder / "dags"
     dags.mkdir()
     sources = [HERE / "dags", CHECKOUT / "example_dags"]
+    if IS_AIRFLOW_3_1:
+        sources.append(CHECKOUT / "example_dags/approval")
     if IS_AIRFLOW_3_3:
         sources += [HERE / "assets", CHECKOUT / "example_dags/assets"]
     for source in sources:

@@ -14,13 +14,24 @@ from typing import Any, NamedTuple
 from airflow_api import IS_AIRFLOW_3
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.simulator.demo import DemoActivity
 from tests.e2e import restart, storm, watch
-from tests.e2e.stage import IS_AIRFLOW_3_3, Part, Run, Stage
+from tests.e2e.stage import IS_AIRFLOW_3_1, IS_AIRFLOW_3_3, Part, Run, Stage
 
 MODES = ("poke", "reschedule", "deferrable")
 WAITING = {"poke": "running", "reschedule": "up_for_reschedule", "deferrable": "deferred"}
-EXAMPLES = ("integrator_wait_and_keep_log", "integrator_failed_execution", "integrator_many_flows")
+EXAMPLES = {
+    "integrator_wait_and_keep_log": [Part("product", "wait_for_product", "deferred")],
+    "integrator_failed_execution": [Part("price", "wait_for_price", "deferred")],
+    "integrator_many_flows": [
+        Part(flow, "wait_and_fetch", "deferred", map_index=index)
+        for index, flow in enumerate(("product", "stock", "order"))
+    ],
+    "integrator_flows_run_well": [],
+}
+#: The example DAG that asks a person.
+APPROVED = "integrator_failed_lines"
+if IS_AIRFLOW_3_1:
+    EXAMPLES[APPROVED] = [Part("price", "failed_lines", "deferred")]
 
 
 def waits(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
@@ -46,13 +57,20 @@ def outlets(stage: Stage, _: Callable[[], None]) -> Run:
 
 
 def examples(stage: Stage, _: Callable[[], None]) -> dict[str, Run]:
-    """Run the example DAGs while the demo's flows run.
+    """Run the example DAGs on the demo's flows, whose executions finish once all tasks wait.
 
     :return: The runs, by DAG.
     """
-    with DemoActivity(stage.demo):
-        runs = {dag_id: stage.begin(dag_id) for dag_id in EXAMPLES}
-        return {dag_id: stage.conclude(run) for dag_id, run in runs.items()}
+    runs = {dag_id: stage.begin(dag_id) for dag_id in EXAMPLES}
+    flows = {part.flow for parts in EXAMPLES.values() for part in parts}
+    executions = [stage.demo.run(flow, lasts=3600) for flow in flows]
+    waiting = [(runs[dag_id], part) for dag_id, parts in EXAMPLES.items() for part in parts]
+    stage.until(lambda: all(stage.has_ended(run) or stage.waits(run, part) for run, part in waiting))
+    for execution in executions:
+        stage.integrator.finish(execution)
+    if APPROVED in runs:
+        _approve(stage, runs[APPROVED])
+    return {dag_id: stage.conclude(run) for dag_id, run in runs.items()}
 
 
 def woken_example(stage: Stage, others_ended: Callable[[], None]) -> Path:
@@ -139,6 +157,14 @@ class Scenarios:
         :return: What came of it.
         """
         return self._begun[name].result()
+
+
+def _approve(stage: Stage, run: Run) -> None:
+    """Approve once the task asks for it, and see that nothing went on before."""
+    asks = ("deferred", "awaiting_input")  # the second from 3.3 on
+    stage.until(lambda: stage.has_ended(run) or stage.states(run).get(("approve", -1)) in asks)
+    assert {state for (task, _), state in stage.states(run).items() if task == "send"} == {None}
+    stage.change(lambda: stage.airflow.api.approve(run.dag_id, run.run_id, "approve"))
 
 
 def _wait_parts(mode: str) -> list[Part]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import requests
 from airflow.triggers.base import BaseTrigger
-from airflow_api import IS_AIRFLOW_3
+from airflow_api import AIRFLOW_VERSION, IS_AIRFLOW_3
 from cryptography.fernet import Fernet
 
 from airflow_provider_integrator.api.enums import Status
@@ -33,6 +33,8 @@ FAILED_LOG = {
     "errors": [{"row": 1, "message": "The price isn't allowed."}, "Row 2: no such currency"],
     "rows": [],
 }
+#: Airflow 3.1 asks people.
+IS_AIRFLOW_3_1 = tuple(map(int, AIRFLOW_VERSION.split(".")[:2])) >= (3, 1)
 #: Airflow 3.3 keeps an asset's state, and begins a wait in the triggerer.
 IS_AIRFLOW_3_3 = hasattr(BaseTrigger, "on_kill")
 # Generous, for 2.11 runs one task at a time.
@@ -206,7 +208,7 @@ class Stage:
         :return: The run.
         :raises TimeoutError: It hasn't ended in time.
         """
-        self.until(lambda: self._has_ended(run))
+        self.until(lambda: self.has_ended(run))
         run.state = self.airflow.api.run_state(run.dag_id, run.run_id)
         found = self.airflow.api.tasks(run.dag_id, run.run_id)
         run.tasks = {(task.task_id, task.map_index): task for task in found}
@@ -249,6 +251,16 @@ class Stage:
             found += page[f"{key}_events"]
             if not page[f"{key}_events"] or len(found) >= page["total_entries"]:
                 return found
+
+    def has_ended(self, run: Run) -> bool:
+        """Look whether a run has ended."""
+        query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
+        return self.rows(query, run.dag_id, run.run_id)[0][0] in _ENDED
+
+    def waits(self, run: Run, part: Part) -> bool:
+        """Look whether a part's task waits, and the scheduler knows it."""
+        state = self.states(run).get((part.task_id, part.map_index))
+        return state == part.waiting and self.has_left_worker(run, part)
 
     def has_left_worker(self, run: Run, part: Part) -> bool:
         """Look whether the scheduler knows that a waiting task has left its worker.
@@ -308,17 +320,11 @@ class Stage:
         other = Status.SUCCESS if part.status is Status.FAILED else Status.FAILED
         self.integrator.add_execution(flow, status=other, lasts=5, created=before)
 
-    def _has_ended(self, run: Run) -> bool:
-        query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
-        return self.rows(query, run.dag_id, run.run_id)[0][0] in _ENDED
-
     def _go_on(self, run: Run, parts: list[Part]) -> bool:
-        states = self.states(run)
         for part in parts:
             execution = run.executions.get(part.flow)
             if execution is None or execution.ends is not None:
                 continue
-            waits = states.get((part.task_id, part.map_index)) == part.waiting
-            if waits and self.polls(part.flow) and self.has_left_worker(run, part):
+            if self.polls(part.flow) and self.waits(run, part):
                 self.integrator.finish(execution)
-        return self._has_ended(run)
+        return self.has_ended(run)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.stage import Run, Stage
+from tests.e2e.scenarios import APPROVED
+from tests.e2e.stage import IS_AIRFLOW_3_1, Run, Stage
 
 pytestmark = pytest.mark.e2e
 
@@ -64,3 +65,34 @@ def test_many_flows(stage: Stage, examples: dict[str, Run]):
         assert (log["request"]["flow"], len(log["request"]["body"])) == (flow, rows)
     assert stage.xcom(run, "wait_and_fetch", map_index=2) is None
     assert stage.xcom(run, "wait_and_fetch", "execution", 2)["status"] == "empty"
+
+
+@pytest.mark.skipif(not IS_AIRFLOW_3_1, reason="Airflow 3.1 and later ask people")
+def test_failed_lines(stage: Stage, examples: dict[str, Run]):
+    run = examples[APPROVED]
+    assert run.state == "success"
+    assert run.states == {"failed_lines": "success", "approve": "success"}
+    lines = stage.xcom(run, "failed_lines")
+    assert sorted(line["fields"]["sku"] for line in lines) == ["SKU-00002", "SKU-00007", "SKU-00011"]
+    assert stage.xcom(run, "failed_lines", "counts") == {"success": 9, "failed": 3}
+    assert stage.xcom(run, "approve")["chosen_options"] == ["Approve"]
+    for index, line in enumerate(lines):
+        prepared = stage.xcom(run, "prepare", map_index=index)
+        assert prepared == {"row": line["fields"]["sku"], "reasons": line["log"]["errors"]}
+        assert stage.xcom(run, "send", map_index=index) == f"Corrected: {line['fields']['sku']}"
+
+
+def test_flows_run_well(stage: Stage, examples: dict[str, Run]):
+    run = examples["integrator_flows_run_well"]
+    assert run.states == {"check": "failed"}
+    assert run.tasks["check", -1].tries == 1  # of 3 that it may have
+    checked = stage.xcom(run, "check")
+    assert [each["flow"] for each in checked] == ["product", "price", "stock", "image", "order_status"]
+    (price,) = (each for each in checked if each["problems"])
+    assert price["flow"] == "price"
+    failure = stage.xcom(run, "check", "failure")
+    assert [each["execution"]["status"] for each in failure["flows"]] == ["failed"]
+    log = stage.log(run, "check")
+    assert failure["message"].startswith("1 of 5 flows doesn't run well:\n- price: ")
+    (alarm,) = (line for line in log.splitlines() if "ALARM: " in line)
+    assert f"ALARM: price: {' '.join(price['problems'])}" in alarm

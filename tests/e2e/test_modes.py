@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.scenarios import MODES
-from tests.e2e.stage import LOG, Run, Stage
+from tests.e2e.stage import IS_AIRFLOW_3_3, LOG, Run, Stage
 
 pytestmark = pytest.mark.e2e
 
@@ -65,6 +65,14 @@ def test_a_failed_execution_is_a_success_of_the_wait_and_a_warning(stage: Stage,
 def test_fail_on_failed_says_which_execution_failed(stage: Stage, run: Run, mode: str):
     execution = run.executions[f"fails_on_failed_{mode}"]
     assert f"ExecutionFailedError: Execution {execution.id} of flow" in stage.log(run, "fails_on_failed")
+
+
+def test_the_log_has_what_is_waited_for_and_what_was_found_once(stage: Stage, run: Run, mode: str):
+    if mode == "reschedule" and not IS_AIRFLOW_3_3:
+        pytest.skip("a rescheduled task has no memory")
+    log = stage.log(run, "succeeds")
+    assert log.count(f"Waiting for the first execution of flow succeeds_{mode}") == 1
+    assert log.count(f"Found execution {run.executions[f'succeeds_{mode}'].id}: created ") == 1
 
 
 @pytest.mark.parametrize("task_id", ["times_out", "skips"])

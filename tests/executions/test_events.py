@@ -1,4 +1,4 @@
-"""Asset events of sensor and log operator: what they say, and that nobody gets one who didn't ask."""
+"""Asset events of sensor, log and lines operator: what they say, and that nobody gets one who didn't ask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.executions.events import EXTRA_FIELDS, file_asset_uri
-from tests.tasks import MODES, after_looks, run_operator, run_sensor
+from tests.tasks import MODES, after_looks, run_lines, run_operator, run_sensor
 
 try:
     from airflow.sdk.execution_time.context import OutletEventAccessors
@@ -43,7 +43,7 @@ def alias_events(accessor):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("run", [run_sensor, run_operator])
+@pytest.mark.parametrize("run", [run_sensor, run_operator, run_lines])
 def test_id_status_and_counts(run, mode, events, context, simulator, flow):
     execution = simulator.add_execution(flow, process_count=10, success_count=9, fail_count=1)
     after_looks(simulator, 3, lambda: simulator.finish(execution))
@@ -98,9 +98,10 @@ def test_a_failing_task_says_nothing(run, arguments, events, context, simulator,
     assert len(events) == 0
 
 
-def test_a_stored_log(tmp_path, events, context, simulator, flow):
+@pytest.mark.parametrize("run", [run_operator, run_lines])
+def test_a_stored_log(run, tmp_path, events, context, simulator, flow):
     simulator.add_execution(flow, lasts=0)
-    outcome = run_operator(output_path=f"{tmp_path}/", outlets=[PRICE], context=context)
+    outcome = run(output_path=f"{tmp_path}/", outlets=[PRICE], context=context)
     extra = events[PRICE].extra
     assert {name: extra[name] for name in ("uri", "bytes", "sha256")} == {
         name: outcome.value[name] for name in ("uri", "bytes", "sha256")
@@ -108,10 +109,11 @@ def test_a_stored_log(tmp_path, events, context, simulator, flow):
     assert extra["status"] == "success"
 
 
-def test_an_alias_stands_for_the_stored_log(tmp_path, events, context, simulator, flow):
+@pytest.mark.parametrize("run", [run_operator, run_lines])
+def test_an_alias_stands_for_the_stored_log(run, tmp_path, events, context, simulator, flow):
     execution = simulator.add_execution(flow, lasts=0)
     logs = AssetAlias("logs")
-    outcome = run_operator(output_path=f"{tmp_path}/", outlets=[logs], context=context)
+    outcome = run(output_path=f"{tmp_path}/", outlets=[logs], context=context)
     ((uri, extra),) = alias_events(events[logs])
     assert uri == outcome.value["uri"]
     assert (extra["execution_id"], extra["bytes"]) == (execution.id, outcome.value["bytes"])

@@ -64,7 +64,7 @@ class TestFlow:
 
     def test_that_need_have_had_rows(self):
         health = health_of(a_log(10), since=START, min_rows=1)
-        assert health.problems == ("0 rows processed; min_rows is 1.",)
+        assert health.problems == ("0 rows processed in 0 executions; min_rows is 1.",)
 
     def test_that_is_stale(self):
         health = health_of(a_log(0, FAILED), a_log(60), max_age=3600, on_failed="continue")
@@ -153,13 +153,13 @@ class TestThresholds:
     @pytest.mark.parametrize(
         ("criteria", "problem"),
         [
-            ({"max_fail_count": 4}, "5 rows failed; max_fail_count is 4."),
+            ({"max_fail_count": 4}, "5 rows failed in 2 executions; max_fail_count is 4."),
             ({"max_fail_count": 5}, None),
-            ({"max_fail_rate": 0.0499}, "0.05 of the rows failed; max_fail_rate is 0.0499."),
+            ({"max_fail_rate": 0.0499}, "0.05 of the rows failed in 2 executions; max_fail_rate is 0.0499."),
             ({"max_fail_rate": 0.05}, None),
-            ({"max_duration": 0.9}, "An execution took 1 s; max_duration is 1 s."),
+            ({"max_duration": 0.9}, "Execution execution-1 took 1 s; max_duration is 1 s."),
             ({"max_duration": 1}, None),
-            ({"min_rows": 101}, "100 rows processed; min_rows is 101."),
+            ({"min_rows": 101}, "100 rows processed in 2 executions; min_rows is 101."),
             ({"min_rows": 100}, None),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -9,7 +10,7 @@ import pytest
 
 from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.executions import progress as module
-from airflow_provider_integrator.executions.progress import Progress, in_words
+from airflow_provider_integrator.executions.progress import Progress, Rate, in_words
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from tests.tasks import MODES, after_looks, run_operator, run_sensor
 
@@ -70,9 +71,11 @@ def test_a_rescheduled_task_logs_a_line_a_minute_at_most(interval, execution, cl
     for number in range(polls):
         progress = Progress(interval, is_continued=number > 0)
         progress.begin("Waiting for it")
-        progress.see(execution, 1)
+        progress.see(execution, number + 1)
         clock.return_value += interval
-    text = f"Execution {execution.execution_id}: created {execution.created.isoformat()}, by someone@example.com."
+    text = (
+        f"xecution {execution.execution_id}, created {execution.created.isoformat()}, by someone@example.com."
+    )
     said = [line for line in logged.text.splitlines() if text in line]
     assert len(said) in range(int(polls * interval / max(60.0, interval)) - 1, polls + 1)
     assert len(said) <= polls * interval / 60 + 1
@@ -121,3 +124,29 @@ def test_the_usual_duration_is_logged_where_a_page_shows_it(mode, simulator, flo
     assert run_sensor(mode).state == "success"
     if mode != "reschedule":  # each of its processes polls once by the id, or reads a page again
         assert "the flow usually takes 1 min 30 s" in logged.text
+
+
+class TestRate:
+    @pytest.fixture
+    def clock(self, mocker):
+        """A clock that stands still until it is moved."""
+        patched = mocker.patch.object(module, "time")
+        patched.monotonic.return_value = 100.0
+        return patched.monotonic
+
+    def test_says_how_many_how_fast_and_the_time_left(self, clock, caplog):
+        caplog.set_level(logging.INFO)
+        rate = Rate("logs fetched", 10_000, done=1000)
+        rate.add(600)
+        assert caplog.messages == []
+        clock.return_value = 160.0
+        rate.add(600)
+        rate.add(600)
+        assert caplog.messages == ["logs fetched: 2200 of 10000, 20.0 a second, about 6 min 30 s left."]
+
+    def test_without_a_total(self, clock, caplog):
+        caplog.set_level(logging.INFO)
+        rate = Rate("lines read")
+        clock.return_value = 160.0
+        rate.add(6000)
+        assert caplog.messages == ["lines read: 6000, 100.0 a second."]

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
-    IntegratorError,
     RequestError,
     ResponseError,
     UnavailableError,
     WaitTimeoutError,
 )
 from airflow_provider_integrator.executions.spec import WaitSpec
-from airflow_provider_integrator.executions.wait import ExecutionWait, read_event
+from airflow_provider_integrator.executions.wait import ExecutionWait
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.simulator import Fault
 from tests.tasks import after_looks
@@ -215,30 +214,6 @@ class TestResume:
         simulator.inject(Fault.status(503, on="logs"))
         with pytest.raises(WaitTimeoutError, match="its last poll failed"):
             wait.resume({"status": "timeout"})
-
-
-class TestEvent:
-    @pytest.mark.parametrize("event", [{"status": "finished", "execution_id": "e"}, {"status": "timeout"}])
-    def test_known(self, event):
-        assert read_event(event) == event
-
-    def test_error(self):
-        with pytest.raises(IntegratorError, match="what happened"):
-            read_event({"status": "error", "execution_id": None, "message": "what happened"})
-
-    @given(
-        st.none()
-        | st.text()
-        | st.integers()
-        | st.lists(st.text())
-        | st.dictionaries(
-            st.sampled_from(["status", "execution_id", "message"]),
-            st.none() | st.integers() | st.sampled_from(["success", "Finished", "done", ""]),
-        )
-    )
-    def test_anything_else_is_never_a_success(self, event):
-        with pytest.raises(IntegratorError):
-            read_event(event)
 
 
 class TestArguments:

@@ -13,7 +13,7 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
 from tests.forms.conftest import described
 from tests.stores import attached, uri
-from tests.tasks import MODES, POLL, run_operator, run_sensor
+from tests.tasks import MODES, POLL, run_lines, run_operator, run_sensor
 
 #: Seconds; a test that gets this far is wrong.
 PATIENCE = 20.0
@@ -68,6 +68,18 @@ def test_operator_to_object_storage(world, mode):
     assert path == f"/logs/{flow.slug}/{execution.id}/{execution.log_id}.json"
     assert json.loads(stored) == LOG
     assert described(outcome.xcoms["return_value"]["execution"]) == world.described(execution)
+
+
+def test_lines_with_their_logs(world):
+    outcome = run_lines(
+        flow=world.flow.id,
+        execution_id=world.executions[1].id,
+        status="any",
+        search={"shop": "x"},
+        with_logs=True,
+    )
+    found = {line["id"]: (line["log"], line["fields"]["shop"]) for line in outcome.value if line["id"]}
+    assert found == {line.log_id: ({"line": True}, "x") for line in world.lines}
 
 
 @pytest.mark.parametrize("is_named", [False, True], ids=["next", "by id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import json
 import socket
 from datetime import datetime, timedelta, timezone
 
@@ -344,11 +345,72 @@ class TestTestConnection:
         assert "1 flow" in message
         assert simulator.count() == 2
 
-    def test_well_with_a_partner_only(self, simulator, connect):
+    def test_partner_without_a_project(self, simulator, connect):
         connect(project_id=None, project_slug=None, partner_id="partner-1")
         done, message = sentence()
-        assert done
-        assert "partner-1 has 1 project" in message
+        assert not done
+        assert message == (
+            "Logged in; partner partner-1 has 1 project. But project_id isn't set in Extra, so that each task must "
+            f"set it. It is one of: {simulator.projects[0].id} (acme)."
+        )
+
+    def test_partner_without_any_project(self, simulator, connect):
+        connect(project_id=None, partner_id="partner-2")
+        simulator.inject(Fault.status(200, on="projects", body="[]"))
+        assert sentence() == (
+            False,
+            "Logged in; partner partner-2 has 0 projects. But project_id isn't set in Extra, so that each task must "
+            "set it.",
+        )
+
+    @pytest.mark.parametrize(
+        ("fields", "well", "words"),
+        [
+            ({"project_slug": "acme", "partner_id": "partner-1"}, True, "has 0 flows."),
+            ({"project_slug": None, "partner_id": "partner-1"}, True, "has 0 flows."),
+            ({"project_slug": "acme"}, True, "project_slug (acme) isn't checked, as partner_id isn't set."),
+            (
+                {"project_slug": None},
+                False,
+                "But no log can be downloaded: set project_slug in Extra, or partner_id",
+            ),
+            (
+                {"project_slug": "acne", "partner_id": "partner-1"},
+                False,
+                "But project_slug is acne, and the project's slug is acme.",
+            ),
+            ({"partner_id": "partner-2"}, False, "But partner partner-2 has no such project; its projects: "),
+            (
+                {"partner_id": "nobody", "project_slug": "acme"},
+                False,
+                "Check partner_id, or set project_slug.",
+            ),
+            ({"partner_id": "nobody", "project_slug": None}, False, "Check partner_id, or set project_slug."),
+        ],
+    )
+    def test_slug(self, fields, well, words, simulator, connect):
+        simulator.add_project("Other", slug="other", partner_id="partner-2")
+        connect(**fields)
+        done, message = sentence()
+        assert done is well
+        assert message.startswith("Logged in; project ")
+        assert words in message
+
+    @pytest.mark.parametrize(("slug", "well"), [("acme", True), (None, False)])
+    def test_projects_may_not_be_listed(self, slug, well, simulator, connect):
+        simulator.inject(Fault.status(403, on="projects", body="Not for you."))
+        connect(project_slug=slug, partner_id="partner-1")
+        done, message = sentence()
+        assert done is well
+        assert "Not for you." in message
+
+    def test_project_has_no_slug(self, simulator, connect):
+        project = {"id": simulator.projects[0].id, "component": {}}
+        simulator.inject(Fault.status(200, on="projects", body=json.dumps([project])))
+        connect(project_slug=None, partner_id="partner-1")
+        done, message = sentence()
+        assert not done
+        assert "List projects doesn't have the project's slug" in message
 
     def test_well_with_a_token(self, simulator, flow, connect):
         simulator.accept_token("given-by-hand")
@@ -429,10 +491,13 @@ class TestTestConnection:
         assert "timeout" in message
 
     def test_misspelt_extra(self, flow, connect):
-        connect(partner="p-1")
+        connect(partner="p-1", nonsense="x")
         done, message = sentence()
-        assert done
-        assert "1 flow. Unknown fields in the connection's Extra: partner. The known ones: token," in message
+        assert not done
+        assert message.startswith(f"Logged in; project {flow.project.id} has 1 flow. ")
+        assert (
+            "Unknown fields in the connection's Extra: nonsense, partner (partner_id?). The known" in message
+        )
 
     def test_unknown_connection(self):
         done, message = IntegratorHook("nobodys_connection").test_connection()

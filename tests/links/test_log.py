@@ -10,7 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.logs.storage import open_store
-from tests.tasks import run_operator
+from tests.tasks import run_lines, run_operator
 
 try:
     from airflow.sdk.io import attach
@@ -42,6 +42,13 @@ def test_it_leads_to_the_store(mode, status, bucket, simulator, flow):
     outcome = run_operator(mode, output_path=bucket)
     assert outcome.state == ("success" if status is Status.SUCCESS else "failed"), repr(outcome.error)
     key = f"price%2F{execution.id}%2F{execution.log_id}.json"
+    assert outcome.xcoms[KEY] == f"https://s3.console.aws.amazon.com/s3/object/logs?prefix={key}"
+
+
+def test_it_leads_to_the_lines(bucket, simulator, flow):
+    execution = simulator.add_execution(flow, lasts=0)
+    outcome = run_lines(output_path=bucket)
+    key = f"price%2F{execution.id}%2Flines.jsonl"
     assert outcome.xcoms[KEY] == f"https://s3.console.aws.amazon.com/s3/object/logs?prefix={key}"
 
 

@@ -94,7 +94,7 @@ def test_what_a_store_says_is_in_the_message(target, store):
     store.fails = True
     with pytest.raises(
         StorageError,
-        match=r"^The log can't be stored at .*bucket/x.json \(ConnectionError: the store hung up\)\. Check",
+        match=r"^The file can't be stored at .*bucket/x.json \(ConnectionError: the store hung up\)\. Check",
     ):
         send(target)
     assert store.objects == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -10,6 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError, TransientError
+from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
 from airflow_provider_integrator.executions.health import FlowHealth
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator, table
 from airflow_provider_integrator.simulator import Fault
@@ -147,15 +149,15 @@ class TestRunning:
     [
         ({"max_fail_count": 36}, "37 rows failed; max_fail_count is 36."),
         ({"max_fail_rate": 0.03}, "0.037 of the rows failed; max_fail_rate is 0.03."),
-        ({"max_duration": 59}, "An execution took 1 min 0 s; max_duration is 59 s."),
+        ({"max_duration": 59}, "Execution {id} took 1 min 0 s; max_duration is 59 s."),
         ({"min_rows": 1001}, "1000 rows processed; min_rows is 1001."),
     ],
 )
 def test_threshold_is_breached_by_a_success(threshold, message, fill):
-    fill(Status.SUCCESS, process_count=1000, fail_count=37)
+    (execution,) = fill(Status.SUCCESS, process_count=1000, fail_count=37)
     outcome = run_check(**threshold)
     assert isinstance(outcome.error, AirflowFailException)
-    assert problems(outcome) == [[message]]
+    assert problems(outcome) == [[message.format(id=execution.id)]]
 
 
 class TestSeveralFlows:
@@ -186,6 +188,39 @@ class TestSeveralFlows:
         assert simulator.count("flows") == 1
         assert simulator.count() <= 22
 
+    @pytest.mark.parametrize(("runs", "most"), [(1, 42), (3, 32), (5, 26), (10, 24), (11, 22), (40, 22)])
+    def test_requests_of_the_check_of_20_flows(self, runs, most, simulator, fill):
+        """As many as 40, of flows that have run three times or more: what one shows of the order holds for all."""
+        flows = [simulator.add_flow(simulator.projects[0], f"Flow {number}") for number in range(20)]
+        for each in flows:
+            fill(*[Status.SUCCESS] * runs, flow=each)
+        outcome = run_check(flow=[each.slug for each in flows], max_age=2 * HOUR, max_fail_rate=0.01)
+        assert outcome.state == "success"
+        assert [each["runs"] for each in outcome.value] == [1] * 20
+        assert simulator.count() <= most
+
+    def test_requests_of_the_check_of_20_flows_that_fail(self, flows, simulator, fill):
+        for each in flows:
+            fill(Status.FAILED, flow=each)
+        outcome = run_check(flow=[each.slug for each in flows], max_age=HOUR / 2)
+        assert len(problems(outcome)) == 20
+        assert simulator.count() == 22
+
+    @pytest.mark.parametrize("order", ["oldest", "shuffled"])
+    def test_a_flow_in_another_order_is_read_whole(self, order, flows, simulator, fill):
+        """What the flows before have shown of the order holds until a page contradicts it."""
+        failed, *_ = fill(Status.FAILED, *[Status.SUCCESS] * 30)
+
+        def change_order(request):  # once the last of them is answered
+            if request.param("flowId") == flows[2].id:
+                simulator.order = order
+            return False
+
+        simulator.inject(Fault.delay(0.0, on="logs", where=change_order))
+        outcome = run_check(flow=[*(each.slug for each in flows[:3]), "price"])
+        assert problems(outcome)[-1] == [f"1 of 1 execution Failed, the last: {failed.id}."]
+        assert simulator.count("logs") > 4
+
     def test_one_that_is_refused_hides_no_other(self, flows, simulator):
         simulator.inject(Fault.status(403, on="logs", times=1, body="not this one"))
         outcome = run_check(flow=["flow_1", "flow_2"])
@@ -206,6 +241,54 @@ def test_lines_of_the_table_are_short():
     assert len(lines) == 4
     assert all(len(line) <= 110 for line in lines)
     assert len({len(line) for line in lines[1:]}) == 1
+
+
+class TestFacts:
+    UI_URL = "https://integrator.example/{project_id}/{flow_id}/{execution_id}/{log_id}"
+
+    def facts(self, outcome):
+        """Check that pickle and XCom have the exception's facts."""
+        assert type(outcome.error) is FlowsUnhealthyError
+        facts = outcome.error.facts()
+        assert outcome.xcoms["failure"] == facts
+        again = pickle.loads(pickle.dumps(outcome.error))  # noqa: S301 - this test's own
+        assert again.facts() == facts
+        assert (facts["error"], facts["message"]) == ("FlowsUnhealthyError", outcome.message)
+        assert facts["flows"] == outcome.error.flows
+        return facts["flows"]
+
+    def test_of_the_flows_with_problems(self, simulator, fill, connect, flow):
+        connect(ui_url=self.UI_URL)
+        stock = simulator.add_flow(simulator.projects[0], "Stock")
+        fill(Status.SUCCESS, flow=stock)
+        _, failed, _ = fill(Status.SUCCESS, Status.FAILED, Status.FAILED)
+        outcome = run_check(flow=["stock", "price"], executions=3)
+        (found,) = self.facts(outcome)
+        (returned,) = [each for each in outcome.xcoms["return_value"] if each["flow"] == "price"]
+        assert {name: found[name] for name in returned} == returned
+        assert found["execution"]["execution_id"] == failed.id
+        assert found["execution"]["fail_count"] == 3
+        assert found["link"] == self.UI_URL.format(
+            project_id=simulator.projects[0].id,
+            flow_id=flow.id,
+            execution_id=failed.id,
+            log_id=failed.log_id,
+        )
+
+    def test_of_a_flow_whose_executions_did_not_fail(self, fill):
+        newest, _ = fill(Status.SUCCESS, Status.SUCCESS)
+        (found,) = self.facts(run_check(max_age=60))
+        assert found["execution"]["execution_id"] == newest.id
+        assert found["link"] is None
+
+    def test_of_a_flow_that_never_ran(self, flow):
+        (found,) = self.facts(run_check(max_age=60))
+        assert (found["execution"], found["link"], found["problems"]) == (None, None, ["It has never run."])
+
+    def test_of_a_flow_that_is_refused(self, simulator, flow):
+        simulator.inject(Fault.status(403, on="logs"))
+        (found,) = self.facts(run_check())
+        assert found["execution"] is None
 
 
 class TestRequests:
@@ -308,9 +391,9 @@ class TestArguments:
         assert isinstance(outcome.error, AirflowFailException)
         assert "project_id" in outcome.message
 
-    def test_nothing_is_pushed_if_xcom_is_off(self, fill):
+    def test_no_value_is_pushed_if_xcom_is_off(self, fill):
         fill(Status.FAILED)
-        assert run_check(do_xcom_push=False).xcoms == {}
+        assert list(run_check(do_xcom_push=False).xcoms) == ["failure"]
 
     def test_can_be_mapped(self):
         with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):

@@ -104,10 +104,45 @@ def test_a_line_log_looks_like_a_sub_log(integrator: IntegratorSimulator, flow: 
     logs = caller.results(flow, log_type=3, original_filename_uuid=execution.id)
     assert ids(logs) == [good.log_id, bad.log_id]
     (step, *_) = caller.results(flow, log_type=2)
-    assert all(set(log) == set(step) for log in logs)
+    assert all(set(log) == {*step, "sku"} for log in logs)
+    assert [log["sku"] for log in logs] == ["A", "B"]
     assert [(log["log_type"], log["row_num"]) for log in logs] == [(3, 1), (3, 2)]
     assert [log["status"] for log in logs] == [2, 3]
     assert {log["original_filename_uuid"] for log in logs} == {execution.id}
+
+
+def test_a_line_log_shows_its_own_fields_rather_than_the_rows(
+    integrator: IntegratorSimulator, flow: Flow, caller: Caller
+) -> None:
+    execution = integrator.add_execution(flow, lasts=0)
+    (line,) = integrator.add_lines(execution, [{"id": "row's", "status": "row's", "price": 5}])
+    (log,) = caller.results(flow, log_type=3)
+    assert (log["id"], log["status"], log["price"]) == (line.number, 2, 5)
+
+
+@pytest.mark.parametrize(("rate", "failed"), [(0, 0), (0.01, 1), (0.3, 30), (1, 100)])
+def test_a_flow_with_a_fail_rate(
+    integrator: IntegratorSimulator, flow: Flow, caller: Caller, rate: float, failed: int
+) -> None:
+    flow = integrator.add_flow(flow.project, "Stock", fail_rate=rate)
+    for given, counts in (
+        ({}, (100, 100 - failed, failed)),
+        ({"process_count": 1000}, (1000, 1000 - 10 * failed, 10 * failed)),
+        ({"fail_count": 7, "process_count": 9}, (9, 2, 7)),
+    ):
+        execution = integrator.add_execution(flow, lasts=0, **given)
+        (log,) = caller.results(flow, filename_uuid=execution.id)
+        assert tuple(log[f"{of}_count"] for of in ("process", "success", "fail")) == counts
+        assert log["status"] == Status.SUCCESS
+    lines = integrator.add_lines(execution, [{"row": row} for row in range(100)])
+    assert sum(line.status == Status.FAILED for line in lines) == failed
+    assert integrator.add_lines(execution, [{}], status=Status.EMPTY)[0].status == Status.EMPTY
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+def test_a_fail_rate_is_a_share(integrator: IntegratorSimulator, flow: Flow, rate: float) -> None:
+    with pytest.raises(ValueError, match="fail_rate"):
+        integrator.add_flow(flow.project, "Stock", fail_rate=rate)
 
 
 def test_log_type_chooses_one_of_three_kinds(

@@ -83,6 +83,20 @@ class TestEvent:
                 break
         assert event["execution_id"] == execution.id
 
+    @pytest.mark.parametrize(("ago", "interval", "pause"), [(0, 0.5, 0.5), (-1000, 0.5, 0.5), (1000, 300, 0)])
+    def test_the_first_poll_is_an_interval_after_a_workers(self, ago, interval, pause, simulator, flow):
+        simulator.add_execution(flow, lasts=0)
+        began = time.time()
+        trigger = a_trigger(polled_at=began - ago, poll_interval=interval)
+        assert event_of(trigger)["status"] == "finished"
+        first = next(request.time for request in simulator.requests if request.path == "/logs")
+        assert first - began >= pause
+
+    def test_a_deadline_before_the_first_poll(self, simulator, flow):
+        now = time.time()
+        event = event_of(a_trigger(polled_at=now, poll_interval=300.0, end_time=now + 0.2))
+        assert event["status"] == "timeout"
+
     def test_deadline_that_has_passed(self, simulator, flow):
         event = event_of(a_trigger(end_time=time.time() - 100))
         assert (event["status"], event["execution_id"]) == ("timeout", None)

@@ -1,0 +1,88 @@
+"""The typed model of a line log: one row that an execution processed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.api.enums import State, Status
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.models import sub_log
+
+if TYPE_CHECKING:
+    from pendulum import DateTime
+
+#: The name for a status that is missing or unknown.
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line log. Its shape isn't documented: the fields of a sub log are expected, and none is required.
+
+    :param log_id: The log's ``id``, a parameter of Download log; None: its log can't be downloaded.
+    :param filename_uuid: The line's own id.
+    :param execution_id: The line's execution (``original_filename_uuid``).
+    :param slug: The slug of the step that wrote the row (``process_group_id``).
+    :param name: The step's name (``process_group_name``).
+    :param flow_id: The flow (``parent_process_group_id``).
+    :param state: The progress.
+    :param status: The outcome; meaningful only if the state is Finished.
+    :param created: The start time, in UTC.
+    :param finished: The end time, in UTC.
+    :param process_count: The number of rows processed; ``success_count`` and ``fail_count`` are parts of it.
+    :param is_send_s3: Probably whether the log has been stored; unparsed.
+    :param row_num: Undocumented; unparsed.
+    :param fields: Everything that came, unparsed.
+    """
+
+    log_id: str | None
+    filename_uuid: str | None
+    execution_id: str | None
+    slug: str | None
+    name: str | None
+    flow_id: str | None
+    state: State | None
+    status: Status | None
+    created: DateTime | None
+    finished: DateTime | None
+    process_count: int | None
+    success_count: int | None
+    fail_count: int | None
+    is_send_s3: Any
+    row_num: Any
+    fields: dict[str, Any]
+
+    @classmethod
+    def read(cls, fields: Fields) -> Line:
+        """Parse a line log.
+
+        :param fields: The log.
+        :return: The line.
+        :raises ResponseError: The log is no object, or has no fields.
+        """
+        if not fields.values:
+            raise fields.fault("id", "an id")
+        return cls(log_id=fields.optional_identifier("id"), **sub_log(fields), fields=dict(fields.values))
+
+    @property
+    def label(self) -> str:
+        """The name of the step that wrote the row, or else its slug or the line's log id."""
+        return self.name or self.slug or f"log {self.log_id or '(without an id)'}"
+
+    @property
+    def outcome(self) -> str:
+        """The status by its name; ``in_progress`` until the state is Finished, ``unknown`` without a status."""
+        if self.state not in (None, State.FINISHED):
+            return Status.IN_PROGRESS.name.lower()
+        return UNKNOWN if self.status is None else self.status.name.lower()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON object for XCom: what is known, and everything that came as ``fields``."""
+        return {
+            "id": self.log_id,
+            "status": self.outcome,
+            "created": self.created and self.created.isoformat(),
+            "row_num": self.row_num,
+            "fields": self.fields,
+        }

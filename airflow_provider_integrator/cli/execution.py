@@ -1,0 +1,226 @@
+"""The commands about one execution: what it is, its errors, its lines, its log."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
+from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.api.lines import UNKNOWN, Line
+from airflow_provider_integrator.api.models import Execution, Flow
+from airflow_provider_integrator.api.pages import Paging
+from airflow_provider_integrator.api.queries import LogReader
+from airflow_provider_integrator.cli.connection import hook_of
+from airflow_provider_integrator.cli.listing import outcome_of
+from airflow_provider_integrator.cli.lookup import find_execution
+from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
+from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.executions.health import counted
+from airflow_provider_integrator.executions.lines import check_execution
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.hooks.queries import checked_slug
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.logs.archive import LogArchive
+
+
+#: The documented fields of a log; a line's others are its row's, by all signs.
+_DOCUMENTED = frozenset(
+    "id filename_uuid original_filename_uuid process_group_id process_group_name parent_process_group_id created "  # noqa: SIM905 - shorter
+    "finished state status process_count success_count fail_count flow_order row_num fragment_count schedule "
+    "is_send_S3 in_bound is_triggered triggered_by sub_flows log_type".split()
+)
+_STEPS: Columns = {
+    "step": itemgetter("name"),
+    "status": lambda step: None if None in (step["state"], step["status"]) else outcome_of(step),
+    "log id": itemgetter("log_id"),
+}
+
+
+def execution(options: Namespace) -> int:
+    """Show an execution with its steps.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    with hook_of(options) as hook:
+        show_execution(options, hook, *find_execution(hook, options))
+    return 0
+
+
+def show_execution(options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution) -> None:
+    """Print an execution with its steps.
+
+    :param options: The command's arguments.
+    :param hook: The hook.
+    :param flow: The flow.
+    :param found: The execution.
+    """
+    project, url = hook.settings.project(options.project), hook.settings.ui_url
+    link = None
+    if url is not None:
+        link = url.fill(
+            project_id=project, flow_id=flow.id, execution_id=found.execution_id, log_id=found.log_id
+        )
+    row = {**found.as_dict(), "flow": flow.label, "link": link}
+    show_one(
+        options,
+        row,
+        {
+            "execution": row["execution_id"],
+            "flow": flow.label,
+            "log id": row["log_id"],
+            "state": row["state"],
+            "status": outcome_of(row),
+            "created": at(row["created"]),
+            "finished": at(row["finished"]),
+            "duration": took(row["duration"]),
+            "rows": row["process_count"],
+            "rows ok": row["success_count"],
+            "rows failed": row["fail_count"],
+            "triggered by": row["triggered_by"],
+            **({"page": link} if link else {}),
+        },
+    )
+    if row["steps"] and options.output in ("table", "plain"):
+        sys.stdout.write("\n")
+        show(options, row["steps"], _STEPS)
+
+
+def errors(options: Namespace) -> int:
+    """Show the first errors of an execution's log.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    from airflow_provider_integrator.executions.policy import shown_errors
+    from airflow_provider_integrator.logs.disk import temporary_file
+
+    with hook_of(options) as hook:
+        flow, found = find_execution(hook, options)
+        with (
+            progress("Downloading the log"),
+            _download(options, hook, flow, found) as archive,
+            temporary_file(archive.needs) as file,
+        ):
+            archive.write(file)
+    entries = archive.errors or []
+    if options.output in ("json", "yaml"):
+        show_value(options, entries)
+    elif entries:
+        show(options, [{"error": text} for text in shown_errors(entries)], {"error": itemgetter("error")})
+    else:
+        sys.stderr.write("The log has no errors.\n")
+    return 0
+
+
+def lines(options: Namespace) -> int:
+    """List the lines of an execution.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    with hook_of(options) as hook:
+        flow, found = find_execution(hook, options)
+        with progress("Reading lines") as done:
+            rows = list(islice(_rows(options, hook, flow, found, done), options.limit + 1))
+    has_more = len(rows) > options.limit
+    show(
+        options,
+        rows[: options.limit],
+        {
+            "log id": itemgetter("id"),
+            "status": itemgetter("status"),
+            "step": itemgetter("step"),
+            "created (UTC)": lambda row: at(row["created"]),
+            "fields": lambda row: _own_fields(row["fields"]),
+        },
+    )
+    if has_more:
+        sys.stderr.write(f"There are more lines than {options.limit}; raise --limit to see them.\n")
+    return 0
+
+
+def log(options: Namespace) -> int:
+    """Print an execution's decoded log, or store it in a file.
+
+    :param options: The command's arguments.
+    :return: 0.
+    """
+    from airflow_provider_integrator.logs.disk import temporary_file
+    from airflow_provider_integrator.logs.storage import Destination, save
+
+    target = None if options.file is None else Destination(options.file)
+    if target is not None:
+        target.check_writable()
+    with hook_of(options) as hook:
+        flow, found = find_execution(hook, options)
+        with progress("Downloading the log"), _download(options, hook, flow, found) as archive:
+            if target is not None:
+                path = target.log_path(flow.label, found.execution_id, options.log_id or str(found.log_id))
+                uri, written = save(archive, path)
+                sys.stderr.write(f"{uri}: {written.bytes} bytes\n")
+                return 0
+            with temporary_file(archive.needs) as file:
+                archive.write(file)
+                # A copy, as an error of stdout is none of the temporary file.
+                whole = os.fdopen(os.dup(file.fileno()), "rb")
+    with whole:
+        whole.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(whole, sys.stdout.buffer)
+    return 0
+
+
+def _download(
+    options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution
+) -> AbstractContextManager[LogArchive]:
+    project = hook.settings.project(options.project)
+    slug = hook.get_conn().run(checked_slug(hook.settings, project, None))
+    # Nobody waits at a terminal for a log that isn't stored yet: the command is repeated.
+    return hook.download_log(
+        flow.id, options.log_id or found, project_id=project, project_slug=slug, log_timeout=0
+    )
+
+
+def _rows(
+    options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution, done: Callable[[int], None]
+) -> Iterator[dict[str, Any]]:
+    query = LogQuery(
+        hook.settings.project(options.project),
+        flow.id,
+        LogType.LINE,
+        original_filename_uuid=found.execution_id,
+        search=tuple(options.search or ()),
+    )
+    read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
+    unknown = 0
+    while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one
+        number += 1
+        for line in map(read, paging.take(hook.get_conn().call(list_logs(query, number)))):
+            done(1)
+            if isinstance(line, Line):
+                check_execution(line, found.execution_id)
+                unknown += line.outcome == UNKNOWN
+                if options.status in (None, line.outcome):
+                    yield {**line.as_dict(), "step": line.name}
+    if unknown and options.status not in (None, UNKNOWN):
+        sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")
+
+
+def _own_fields(fields: dict[str, Any]) -> str | None:
+    """Write the texts and numbers of a line that no log is documented to have."""
+    own = [
+        f"{name}={value}"
+        for name, value in fields.items()
+        if name not in _DOCUMENTED and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    ]
+    return " ".join(own) or None

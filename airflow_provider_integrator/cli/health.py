@@ -1,0 +1,69 @@
+"""The command that checks flows, for a look and for cron."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import datetime, timezone
+from functools import partial
+from operator import itemgetter
+
+from airflow_provider_integrator.api.models import Flow
+from airflow_provider_integrator.api.queries import choose_flow
+from airflow_provider_integrator.cli.connection import hook_of
+from airflow_provider_integrator.cli.output import Columns, show, took
+from airflow_provider_integrator.cli.parallel import run_all
+from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.executions.health import FlowHealth
+from airflow_provider_integrator.executions.report import FlowReport, read_report
+
+#: The executions that show a flow's habit.
+COUNT = 30
+
+_COLUMNS: Columns = {
+    "flow": itemgetter("flow"),
+    "health": lambda row: "PROBLEM" if row["problems"] else "ok",
+    "last Success": lambda row: _ago(row["age"]),
+    "running": itemgetter("running"),
+    "rows": itemgetter("rows"),
+    "fail rate": lambda row: None if row["fail_rate"] is None else f"{row['fail_rate']:.2%}",
+    "duration": lambda row: took(row["duration"]),
+    "problems": lambda row: " ".join((*row["problems"], *row["notes"])),
+}
+
+
+def health(options: Namespace) -> int:
+    """Check flows.
+
+    :param options: The command's arguments.
+    :return: 0; 1 if a flow is stale or failing.
+    """
+    read = partial(
+        read_report, now=datetime.now(timezone.utc), count=COUNT, max_requests=None, max_age=options.max_age
+    )
+    with hook_of(options) as hook:
+        project = hook.settings.project(options.project)
+        known = hook.list_flows(project_id=project)
+        names = dict.fromkeys(options.flows)
+        flows = (
+            [choose_flow(known, name, project) for name in names] if names else _running_by_themselves(known)
+        )
+        scripts = [read(project, flow) for flow in flows]
+        with progress("Reading executions", len(flows)) as done:
+            answers = run_all(hook, scripts, done)
+    found = [
+        answer.health
+        if isinstance(answer, FlowReport)
+        else FlowHealth(flow.label, flow.id, problems=(str(answer),))
+        for flow, answer in zip(flows, answers, strict=True)
+    ]
+    show(options, [each.as_dict() for each in found], _COLUMNS)
+    return int(any(each.problems for each in found))
+
+
+def _running_by_themselves(flows: list[Flow]) -> list[Flow]:
+    chosen = [flow for flow in flows if flow.inbound is not False and flow.state != "STOPPED"]
+    return sorted(chosen, key=lambda flow: flow.label)
+
+
+def _ago(age: float | None) -> str | None:
+    return None if age is None else f"{took(age)} ago"

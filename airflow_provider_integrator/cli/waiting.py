@@ -1,0 +1,61 @@
+"""The command that waits for an execution."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from datetime import datetime, timezone
+
+from airflow_provider_integrator.api.history import NewestFirst, read_latest
+from airflow_provider_integrator.api.models import Flow
+from airflow_provider_integrator.api.queries import choose_flow
+from airflow_provider_integrator.cli.connection import hook_of
+from airflow_provider_integrator.cli.execution import show_execution
+from airflow_provider_integrator.cli.lookup import search_flows
+from airflow_provider_integrator.exceptions import WaitTimeoutError
+from airflow_provider_integrator.executions.policy import has_failed
+from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.wait import ExecutionWait
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
+
+
+def wait(options: Namespace) -> int:
+    """Wait for an execution, or for a flow's running or next one.
+
+    :param options: The command's arguments.
+    :return: 0; 1 if the execution Failed, or didn't finish in time.
+    """
+    now = datetime.now(timezone.utc)
+    with hook_of(options) as hook:
+        flow, execution_id = _find(hook, options)
+        spec = WaitSpec(
+            integrator_conn_id=options.conn_id,
+            project_id=options.project,
+            flow=flow.label,
+            flow_id=flow.id,
+            execution_id=execution_id,
+            created_after=now.isoformat(),
+            poll_interval=options.interval,
+            end_time=time.time() + options.timeout,
+        )
+        try:
+            found = ExecutionWait(hook, spec, options.timeout, lambda execution: None).until_finished()
+        except WaitTimeoutError as error:
+            sys.stderr.write(f"wait: {error}\n")
+            return 1
+        show_execution(options, hook, flow, found)
+    return int(has_failed(found))
+
+
+def _find(hook: IntegratorHook, options: Namespace) -> tuple[Flow, str | None]:
+    """Find the flow, and the execution that is named or runs now; None: the flow's next one is awaited."""
+    project, name = hook.settings.project(options.project), options.name
+    flows = hook.list_flows(project_id=project)
+    if not any(name in (flow.id, flow.slug, flow.name) for flow in flows):
+        flow, execution = search_flows(hook, options, flows, name)
+        return flow, execution.execution_id
+    flow = choose_flow(flows, name, project)
+    script = read_latest(project, flow.id, lambda history: True, first_limit=NewestFirst.ENOUGH + 1)
+    latest = hook.get_conn().run(script).executions[-1:]
+    return flow, next((each.execution_id for each in latest if not each.is_finished), None)

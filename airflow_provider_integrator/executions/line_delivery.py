@@ -1,0 +1,232 @@
+"""Delivery of lines: as JSON Lines to a path or an object store, or as a list for XCom."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.exceptions import ConfigurationError, LogCancelledError
+from airflow_provider_integrator.executions.delivery import Delivered, find_slug
+from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.executions.wait import ExecutionWait
+    from airflow_provider_integrator.logs.journal import Journal
+    from airflow_provider_integrator.logs.storage import Destination
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class LineDelivery:
+    """The delivery of a task's lines.
+
+    :param output_path: A path or an object storage URI, gzip if it ends in ``.gz``; None: XCom.
+    :param project_slug: The project's slug; None: the connection's, or the one in List projects.
+    :param with_logs: Whether each line has its log.
+    :param concurrency: The number of logs that are downloaded at once.
+    :param log_timeout: Seconds after the execution's end for which refused downloads are retried.
+    :param max_lines: The maximum number of lines.
+    :param max_xcom_bytes: The maximum size of their JSON for XCom.
+    :param max_log_bytes: The maximum size of a line's log.
+    :param file_mode: The permissions of a new local file.
+    """
+
+    output_path: str | None
+    project_slug: str | None
+    with_logs: bool
+    concurrency: int
+    log_timeout: float
+    max_lines: int
+    max_xcom_bytes: int
+    max_log_bytes: int
+    file_mode: int
+    _cancelled: threading.Event = field(init=False, default_factory=threading.Event)
+
+    @cached_property
+    def destination(self) -> Destination | None:
+        """The destination of the lines, opened once; None if they go to XCom."""
+        if self.output_path is None:
+            return None
+        from airflow_provider_integrator.logs.storage import Destination
+
+        return Destination(self.output_path)
+
+    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+        """Check, before there are lines, that their logs can be downloaded and that they can be stored.
+
+        :param wait: The wait for their execution.
+        :param carried: What a deferral carries; the project's slug is added.
+        :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
+        :raises StorageError: A disk is full or broken.
+        """
+        if self.with_logs:
+            find_slug(wait, carried, self.project_slug)
+        if self.destination is not None:
+            self.destination.check_writable()
+
+    def cancel(self) -> None:
+        """Stop the delivery, from a signal handler or another thread: nothing is stored."""
+        self._cancelled.set()
+
+    def check_cancelled(self) -> None:
+        """Check whether the lines are still wanted.
+
+        :raises LogCancelledError: :meth:`cancel` was called.
+        """
+        if self._cancelled.is_set():
+            raise LogCancelledError(
+                "Lines: cancelled, as the task was killed or has timed out; nothing is stored."
+            )
+
+    def run(
+        self,
+        context: Context,
+        wait: ExecutionWait,
+        carried: dict[str, Any],
+        execution: Execution | None,
+        lines: LineList,
+        max_map_length: int | None,
+    ) -> Delivered:
+        """Read the lines, download their logs if requested, and deliver them.
+
+        :param context: The task's context.
+        :param wait: The wait that found their execution.
+        :param carried: What a deferral carries; the project's slug is added.
+        :param execution: The execution; None: the whole flow.
+        :param lines: The lines.
+        :param max_map_length: The maximum number of tasks that are mapped over the lines; None: none are.
+        :return: The delivered lines. The value is their list, or the URI, size, hash and counts of the file.
+        :raises ConfigurationError: There are more lines than is allowed; nothing is stored or pushed.
+        :raises IntegratorError: The lines, or the store, can't be reached; nothing is stored or pushed.
+        """
+        max_bytes = self.max_xcom_bytes if self.destination is None else None
+        allowance = Allowance(self.max_lines, max_bytes, max_map_length if self.destination is None else None)
+        if not self.with_logs:
+            return self._deliver(wait, execution, lines, self._records(lines, allowance))
+        from airflow_provider_integrator.executions.line_logs import Downloads, LineLogs, Spool
+        from airflow_provider_integrator.logs.disk import temporary_file
+
+        slug = find_slug(wait, carried, self.project_slug)
+        with (
+            Downloads(
+                wait.hook, wait.project_id, slug, wait.find_flow(), self.max_log_bytes, self.concurrency
+            ) as downloads,
+            temporary_file("lines and their logs") as file,
+            self._journal(context, wait, execution, lines) as journal,
+        ):
+            logs = LineLogs(
+                lines,
+                allowance,
+                downloads,
+                Spool(file),
+                journal,
+                until=self._until(execution),
+                pause=wait.spec.poll_interval,
+                check_cancelled=self.check_cancelled,
+            )
+            return self._deliver(wait, execution, lines, logs.records())
+
+    def _records(self, lines: LineList, allowance: Allowance) -> Iterator[bytes]:
+        for line in lines:
+            text = line_json(line)
+            allowance.take_line(len(text))
+            yield text
+
+    def _deliver(
+        self, wait: ExecutionWait, execution: Execution | None, lines: LineList, records: Iterator[bytes]
+    ) -> Delivered:
+        if self.destination is None:
+            value = []
+            for record in records:
+                self.check_cancelled()
+                value.append(_decoded(record))
+            return Delivered(value, None, None)
+        from airflow_provider_integrator.logs import json_lines, storage
+
+        path = _path(self.destination, wait, execution)
+        uri, written = storage.place(
+            path,
+            "lines",
+            lambda file: json_lines.write(
+                records, file, self.check_cancelled, is_gzip=str(path).endswith(".gz")
+            ),
+            self.check_cancelled,
+            self.file_mode,
+        )
+        size = {"bytes": written.bytes, "sha256": written.sha256}
+        return Delivered(
+            value={
+                "uri": uri,
+                **size,
+                "lines": lines.chosen,
+                "counts": dict(lines.counts),
+                **({"logs_missing": lines.logs_missing} if self.with_logs else {}),
+                "execution": execution and execution.as_dict(),
+            },
+            errors=None,
+            where=f"Its lines are in {uri} ({written.bytes} bytes).",
+            stored={"uri": storage.without_connection(uri), **size},
+            page=storage.web_address(path),
+        )
+
+    def _until(self, execution: Execution | None) -> float:
+        if execution is None:  # of the lines of many executions, most are old
+            return 0.0
+        now = time.time()
+        # A server clock ahead of ours must not extend the deadline.
+        ended = now if execution.finished is None else min(now, execution.finished.timestamp())
+        return ended + self.log_timeout
+
+    @contextmanager
+    def _journal(
+        self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
+    ) -> Iterator[Journal | None]:
+        """Give out the journal, and remove it once it isn't needed any more: after a success, or the last try."""
+        from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
+
+        ti, store = context["ti"], context.get("task_state_store")
+        wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
+        task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
+        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
+        journal: Journal | None = None
+        if self.destination is not None:
+            journal = journal_beside(
+                _path(self.destination, wait, execution), name, self.check_cancelled, self.file_mode
+            )
+        elif store is not None:
+            journal = StateJournal(store, f"lines-{name}")
+        try:
+            yield journal
+        except BaseException:
+            if journal is not None and ti.try_number > ti.max_tries:
+                journal.remove()
+            raise
+        if journal is not None:
+            journal.remove()
+
+
+def _decoded(record: bytes) -> Any:
+    from airflow_provider_integrator.logs.json_lines import decode
+
+    try:
+        return decode(record)
+    except RecursionError:
+        raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
+
+
+def _path(destination: Destination, wait: ExecutionWait, execution: Execution | None) -> ObjectStoragePath:
+    if execution is None:
+        return destination.lines_path(wait.spec.flow, None)
+    return destination.lines_path(execution.flow_slug or wait.spec.flow, execution.execution_id)

@@ -1,0 +1,317 @@
+"""The logs of lines: downloaded several at once, kept in the lines' order, and not again after a kill."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from queue import SimpleQueue
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
+from airflow_provider_integrator.executions.lines import line_json
+from airflow_provider_integrator.executions.progress import Rate
+from airflow_provider_integrator.hooks import queries
+from airflow_provider_integrator.logs.json_lines import decode, encode
+
+if TYPE_CHECKING:
+    from airflow_provider_integrator.api.client import Client
+    from airflow_provider_integrator.executions.lines import Allowance, LineList
+    from airflow_provider_integrator.hooks.integrator import IntegratorHook
+    from airflow_provider_integrator.logs.journal import Journal
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a cancellation is seen though no download ends.
+_LOOK = 0.5
+_LINE, _LOG, _ERROR, _LATE, _END = b"line", b"log", b"error", b"late", b"end"
+_NO_ID = "The line has no id that can be read, so its log can't be downloaded."
+_NONE = -1
+#: Bytes that a log or an error takes in its line besides its JSON.
+_NAMES = len(',"log":,"log_error":null')
+
+
+class Entry(NamedTuple):
+    """A line, its log, or why there is none (``late``: yet); or the end of the lines. Appended to the journal.
+
+    :param at: The line's number, from 0; of the end, the number of lines.
+    :param kind: Which of these it is.
+    :param json: The JSON text.
+    """
+
+    at: int
+    kind: bytes
+    json: bytes
+
+    def text(self) -> bytes:
+        """Write it as a line of the journal."""
+        return b"%d %s %s\n" % self
+
+    @classmethod
+    def read(cls, text: bytes) -> Entry:
+        """Read what :meth:`text` wrote.
+
+        :param text: A line of the journal.
+        """
+        at, kind, json = text.split(b" ", 2)
+        return cls(int(at), kind, json.rstrip(b"\n"))
+
+
+class Spool:
+    """Lines and logs in the order in which they come, in a temporary file; only their places are in memory.
+
+    :param file: The file.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.end: Any = None
+        self._lines = array("q")
+        self._logs = array("q")
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self._lines)
+
+    def add(self, entry: Entry) -> bytes:
+        """Add an entry.
+
+        :param entry: The entry.
+        :return: Its text.
+        """
+        place, text = self.file.seek(0, 2), entry.text()
+        self.file.write(text)
+        if entry.kind == _LINE:
+            self._lines.append(place)
+            self._logs.append(_NONE)
+        elif entry.kind == _END:
+            self.end = decode(entry.json)
+        elif entry.at < len(self):
+            self._logs[entry.at] = place
+        return text
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.end = None
+        del self._lines[:], self._logs[:]
+
+    def line(self, at: int) -> bytes:
+        """Read a line's JSON.
+
+        :param at: Its number.
+        """
+        return self._entry(self._lines[at]).json
+
+    def missing(self) -> Iterator[int]:
+        """Find the lines that have neither a log nor an error."""
+        return (at for at in range(len(self)) if self._logs[at] == _NONE)
+
+    def records(self) -> Iterator[tuple[bytes, bool]]:
+        """Read each line's JSON with its log, or with the error instead, and whether it has its log."""
+        for at, place in enumerate(self._logs):
+            entry = self._entry(place)
+            values = (entry.json, b"null") if entry.kind == _LOG else (b"null", entry.json)
+            yield self.line(at)[:-1] + b',"log":%s,"log_error":%s}' % values, entry.kind == _LOG
+
+    def _entry(self, place: int) -> Entry:
+        self.file.seek(place)
+        return Entry.read(self.file.readline())
+
+
+class Downloads:
+    """Downloads of lines' logs by several threads, each with a client of its own.
+
+    :param hook: The hook.
+    :param project_id: The project.
+    :param project_slug: The project's slug.
+    :param flow_id: The flow.
+    :param max_log_bytes: The maximum size of a log's JSON.
+    :param concurrency: The number of threads.
+    """
+
+    def __init__(
+        self,
+        hook: IntegratorHook,
+        project_id: str,
+        project_slug: str,
+        flow_id: str,
+        max_log_bytes: int,
+        concurrency: int,
+    ) -> None:
+        self.concurrency = concurrency
+        self._hook = hook
+        self._where = (flow_id, project_id, project_slug, max_log_bytes)
+        self._clients: list[Client] = [hook.make_client() for _ in range(concurrency)]
+        self._idle: SimpleQueue[Client] = SimpleQueue()
+        for client in self._clients:
+            self._idle.put(client)
+
+    def __enter__(self) -> Downloads:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._clients:
+            client.close()
+
+    def fetch(self, at: int, log_id: str) -> Entry:
+        """Download and decode a log.
+
+        :param at: The line's number.
+        :param log_id: The log.
+        :return: The log, or why it can't be had.
+        :raises IntegratorError: No log can be had now.
+        """
+        flow_id, project_id, slug, max_log_bytes = self._where
+        script = queries.download(self._hook.settings, flow_id, log_id, project_id, slug, max_log_bytes)
+        client = self._idle.get()
+        try:
+            with client.run(script) as archive:
+                return Entry(at, _LOG, encode(archive.load()))
+        except RequestError as error:
+            return _error(at, str(error), _LATE if error.status in (400, 404) else _ERROR)
+        except LogArchiveError as error:
+            return _error(at, str(error))
+        except RecursionError:
+            return _error(at, "The log is nested too deeply.")
+        finally:
+            self._idle.put(client)
+
+
+@dataclass
+class LineLogs:
+    """The wanted lines with their logs.
+
+    :param lines: The lines.
+    :param allowance: How much of them is taken.
+    :param downloads: Downloads the logs.
+    :param spool: Where they are put.
+    :param journal: What survives a kill; None: nothing does.
+    :param until: When a refused log isn't tried again, in seconds since the epoch.
+    :param pause: Seconds until refused logs are tried again.
+    :param check_cancelled: Called often; what it raises is raised here.
+    """
+
+    lines: LineList
+    allowance: Allowance
+    downloads: Downloads
+    spool: Spool
+    journal: Journal | None
+    until: float
+    pause: float
+    check_cancelled: Callable[[], None]
+
+    def records(self) -> Iterator[bytes]:
+        """Read the lines, download their logs, and give out both.
+
+        :return: The JSON of each line, in their order.
+        :raises ConfigurationError: There is more of them than is taken.
+        :raises IntegratorError: A call failed, and a retry of the task may succeed.
+        """
+        if not self._resume():
+            self._read_lines()
+        rate = Rate("logs fetched", len(self.spool), len(self.spool) - sum(1 for _ in self.spool.missing()))
+        wanted: Iterable[int] = self.spool.missing()
+        while late := self._fetch(wanted, rate):
+            seconds = max(0.0, min(self.pause, self.until - time.time()))
+            log.info("%d logs aren't available yet. Next attempt in %.0f s.", len(late), seconds)
+            self._sleep(seconds)
+            wanted = late
+        for record, has_log in self.spool.records():
+            self.lines.logs_missing += not has_log
+            yield record
+
+    def _resume(self) -> bool:
+        """Take over what an earlier try has fetched.
+
+        :return: Whether it had read all lines.
+        """
+        for text in self.journal.entries() if self.journal else ():
+            entry = Entry.read(text)
+            self.spool.add(entry)
+            if entry.kind == _LINE:
+                self.allowance.take_line(len(entry.json))
+            elif entry.kind != _END:
+                self.allowance.take(len(entry.json) + _NAMES)
+        if self.spool.end is None:
+            self.spool.clear()
+            return False
+        self.lines.restore(self.spool.end)
+        left = sum(1 for _ in self.spool.missing())
+        log.info("An earlier try has fetched %d of %d logs.", len(self.spool) - left, len(self.spool))
+        return True
+
+    def _read_lines(self) -> None:
+        self.allowance.clear()
+        for at, line in enumerate(self.lines):
+            self.check_cancelled()
+            text = line_json(line)
+            self.allowance.take_line(len(text))
+            self.spool.add(Entry(at, _LINE, text))
+            if line.log_id is None:
+                self.spool.add(_error(at, _NO_ID))
+        self.spool.add(Entry(len(self.spool), _END, encode(self.lines.summary())))
+        if self.journal is not None:
+            self.journal.remove()
+            self.journal.append(self.spool.file)
+
+    def _fetch(self, wanted: Iterable[int], rate: Rate) -> Sequence[int]:
+        """Download logs.
+
+        :param wanted: The numbers of the lines.
+        :return: The numbers of those that may be stored later.
+        """
+        late, numbers, running = array("q"), iter(wanted), set[Future[Entry]]()
+        with ThreadPoolExecutor(self.downloads.concurrency, "integrator-log") as pool:
+            try:
+                while True:
+                    # As many again as are downloaded wait for a thread, so that no thread waits for this one.
+                    for at in islice(numbers, 2 * self.downloads.concurrency - len(running)):
+                        running.add(pool.submit(self.downloads.fetch, at, decode(self.spool.line(at))["id"]))
+                    if not running:
+                        return late
+                    done, running = wait(running, _LOOK, FIRST_COMPLETED)
+                    self.check_cancelled()
+                    rate.add(self._keep(done, late))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _keep(self, done: Iterable[Future[Entry]], late: array[int]) -> int:
+        """Put what was downloaded into the spool and the journal, before an error among it is raised."""
+        entries, errors, kept = io.BytesIO(), [], 0
+        for each in done:
+            if (error := each.exception()) is not None:
+                errors.append(error)
+                continue
+            entry = each.result()
+            if entry.kind == _LATE and time.time() < self.until:
+                late.append(entry.at)
+                continue
+            entry = entry._replace(kind=_ERROR) if entry.kind == _LATE else entry
+            self.allowance.take(len(entry.json) + _NAMES)
+            entries.write(self.spool.add(entry))
+            kept += 1
+        if kept and self.journal is not None:
+            self.journal.append(entries)
+        if errors:
+            raise errors[0]
+        return kept
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check_cancelled()
+            time.sleep(min(left, _LOOK))
+
+
+def _error(at: int, reason: str, kind: bytes = _ERROR) -> Entry:
+    return Entry(at, kind, encode(reason))

@@ -1,0 +1,203 @@
+"""A journal: entries that survive the kill of their process, so that the next try goes on from there."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_integrator.api.texts import fit
+from airflow_provider_integrator.exceptions import StorageError
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
+from airflow_provider_integrator.logs.disk import open_growing, target_faults
+from airflow_provider_integrator.logs.storage import local_path
+from airflow_provider_integrator.logs.upload import upload
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+#: Characters of a value in the state store, which takes 64 KB of JSON: a character may take six bytes there.
+_STATE_CHARACTERS = 16_000
+_PIECE = re.compile(r"\d{6}")
+
+
+class Journal(Protocol):
+    """Entries in the order in which they were appended. An entry is a line; whole entries survive."""
+
+    def entries(self) -> Iterator[bytes]:
+        """Read the entries of an earlier try. To be called once, before anything is appended."""
+
+    def append(self, entries: IO[bytes]) -> None:
+        """Append entries.
+
+        :param entries: A file of entries; read from its beginning.
+        """
+
+    def remove(self) -> None:
+        """Remove all entries."""
+
+
+def journal_beside(
+    path: ObjectStoragePath,
+    name: str,
+    check_cancelled: Callable[[], None],
+    file_mode: int = DEFAULT_FILE_MODE,
+) -> Journal:
+    """Make a journal beside a file that is to be stored.
+
+    :param path: The file's path.
+    :param name: Sets the journal apart from those of other tasks with the same path.
+    :param check_cancelled: Called between two pieces of an upload; what it raises is raised there.
+    :param file_mode: The permissions of the file, which new folders are as open as.
+    :return: The journal: a hidden file in a local folder, and objects of a folder in a store.
+    """
+    local = local_path(path)
+    if local is not None:
+        return FileJournal(local.with_name(f".{local.name}.{name}.lines"), file_mode)
+    return StoreJournal(path.with_name(f"{path.name}.{name}.lines"), check_cancelled)
+
+
+class FileJournal:
+    """A journal in a local file.
+
+    :param path: The file.
+    :param folder_mode: The permissions of new folders but for their execute bits.
+    """
+
+    def __init__(self, path: Path, folder_mode: int = DEFAULT_FILE_MODE) -> None:
+        self._path = path
+        self._folder_mode = folder_mode
+        self._file: IO[bytes] | None = None
+
+    def entries(self) -> Iterator[bytes]:
+        """Read the entries, and cut off a last one that isn't whole."""
+        if not self._path.exists():
+            return
+        with target_faults(self._path, "lines"), open_growing(self._path, self._folder_mode) as file:
+            whole = 0
+            for entry in file:
+                if not entry.endswith(b"\n"):
+                    file.truncate(whole)
+                    return
+                whole += len(entry)
+                yield entry
+
+    def append(self, entries: IO[bytes]) -> None:
+        """Append entries.
+
+        :param entries: A file of entries.
+        """
+        with target_faults(self._path, "lines"):
+            if self._file is None:
+                self._file = open_growing(self._path, self._folder_mode)
+                self._file.seek(0, 2)
+            entries.seek(0)
+            shutil.copyfileobj(entries, self._file)
+            self._file.flush()
+
+    def remove(self) -> None:
+        """Remove the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        with target_faults(self._path, "lines"):
+            self._path.unlink(missing_ok=True)
+
+
+class StoreJournal:
+    """A journal in an object store, which can't append: an object for each addition.
+
+    :param folder: Where the objects are.
+    :param check_cancelled: Called between two pieces of an upload.
+    """
+
+    def __init__(self, folder: ObjectStoragePath, check_cancelled: Callable[[], None]) -> None:
+        self._folder = folder
+        self._check_cancelled = check_cancelled
+        self._next = 0
+
+    def entries(self) -> Iterator[bytes]:
+        """Read the entries, object by object."""
+        for path in self._objects():
+            self._next = int(path.rpartition("/")[2]) + 1
+            try:
+                with self._folder.fs.open(path, "rb") as file:
+                    yield from file
+            except Exception as error:  # each store has errors of its own
+                raise StorageError(
+                    f"The lines of an earlier try can't be read from {self._folder} "
+                    f"({type(error).__name__}: {fit(str(error))})."
+                ) from error
+
+    def append(self, entries: IO[bytes]) -> None:
+        """Append entries.
+
+        :param entries: A file of entries.
+        """
+        upload(entries, self._folder / f"{self._next:06d}", self._check_cancelled)
+        self._next += 1
+
+    def remove(self) -> None:
+        """Remove the objects, and what an interrupted upload left beside them."""
+        with suppress(Exception):  # what is left is private, and of no use to anybody
+            self._folder.fs.rm(self._folder.path, recursive=True)
+        self._next = 0
+
+    def _objects(self) -> list[str]:
+        try:
+            found = self._folder.fs.find(self._folder.path)
+        except FileNotFoundError:
+            return []
+        return sorted(path for path in found if _PIECE.fullmatch(path.rpartition("/")[2]))
+
+
+class StateJournal:
+    """A journal in the task's state store, which Airflow has from 3.3 on.
+
+    :param store: The state store.
+    :param name: What the keys begin with.
+    """
+
+    def __init__(self, store: Any, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._next = 0
+
+    def entries(self) -> Iterator[bytes]:
+        """Read the entries, value by value."""
+        while (value := self._store.get(self._key(self._next))) is not None:
+            self._next += 1
+            yield from io.BytesIO(value.encode())
+
+    def append(self, entries: IO[bytes]) -> None:
+        """Append entries, as many to a value as it takes.
+
+        :param entries: A file of entries.
+        """
+        entries.seek(0)
+        value = ""
+        for entry in entries:
+            text = entry.decode()
+            if value and len(value) + len(text) > _STATE_CHARACTERS:
+                self._set(value)
+                value = ""
+            value += text
+        if value:
+            self._set(value)
+
+    def remove(self) -> None:
+        """Remove the values."""
+        while self._next:
+            self._next -= 1
+            self._store.delete(self._key(self._next))
+
+    def _set(self, value: str) -> None:
+        self._store.set(self._key(self._next), value)
+        self._next += 1
+
+    def _key(self, number: int) -> str:
+        return f"{self._name}-{number}"

@@ -1,0 +1,75 @@
+"""What a rescheduled sensor knows of its earlier pokes, each of which was another process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_integrator.executions.spec import WaitSpec
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_integrator.executions.wait import ExecutionWait
+
+#: The key in the task's state store.
+KEY = "integrator_wait"
+
+
+class Pokes:
+    """The earlier pokes, as far as Airflow knows them; from 3.3 on its state store keeps what they found.
+
+    :param context: The task's context.
+    :param spec: The specification of the wait by the task's arguments.
+    :ivar count: Their number; None: unknown, below Airflow 3.
+    """
+
+    def __init__(self, context: Context, spec: WaitSpec) -> None:
+        given: Any = context
+        self.count: int | None = given.get("task_reschedule_count")
+        self._store: Any = given.get("task_state_store")
+        self._first_date: Any = getattr(given["ti"], "get_first_reschedule_date", None)  # Airflow 3
+        self._context = context
+        self._spec = spec
+        self._kept: Any = None
+
+    def began(self) -> datetime:
+        """Return when the first poke began; now, if that isn't known."""
+        return (self._first_date and self._first_date(self._context)) or datetime.now(timezone.utc)
+
+    def recall(self) -> dict[str, Any] | None:
+        """Read what the last poke has kept.
+
+        :return: The values; None if nothing is kept, or if it belongs to another try, provider or other arguments.
+        """
+        if not self.count or self._store is None:
+            return None
+        self._kept = self._store.get(KEY)
+        try:
+            kept = WaitSpec(**self._kept["spec"])
+        except (KeyError, TypeError):
+            return None
+        fresh = self._spec
+        if fresh.execution_id not in (None, kept.execution_id):
+            return None
+        resolved = {name: getattr(kept, name) for name in ("flow_id", "execution_id", "usual_duration")}
+        if replace(fresh, **resolved, end_time=None) != kept:
+            return None
+        return {**self._kept, "spec": replace(fresh, **resolved).as_arguments()}
+
+    def keep(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+        """Keep what the next poke needs, if it has changed.
+
+        :param wait: The wait.
+        :param carried: What else a deferral would carry, fit for JSON.
+        """
+        if self._store is None:
+            return
+        # A flow without the execution may have been deleted and created again, so it's looked up in each poke.
+        flow_id = None if wait.is_empty else wait.spec.flow_id
+        spec = replace(wait.spec, flow_id=flow_id, end_time=None, polled_at=None)
+        values = {**carried, "spec": spec.as_arguments(), "progress": wait.progress}
+        if values != self._kept:
+            self._store.set(KEY, values)
+            self._kept = values

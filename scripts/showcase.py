@@ -1,0 +1,160 @@
+"""A project with a past, for the page in ``make airflow`` and for its pictures: every state that the page can show."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.simulator import Execution, Flow, IntegratorSimulator, Project
+
+PROJECT_ID = "acme-fashion"
+_EXECUTIONS = 45
+_STEPS = ("Login", "Read data from ERP", "Script", "Mapping", "Write data to Omnitron")
+
+
+class _Habit(NamedTuple):
+    """How a flow runs.
+
+    :param name: The flow's name.
+    :param cron: When it runs.
+    :param every: Minutes between two executions.
+    :param rows: The usual number of rows.
+    :param seconds: The usual duration.
+    :param fails: The share of executions that fail.
+    :param empties: The share of executions without rows.
+    :param silent_for: Hours since the last execution, if the flow has stopped running.
+    """
+
+    name: str
+    cron: str
+    every: float
+    rows: int
+    seconds: float
+    fails: float = 0.0
+    empties: float = 0.0
+    silent_for: float = 0.0
+
+
+_HABITS = (
+    _Habit("Product", "0 0 0/2 * * ? *", 120, 4_200, 310),
+    _Habit("Price", "0 0,30 * * * ? *", 30, 18_400, 95, fails=0.12),
+    _Habit("Stock", "0 0/5 * * * ? *", 5, 2_650, 24, fails=0.03),
+    _Habit("Image", "0 15 * * * ? *", 60, 380, 160, empties=0.2),
+    _Habit("Category", "0 0 4 * * ? *", 1440, 240, 18),
+    _Habit("Attribute", "0 30 4 * * ? *", 1440, 1_900, 42, fails=0.1),
+    _Habit("Order", "0 0/5 * * * ? *", 5, 14, 6, empties=0.45),
+    _Habit("Order Status", "0 0/10 * * * ? *", 10, 31, 9, empties=0.2),
+    _Habit("Order Cancel", "0 0/15 * * * ? *", 15, 2, 4, empties=0.7),
+    _Habit("Shipment", "0 0/20 * * * ? *", 20, 64, 12, silent_for=5),
+    _Habit("Return", "0 0 9,13,17 ? * MON-FRI *", 240, 22, 15, fails=0.06),
+    _Habit("Invoice", "0 45 * * * ? *", 60, 120, 33),
+    _Habit("Customer", "0 0 3 ? * SUN *", 10080, 9_800, 520),
+)
+_MESSAGES = (
+    "The price 0.00 isn't allowed: it must be greater than 0.",
+    "The currency 'EURO' isn't known: use a code of three letters.",
+    "There is no product with this SKU in the catalogue.",
+)
+
+
+def add_showcase(integrator: IntegratorSimulator, partner_id: str) -> Project:
+    """Add the project, its flows and their past.
+
+    :param integrator: The simulator.
+    :param partner_id: The project's partner.
+    :return: The project.
+    """
+    project = integrator.add_project(
+        "Acme Fashion", slug="acme-fashion", partner_id=partner_id, id=PROJECT_ID
+    )
+    chance = random.Random(11)  # noqa: S311 - the same pictures at every run
+    now = datetime.now(timezone.utc).replace(second=0, microsecond=0)
+    for habit in _HABITS:
+        flow = integrator.add_flow(
+            project,
+            habit.name,
+            scheduling_period=habit.cron,
+            id=f"acme-{habit.name.lower().replace(' ', '-')}",
+        )
+        _add_past(integrator, flow, habit, now, chance)
+    integrator.add_flow(
+        project,
+        "Loyalty Points",
+        inbound=False,
+        outbound=True,
+        type="Generic Proxy",
+        id="acme-loyalty-points",
+    )
+    integrator.add_flow(
+        project, "Gift Card", state="STOPPED", scheduling_period="0 0 0/6 * * ? *", id="acme-gift-card"
+    )
+    return project
+
+
+def _add_past(
+    integrator: IntegratorSimulator, flow: Flow, habit: _Habit, now: datetime, chance: random.Random
+) -> None:
+    last = now - timedelta(hours=habit.silent_for, minutes=min(habit.every * 0.4, 40))
+    for number in range(_EXECUTIONS, 0, -1):
+        begun = last - timedelta(minutes=habit.every * (number - 1), seconds=chance.randint(0, 9))
+        draw = chance.random()
+        is_last = number == 1
+        if habit.name == "Price" and is_last:
+            draw = 0.0
+        if draw < habit.fails:
+            _add(integrator, flow, habit, begun, Status.FAILED, chance)
+        elif draw < habit.fails + habit.empties and not is_last:
+            integrator.add_execution(
+                flow, status=Status.EMPTY, lasts=chance.uniform(2, 4), created=begun, process_count=0
+            )
+        else:
+            _add(integrator, flow, habit, begun, Status.SUCCESS, chance)
+    if habit.name == "Product":
+        integrator.add_execution(
+            flow, lasts=1800, created=now - timedelta(minutes=2), process_count=2_150, steps=_STEPS[:3]
+        )
+
+
+def _add(
+    integrator: IntegratorSimulator,
+    flow: Flow,
+    habit: _Habit,
+    begun: datetime,
+    status: Status,
+    chance: random.Random,
+) -> Execution:
+    rows = max(1, round(habit.rows * chance.uniform(0.75, 1.2)))
+    failed = max(3, round(rows * chance.uniform(0.004, 0.05))) if status is Status.FAILED else 0
+    errors = [_error(chance) for _ in range(min(failed, 7))]
+    seconds = habit.seconds * chance.uniform(0.8, 1.35) * (1.8 if status is Status.FAILED else 1)
+    execution = integrator.add_execution(
+        flow,
+        status=status,
+        lasts=seconds,
+        created=begun,
+        process_count=rows,
+        fail_count=failed,
+        steps=[
+            {"name": name, "process_count": count, "fail_count": failed if name == _STEPS[-1] else 0}
+            | ({"status": Status.FAILED} if failed and name == _STEPS[-1] else {})
+            for name, count in zip(_STEPS, (1, rows, rows, rows, rows), strict=True)
+        ],
+        is_triggered=chance.random() < 0.06,
+        log={"errors": errors, "request": {"flow": flow.slug}, "response": {"status_code": 400}},
+        triggered_by="System",
+    )
+    for error in errors:
+        integrator.add_lines(
+            execution,
+            [{"row": error["row"], "sku": error["sku"]}],
+            status=Status.FAILED,
+            log={"errors": [error]},
+        )
+    return execution
+
+
+def _error(chance: random.Random) -> dict[str, object]:
+    row = chance.randint(1, 9_999)
+    return {"row": row, "sku": f"SKU-{row:05d}", "message": chance.choice(_MESSAGES)}

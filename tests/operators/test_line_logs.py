@@ -1,0 +1,330 @@
+"""The lines operator with logs: several at once, in order, and not again after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.exceptions import LogCancelledError, UnavailableError
+from airflow_provider_integrator.simulator import Fault
+from tests.operators.conftest import SPOILED, files, spoiled
+from tests.stores import attached, uri
+from tests.tasks import a_context, lines_operator, run_lines
+
+COUNT = 30
+
+
+@pytest.fixture
+def lines(simulator, execution):
+    simulator.order = "oldest"
+    return [
+        *simulator.add_lines(execution, [{"row": number} for number in range(COUNT)], status=Status.FAILED),
+        *simulator.add_lines(execution, [{"row": "good"}]),
+    ][:COUNT]
+
+
+class Tries:
+    """The tries of one task, which keep what Airflow keeps of them."""
+
+    def __init__(self, tries=2, **context):
+        self.context = a_context(**context)
+        self.context["ti"].max_tries = tries - 1
+        self.context["ti"].try_number = 0
+
+    def run(self, **arguments):
+        self.context["ti"].try_number += 1
+        return lines_operator(with_logs=True, **arguments).execute(self.context)
+
+
+class StateStore:
+    """Stands in for Airflow 3.3's, of which each value is small."""
+
+    def __init__(self):
+        self.values = {}
+
+    def get(self, key, default=None):
+        return self.values.get(key, default)
+
+    def set(self, key, value, *, retention=None):
+        assert len(json.dumps(value)) <= 65536
+        self.values[key] = value
+
+    def delete(self, key):
+        del self.values[key]
+
+
+def downloads(simulator):
+    return [request.param("id") for request in simulator.requests if request.path == "/logs/download"]
+
+
+def stop_after(simulator, count):
+    """Let the Integrator be out of reach for all downloads after some."""
+    served = []
+    lock = threading.Lock()
+
+    def is_over(request):
+        with lock:
+            served.append(request)
+            return len(served) > count
+
+    simulator.inject(Fault.status(503, on="download", where=is_over))
+
+
+class TestLogs:
+    @pytest.mark.parametrize("concurrency", [1, 8, 50])
+    def test_stand_with_their_lines_in_order(self, concurrency, lines):
+        found = run_lines(with_logs=True, concurrency=concurrency).value
+        assert [line["id"] for line in found] == [line.log_id for line in lines]
+        assert [line["log"]["request"]["body"]["row"] for line in found] == list(range(COUNT))
+        assert {line["log_error"] for line in found} == {None}
+
+    @pytest.mark.parametrize("store", [False, True])
+    def test_stand_in_the_file(self, store, lines, tmp_path):
+        memory = attached()
+        path = uri(memory, "lines.jsonl") if store else f"{tmp_path}/lines.jsonl"
+        outcome = run_lines(with_logs=True, output_path=path)
+        text = memory.objects["/lines.jsonl"] if store else (tmp_path / "lines.jsonl").read_bytes()
+        found = [json.loads(line) for line in text.splitlines()]
+        assert [line["log"]["errors"][0]["row"] for line in found] == list(range(1, COUNT + 1))
+        assert outcome.value["logs_missing"] == 0
+        assert list(memory.objects) == ["/lines.jsonl"] * store
+        assert len(files(tmp_path)) == (not store)
+
+    def test_stand_in_a_file_for_others_too(self, lines, tmp_path):
+        run_lines(with_logs=True, output_path=f"{tmp_path}/new/lines.jsonl", file_mode=0o640)
+        modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "new/lines.jsonl")]
+        assert modes == [0o750, 0o640]
+
+    def test_take_no_more_of_xcom_than_is_said(self, lines):
+        size = len(json.dumps(run_lines(with_logs=True).value, separators=(",", ":")))
+        assert run_lines(with_logs=True, max_xcom_bytes=size + 1).state == "success"
+        assert "max_xcom_bytes" in run_lines(with_logs=True, max_xcom_bytes=size - 1).message
+
+    def test_are_fetched_at_once(self, simulator, lines):
+        simulator.inject(Fault.delay(0.05, on="download"))
+        began = time.monotonic()
+        run_lines(with_logs=True, concurrency=6)
+        assert time.monotonic() - began < COUNT * 0.05 / 2
+        assert simulator.logins == 1
+        assert simulator.connections <= 8
+
+    @pytest.mark.parametrize("kind", SPOILED)
+    def test_that_cannot_be_read_are_errors_of_their_lines(self, kind, simulator, lines, logged):
+        bad = {lines[3].log_id, lines[COUNT - 1].log_id}
+        fault = spoiled(kind)
+        fault.where = lambda request: request.param("id") in bad
+        simulator.inject(fault)
+        outcome = run_lines(with_logs=True)
+        found = {line["id"]: line for line in outcome.value}
+        assert {each for each, line in found.items() if line["log"] is None} == bad
+        says = "max_log_bytes" if kind == "bomb" else SPOILED[kind][1]
+        assert all(says in found[each]["log_error"] for each in bad)
+        assert "2 of 30 logs can't be had" in logged.text
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 410])
+    def test_that_are_refused_are_errors_of_their_lines(self, status, simulator, lines, tmp_path):
+        bad = lines[5].log_id
+        simulator.inject(Fault.status(status, on="download", where=lambda r: r.param("id") == bad))
+        path = tmp_path / "lines.jsonl"
+        outcome = run_lines(with_logs=True, output_path=str(path))
+        found = [json.loads(line) for line in path.read_bytes().splitlines()]
+        assert str(status) in found[5]["log_error"]
+        assert [line["log"] is None for line in found].count(True) == 1
+        assert outcome.value["logs_missing"] == 1
+
+    def test_of_a_line_without_an_id(self, simulator, execution):
+        simulator.add_lines(execution, [{"row": 1}, {"row": 2}], status=Status.FAILED)
+
+        def without_id(page):
+            if page["results"] and page["results"][0]["log_type"] == 3:
+                page["results"][0]["id"] = None
+            return page
+
+        simulator.inject(Fault.mutate(without_id, on="logs"))
+        (bad, good) = run_lines(with_logs=True).value
+        assert "has no id" in bad["log_error"]
+        assert good["log"] is not None
+        assert len(downloads(simulator)) == 1
+
+    def test_that_are_stored_later_are_waited_for(self, simulator, lines):
+        late = {lines[2].log_id, lines[7].log_id}
+        simulator.inject(Fault.status(404, on="download", times=4, where=lambda r: r.param("id") in late))
+        found = run_lines(with_logs=True, log_timeout=60).value
+        assert all(line["log"] for line in found)
+        assert len(downloads(simulator)) == COUNT + 4
+
+    def test_that_are_never_stored_are_waited_for_together(self, simulator, flow):
+        ended = datetime.now(timezone.utc) - timedelta(seconds=59.8)
+        execution = simulator.add_execution(flow, lasts=0, created=ended)
+        simulator.add_lines(execution, [{"row": number} for number in range(20)], status=Status.FAILED)
+        simulator.inject(Fault.status(400, on="download"))
+        began = time.monotonic()
+        found = run_lines(with_logs=True, log_timeout=60, execution_id=execution.id).value
+        assert time.monotonic() - began < 5
+        assert len(downloads(simulator)) > 20
+        assert all("400" in line["log_error"] for line in found)
+
+    def test_too_much_for_xcom(self, simulator, execution):
+        simulator.add_lines(execution, [{}] * COUNT, status=Status.FAILED, log={"text": "x" * 10_000})
+        outcome = run_lines(with_logs=True, max_xcom_bytes=150_000)
+        assert isinstance(outcome.error, AirflowFailException)
+        assert "more than 150000 bytes of JSON" in outcome.message
+        assert not {"return_value", "counts"} & set(outcome.xcoms)
+        assert len(downloads(simulator)) < COUNT
+
+    def test_slug_missing(self, lines, simulator, connect):
+        connect(project_slug=None)
+        outcome = run_lines(with_logs=True)
+        assert "set project_slug" in outcome.message
+        assert simulator.count("logs") == 0
+        assert run_lines().state == "success"
+
+    def test_of_a_whole_flow(self, lines):
+        assert all(line["log"] for line in run_lines(with_logs=True, whole_flow=True).value)
+
+
+def kept_by(kind, tmp_path):
+    """Make what keeps a task's logs over its tries: where they go, the context, and what is left of them."""
+    if kind == "folder":
+        return {"output_path": f"{tmp_path}/lines.jsonl"}, {}, lambda: files(tmp_path)
+    if kind == "state":
+        store = StateStore()
+        return {}, {"task_state_store": store}, lambda: list(store.values)
+    memory = attached("s3" if kind == "s3" else "memory")
+    path = uri(memory, "lines.jsonl")
+    return {"output_path": path}, {}, lambda: list(memory.objects)
+
+
+@pytest.mark.parametrize("kind", ["folder", "store", "state"])
+class TestTries:
+    def test_the_next_one_goes_on(self, kind, simulator, lines, tmp_path):
+        arguments, context, left = kept_by(kind, tmp_path)
+        tries = Tries(**context)
+        stop_after(simulator, 12)
+        with pytest.raises(UnavailableError):
+            tries.run(concurrency=2, **arguments)
+        fetched = 12
+        assert left()
+        simulator.clear_faults()
+        simulator.clear_requests()
+        value = tries.run(concurrency=2, **arguments)
+        assert len(downloads(simulator)) == COUNT - fetched
+        assert "3" not in [request.param("log_type") for request in simulator.requests]
+        if kind == "state":
+            assert [line["log"]["request"]["body"]["row"] for line in value] == list(range(COUNT))
+            assert left() == []
+        else:
+            assert value["lines"] == COUNT
+            assert value["counts"] == {"failed": COUNT, "success": 1}
+            assert len(left()) == 1
+
+    def test_the_last_one_leaves_nothing(self, kind, simulator, lines, tmp_path):
+        arguments, context, left = kept_by(kind, tmp_path)
+        stop_after(simulator, 12)
+        with pytest.raises(UnavailableError):
+            Tries(tries=1, **context).run(**arguments)
+        assert left() == []
+
+    def test_another_question_begins_anew(self, kind, simulator, lines, tmp_path):
+        arguments, context, _ = kept_by(kind, tmp_path)
+        tries = Tries(**context)
+        stop_after(simulator, 12)
+        with pytest.raises(UnavailableError):
+            tries.run(**arguments)
+        simulator.clear_faults()
+        simulator.clear_requests()
+        tries.run(**arguments, search={"row": 1})
+        assert len(downloads(simulator)) == 1
+
+    def test_a_kill_is_no_end(self, kind, simulator, lines, tmp_path):
+        """What Airflow calls on SIGTERM ends the downloads; what was fetched is there for the next try."""
+        arguments, context, left = kept_by(kind, tmp_path)
+        tries = Tries(**context)
+        tries.context["ti"].try_number = 1
+        task = lines_operator(with_logs=True, concurrency=1, **arguments)
+        simulator.inject(
+            Fault.delay(0, on="download", where=lambda _: len(downloads(simulator)) > 5 and task.on_kill())
+        )
+        with pytest.raises(LogCancelledError):
+            task.execute({**tries.context, "ti": _patient(tries)})
+        assert left()
+        assert not [each for each in left() if str(each).endswith("lines.jsonl")]
+
+
+def _patient(tries):
+    ti = tries.context["ti"]
+    ti.max_tries = 5
+    return ti
+
+
+TASK = """
+import sys
+from tests.tasks import TaskInstance, a_context, lines_operator
+
+ti = TaskInstance()
+ti.max_tries = 1
+lines_operator(with_logs=True, output_path=sys.argv[1]).execute(a_context(ti))
+"""
+
+
+def test_a_sigkill_costs_at_most_the_requests_under_way(simulator, flow, tmp_path):
+    execution = simulator.add_execution(flow, lasts=0)
+    simulator.add_lines(execution, [{"row": number} for number in range(200)], status=Status.FAILED)
+    simulator.inject(Fault.delay(0.02, on="download"))
+    path = tmp_path / "lines.jsonl"
+    command = [sys.executable, "-c", TASK, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while len(downloads(simulator)) < 60:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not path.exists()
+    assert [file.stat().st_mode & 0o777 for file in files(tmp_path)] == [0o600]
+    before = len(downloads(simulator))
+    Tries().run(output_path=str(path))
+    after = len(downloads(simulator))
+    assert before < 200
+    assert 200 <= after <= 200 + 8
+    assert files(tmp_path) == [path]
+    rows = [json.loads(line)["log"]["request"]["body"]["row"] for line in path.read_bytes().splitlines()]
+    assert sorted(rows) == list(range(200))
+
+
+PEAKS = """
+import json, sys, tracemalloc
+from tests.tasks import a_context, lines_operator
+
+path, *executions = sys.argv[1:]
+peaks = []
+for with_logs in (False, True):
+    for execution in executions:
+        tracemalloc.start()
+        lines_operator(output_path=path, execution_id=execution, with_logs=with_logs).execute(a_context())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+print("PEAKS", json.dumps(peaks))
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_lines(simulator, flow, tmp_path):
+    executions = []
+    for count in (1, 200, 400):  # the first one is for what is imported late
+        executions.append(simulator.add_execution(flow, lasts=0))
+        rows = ({"text": "x" * 3000} for _ in range(count))
+        simulator.add_lines(executions[-1], rows, status=Status.FAILED)
+    command = [sys.executable, "-c", PEAKS, f"{tmp_path}/lines.jsonl", *(each.id for each in executions)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    _, few, many, _, few_logs, many_logs = json.loads(done.stdout.rpartition("PEAKS ")[2].splitlines()[0])
+    # 200 lines more take 0.6 MB, and twice that with their logs.
+    assert many - few < 300_000
+    assert many_logs - few_logs < 300_000
