@@ -19,6 +19,7 @@ from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError
 from airflow_provider_integrator.polling.lookup import CONCURRENCY, ExecutionLookup, Outcome
 from airflow_provider_integrator.polling.recent import RecentExecutions
+from airflow_provider_integrator.polling.schedule import TICKS, on_tick
 from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 #: Logs from which the flow's usual duration is learnt, and polls after which it is learnt again.
 LEARN_FROM, LEARN_EVERY = 25, 100
-#: Ticks of an interval, on which polls begin: those of several flows that fall on one share a turn of the event loop,
-#: which is a large part of a poll's CPU time.
-TICKS = 10
 #: Seconds by which a timer may come too early.
 _CLOCK_TICK = 0.001
 
@@ -170,8 +168,7 @@ class FlowPoller:
             ]
             pauses += [each.interval for each in self._subscribers]
             self._slept_interval = min(pauses, default=math.inf)
-            pause = self._slept_interval * share
-            due = max(_on_tick(started + pause, pause / TICKS), started + self._lookup.retry_after)
+            due = max(on_tick(started, self._slept_interval * share), started + self._lookup.retry_after)
             if due <= now:
                 return
             # Cheaper than wait_for, which takes a task, and than an event.
@@ -290,10 +287,6 @@ class FlowPoller:
             wait.fail(chosen.error)
         else:
             wait.find(chosen.execution, self._usual)
-
-
-def _on_tick(due: float, tick: float) -> float:
-    return round(due / tick) * tick if math.isfinite(due) else due
 
 
 def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
