@@ -26,8 +26,8 @@ IMAGES = CHECKOUT / "docs" / "images"
 SHOWN_CHECKOUT = "/opt/airflow"
 FAILED_DAG, FAILED_TASK = "integrator_failed_execution", "judge_price"
 WOKEN_DAG, ASSET = "integrator_woken_by_flow", "integrator://integrator_default/stock"
-DOWN_CONNECTION = "integrator_down"
 ENDED = ("success", "failed")
+DOWN_CONNECTION = "integrator_down"
 _READY = "Ctrl-C stops it"
 
 

@@ -84,6 +84,16 @@ def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
     )
 
 
+def unlisted_flow(project_id: str, flow_id: str) -> Flow:
+    """Make the flow of an id, of which nothing else is known, as List flows is refused.
+
+    :param project_id: The project.
+    :param flow_id: The flow's id.
+    :return: The flow.
+    """
+    return Flow(flow_id, None, flow_id, project_id, None, None, None, None, None, None, {})
+
+
 def find_flow(project_id: str, wanted: str) -> Script[Flow]:
     """Find a flow in List flows.
 
@@ -111,7 +121,7 @@ def find_flows(project_id: str, wanted: Sequence[str]) -> Script[list[Flow]]:
             raise ConfigurationError(f"{error} Check project_id ({project_id}).") from None
         for each in wanted:
             log.warning("%s Taking %r as a flow's id.", error, each)
-        return [Flow(each, None, each, project_id, None, None, None, None, None, None, {}) for each in wanted]
+        return [unlisted_flow(project_id, each) for each in wanted]
     return [choose_flow(flows, each, project_id) for each in wanted]
 
 

@@ -167,12 +167,18 @@ class Examination(Inquiry):
     def _known_projects(self) -> str:
         return listed(f"{project.id} ({project.name})" for project in self.projects or ()) or "none at all"
 
-    def _flows(self) -> str:
+    def _flows(self) -> str | Finding:
         try:
             listed_flows = self.ask(endpoints.list_flows(self.project))
         except RequestError as error:
-            advice = f"Correct project_id ({fit_name(self.project)})." if error.status == 400 else ""
-            raise StepError(str(error), advice) from None
+            if error.status == 400:
+                raise StepError(str(error), f"Correct project_id ({fit_name(self.project)}).") from None
+            if not self.wanted_flow:
+                raise StepError(
+                    str(error), "Name a flow by its id with --flow: this user may not list them."
+                ) from None
+            self.flows = [queries.unlisted_flow(self.project, self.wanted_flow)]
+            return Finding("flows", NOTE, f"{error} Tasks have to name flows by their ids, too.")
         # The list may hold other process groups; a flow has a slug, unless none has.
         self.flows = [flow for flow in listed_flows if flow.slug] or listed_flows
         if not self.flows:

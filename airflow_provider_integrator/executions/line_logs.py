@@ -8,6 +8,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -33,6 +34,8 @@ _LOOK = 0.5
 _LINE, _LOG, _ERROR, _LATE, _END = b"line", b"log", b"error", b"late", b"end"
 _NO_ID = "The line has no id that can be read, so its log can't be downloaded."
 _NONE = -1
+#: Bytes that a log or an error takes in its line besides its JSON.
+_NAMES = len(',"log":,"log_error":null')
 
 
 class Entry(NamedTuple):
@@ -239,7 +242,7 @@ class LineLogs:
             if entry.kind == _LINE:
                 self.allowance.take_line(len(entry.json))
             elif entry.kind != _END:
-                self.allowance.take(len(entry.json))
+                self.allowance.take(len(entry.json) + _NAMES)
         if self.spool.end is None:
             self.spool.clear()
             return False
@@ -274,7 +277,9 @@ class LineLogs:
                 while True:
                     # As many again as are downloaded wait for a thread, so that no thread waits for this one.
                     for at in islice(numbers, 2 * self.downloads.concurrency - len(running)):
-                        running.add(pool.submit(self.downloads.fetch, at, decode(self.spool.line(at))["id"]))
+                        log_id = decode(self.spool.line(at))["id"]
+                        # In the task's context, so that the spans of its requests belong to the task's.
+                        running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
                     if not running:
                         return late
                     done, running = wait(running, _LOOK, FIRST_COMPLETED)
@@ -295,7 +300,7 @@ class LineLogs:
                 late.append(entry.at)
                 continue
             entry = entry._replace(kind=_ERROR) if entry.kind == _LATE else entry
-            self.allowance.take(len(entry.json))
+            self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1
         if kept and self.journal is not None:

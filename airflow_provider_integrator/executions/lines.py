@@ -133,6 +133,7 @@ class LineList:
     :param client: Makes the calls.
     :param query: What is asked for.
     :param statuses: The names of the statuses of the lines that are wanted.
+    :param expected: The number of lines that there should be, for the log; None: unknown.
     :ivar counts: The number of lines of each status, of all that were read.
     :ivar chosen: The number of lines that are wanted.
     :ivar logs_missing: The number of those whose logs can't be had.
@@ -141,6 +142,7 @@ class LineList:
     client: Client
     query: LogQuery
     statuses: frozenset[str]
+    expected: int | None = None
     counts: Counter[str] = field(init=False, default_factory=Counter)
     chosen: int = field(init=False, default=0)
     logs_missing: int = field(init=False, default=0)
@@ -152,12 +154,12 @@ class LineList:
         :raises ResponseError: A line is another execution's.
         :raises IntegratorError: No line has a status that can be read, and not all are wanted.
         """
-        rate, reader = Rate("lines read"), LogReader(LogType.LINE)
+        rate, reader = Rate("lines read", self.expected), LogReader(LogType.LINE)
         for fields in self.client.logs(self.query):
             line = reader.read(fields)
             if not isinstance(line, Line):
                 continue
-            self._check_execution(line)
+            check_execution(line, self.query.original_filename_uuid)
             self.counts[line.outcome] += 1
             if line.outcome in self.statuses:
                 self.chosen += 1
@@ -186,14 +188,6 @@ class LineList:
         """
         self.counts, self.chosen = Counter(summary["counts"]), summary["chosen"]
 
-    def _check_execution(self, line: Line) -> None:
-        wanted = self.query.original_filename_uuid
-        if wanted is not None and line.execution_id not in (None, wanted):
-            raise ResponseError(
-                f"List logs: original_filename_uuid should be {wanted!r} but is {shown(line.execution_id)}; the "
-                "filter was not applied."
-            )
-
     def _check_statuses(self) -> None:
         unknown = self.counts[UNKNOWN]
         if not unknown or UNKNOWN in self.statuses:
@@ -208,6 +202,20 @@ class LineList:
             unknown,
             self.read,
             UNKNOWN,
+        )
+
+
+def check_execution(line: Line, wanted: str | None) -> None:
+    """Check that List logs has applied the filter by an execution.
+
+    :param line: A line of its answer.
+    :param wanted: The execution; None: there was no filter.
+    :raises ResponseError: The line is another execution's.
+    """
+    if wanted is not None and line.execution_id not in (None, wanted):
+        raise ResponseError(
+            f"List logs: original_filename_uuid should be {wanted!r} but is {shown(line.execution_id)}; the "
+            "filter was not applied."
         )
 
 

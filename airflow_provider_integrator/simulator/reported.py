@@ -37,6 +37,9 @@ _LATE_STATUSES = (400, 404)
 # Values that no client can read, whatever their form, and ids far above those of good logs.
 _UNREADABLE = {"state": 99, "status": 99, "!flowSlug": "\x7f", "!projectSlug": "\x7f"}
 _NO_ID = "\x7f"
+# What requests name: it keeps its value, in whatever form the report has it, so that it is found again.
+_KEYS_OF_LOG = frozenset({"filename_uuid", "original_filename_uuid", "process_group_id"})
+_KEYS_OF_GROUP = frozenset({"id", "parentGroupId", "!flowId", "!flowSlug", "!projectId", "!projectSlug"})
 _FIRST_ID, _IDS_ON_PAGE = 9_000_000_000, 1_000
 
 
@@ -95,7 +98,10 @@ class Reported(Forms):
         if asked.call == LOGS:
             return self._page(document, asked)
         each, odd = self._each(asked.call), self._odd(asked.call)
-        groups = [with_fields(group, each, turn) if each else group for turn, group in enumerate(document)]
+        groups = [
+            _with_keys(with_fields(group, each, turn), group, _KEYS_OF_GROUP) if each else group
+            for turn, group in enumerate(document)
+        ]
         others = [shaped(_odd_group(number), variant, 0) for number, variant in enumerate(odd, start=1)]
         half = len(others) // 2
         return [*others[:half], *groups, *others[half:]]
@@ -144,7 +150,8 @@ class Reported(Forms):
         fields = self._each(_TYPES[kind])
         if not fields:
             return log
-        made = with_fields(log, fields, self._turns.setdefault(log["id"], len(self._turns)))
+        turn = self._turns.setdefault(log["id"], len(self._turns))
+        made = _with_keys(with_fields(log, fields, turn), log, _KEYS_OF_LOG)
         steps = made.get("sub_flows")
         if kind is LogType.MAIN and isinstance(steps, list) and log["sub_flows"]:
             odd_step = {**log["sub_flows"][0], "id": _NO_ID}
@@ -164,6 +171,18 @@ def speaking(forms: str | Path | Iterable[str], garbage_share: float) -> Forms:
     :raises ValueError: A name is unknown, forms exclude each other, or the file isn't a report.
     """
     return Reported(forms) if isinstance(forms, Path) else Forms(forms, garbage_share)
+
+
+def _with_keys(made: dict[str, Any], base: Mapping[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in made.items():
+        own = base.get(name)
+        if isinstance(value, dict) and isinstance(own, dict):
+            kept[name] = _with_keys(value, own, keys)
+        else:
+            is_other = name in keys and None not in (own, value) and str(value).strip() != own
+            kept[name] = own if is_other else value
+    return kept
 
 
 def _status(outcome: str | None) -> int | None:

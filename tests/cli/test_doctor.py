@@ -336,11 +336,16 @@ class TestFlows:
         assert examined.code == 0
         assert examined.texts["flows"] == "The project has 1 flow: price."
 
-    def test_not_allowed(self, doctor, simulator):
+    def test_not_allowed(self, doctor, simulator, executions):
         simulator.inject(Fault.status(403, on="flows", after=1))
         examined = doctor()
         assert examined.failed == ["flows"]
         assert "(403)" in examined.texts["flows"]
+        assert "Name a flow by its id" in examined.advice["flows"]
+        simulator.clear_faults()
+        simulator.inject(Fault.status(403, on="flows", after=1))
+        examined = doctor("--flow", executions[0].flow.id)
+        assert (examined.code, examined.states["flows"], examined.states["download"]) == (0, "note", "ok")
 
 
 class TestSlug:
@@ -488,6 +493,28 @@ def test_an_outage_is_said_once_and_at_once(doctor, simulator, executions):
     examined = doctor()
     assert (examined.code, examined.failed, examined.skipped) == (1, ["List logs"], ["download"])
     assert "after 1 attempt" in examined.texts["List logs"]
+
+
+def test_texts_of_the_server_are_fit_for_a_terminal(command, simulator, connect):
+    simulator.add_project("\x1b[2J\u202eforged", slug="\x1b[1m", partner_id="partner-1")
+    connect(project_id="nobodys", partner_id="partner-1")
+    simulator.inject(Fault.status(400, body="\x1b[2J\nok      download    forged", on="flows", after=1))
+    out = command("doctor").out
+    assert "forged" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert read(command("doctor")).states["download"] == "skipped"
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 100_000, "NaN", "[1e999]", "\xff", "[" + "9" * 5000 + "]", ""]
+)
+def test_no_answer_breaks_it(body, command, simulator, executions, tmp_path):
+    for on in ("flows", "logs", "download"):
+        simulator.clear_faults()
+        simulator.inject(Fault.body(body.encode("latin-1"), on=on))
+        assert command("doctor", "--report", str(tmp_path / "report.json")).code == 1
+        assert (tmp_path / "report.json").read_text("ascii")
 
 
 def test_lines_fit_a_terminal(command, simulator, executions):

@@ -217,6 +217,24 @@ def test_opaque_log_ids_are_what_download_log_takes(
     assert isinstance(message, str)
 
 
+def test_ids_keep_their_values(
+    integrator: IntegratorSimulator, caller: Caller, flow: Flow, tmp_path: Path
+) -> None:
+    number = ["number: whole"]
+    names = ("filename_uuid", "original_filename_uuid", "process_group_id")
+    logs = {"execution": {"each": {**EXECUTION, **dict.fromkeys(names, number)}, "odd": []}}
+    variables = [{"object": {"!flowSlug": ["text: digits"], "!flowType": ["text: digits"]}}]
+    groups = {"each": {"id": number, "component": [{"object": {"variables": variables}}]}, "odd": []}
+    report = {"report": 1, "calls": {}, "List logs": logs, "List flows": groups}
+    integrator.forms = write(tmp_path, report)
+    execution = integrator.add_execution(flow, lasts=0)
+    (log,) = caller.results(flow, filename_uuid=execution.id)
+    assert [log[name] for name in names] == [execution.id, execution.id, flow.id]
+    (listed,) = caller.get("/api/nifi/flow/list", projectId=flow.project.id).json()
+    assert (listed["id"], listed["component"]["variables"]["!flowSlug"]) == (flow.id, "price")
+    assert listed["component"]["variables"]["!flowType"].isdigit()
+
+
 def test_the_command_takes_a_report(path: Path) -> None:
     assert _parser().parse_args(["--forms", str(path)]).forms == path
     with running("--forms", str(path)) as process:
