@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import NamedTuple
 
 from airflow_provider_integrator.api.enums import Status
@@ -11,6 +13,7 @@ from airflow_provider_integrator.simulator import Execution, Flow, IntegratorSim
 
 PROJECT_ID = "acme-fashion"
 _EXECUTIONS = 45
+_WEEKDAYS = {"SUN": (6,), "MON-FRI": range(5)}
 _STEPS = ("Login", "Read data from ERP", "Script", "Mapping", "Write data to Omnitron")
 
 
@@ -19,7 +22,6 @@ class _Habit(NamedTuple):
 
     :param name: The flow's name.
     :param cron: When it runs.
-    :param every: Minutes between two executions.
     :param rows: The usual number of rows.
     :param seconds: The usual duration.
     :param fails: The share of executions that fail.
@@ -29,7 +31,6 @@ class _Habit(NamedTuple):
 
     name: str
     cron: str
-    every: float
     rows: int
     seconds: float
     fails: float = 0.0
@@ -38,19 +39,19 @@ class _Habit(NamedTuple):
 
 
 _HABITS = (
-    _Habit("Product", "0 0 0/2 * * ? *", 120, 4_200, 310),
-    _Habit("Price", "0 0,30 * * * ? *", 30, 18_400, 95, fails=0.12),
-    _Habit("Stock", "0 0/5 * * * ? *", 5, 2_650, 24, fails=0.03),
-    _Habit("Image", "0 15 * * * ? *", 60, 380, 160, empties=0.2),
-    _Habit("Category", "0 0 4 * * ? *", 1440, 240, 18),
-    _Habit("Attribute", "0 30 4 * * ? *", 1440, 1_900, 42, fails=0.1),
-    _Habit("Order", "0 0/5 * * * ? *", 5, 14, 6, empties=0.45),
-    _Habit("Order Status", "0 0/10 * * * ? *", 10, 31, 9, empties=0.2),
-    _Habit("Order Cancel", "0 0/15 * * * ? *", 15, 2, 4, empties=0.7),
-    _Habit("Shipment", "0 0/20 * * * ? *", 20, 64, 12, silent_for=5),
-    _Habit("Return", "0 0 9,13,17 ? * MON-FRI *", 240, 22, 15, fails=0.06),
-    _Habit("Invoice", "0 45 * * * ? *", 60, 120, 33),
-    _Habit("Customer", "0 0 3 ? * SUN *", 10080, 9_800, 520),
+    _Habit("Product", "0 0 0/2 * * ? *", 4_200, 310),
+    _Habit("Price", "0 0,30 * * * ? *", 18_400, 95, fails=0.12),
+    _Habit("Stock", "0 0/5 * * * ? *", 2_650, 24, fails=0.03),
+    _Habit("Image", "0 15 * * * ? *", 380, 160, empties=0.2),
+    _Habit("Category", "0 0 4 * * ? *", 240, 18),
+    _Habit("Attribute", "0 30 4 * * ? *", 1_900, 42, fails=0.1),
+    _Habit("Order", "0 0/5 * * * ? *", 14, 6, empties=0.45),
+    _Habit("Order Status", "0 0/10 * * * ? *", 31, 9, empties=0.2),
+    _Habit("Order Cancel", "0 0/15 * * * ? *", 2, 4, empties=0.7),
+    _Habit("Shipment", "0 0/20 * * * ? *", 64, 12, silent_for=5),
+    _Habit("Return", "0 0 9,13,17 ? * MON-FRI *", 22, 15, fails=0.06),
+    _Habit("Invoice", "0 45 * * * ? *", 120, 33),
+    _Habit("Customer", "0 0 3 ? * SUN *", 9_800, 520),
 )
 _MESSAGES = (
     "The price 0.00 isn't allowed: it must be greater than 0.",
@@ -96,9 +97,11 @@ def add_showcase(integrator: IntegratorSimulator, partner_id: str) -> Project:
 def _add_past(
     integrator: IntegratorSimulator, flow: Flow, habit: _Habit, now: datetime, chance: random.Random
 ) -> None:
-    last = now - timedelta(hours=habit.silent_for, minutes=min(habit.every * 0.4, 40))
-    for number in range(_EXECUTIONS, 0, -1):
-        begun = last - timedelta(minutes=habit.every * (number - 1), seconds=chance.randint(0, 9))
+    # The last one has finished by now.
+    before = now - timedelta(hours=habit.silent_for, seconds=2.5 * habit.seconds)
+    times = list(islice(_times(habit.cron, before), _EXECUTIONS))
+    for number, due in reversed(list(enumerate(times, start=1))):
+        begun = due + timedelta(seconds=chance.randint(1, 9))
         draw = chance.random()
         is_last = number == 1
         if habit.name == "Price" and is_last:
@@ -115,6 +118,24 @@ def _add_past(
         integrator.add_execution(
             flow, lasts=1800, created=now - timedelta(minutes=2), process_count=2_150, steps=_STEPS[:3]
         )
+
+
+def _times(cron: str, before: datetime) -> Iterator[datetime]:
+    """List when a flow was to run, the newest time first."""
+    _, minute, hour, _, _, weekday, _ = cron.split()
+    minutes, hours = _members(minute, 60), _members(hour, 24)
+    full_hour = before.replace(minute=0)
+    while True:
+        if full_hour.hour in hours and full_hour.weekday() in _WEEKDAYS.get(weekday, range(7)):
+            times = [full_hour.replace(minute=each) for each in reversed(minutes)]
+            yield from (each for each in times if each <= before)
+        full_hour -= timedelta(hours=1)
+
+
+def _members(field: str, end: int) -> list[int]:
+    if "/" in field:
+        return list(range(0, end, int(field.partition("/")[2])))
+    return list(range(end)) if field == "*" else [int(each) for each in field.split(",")]
 
 
 def _add(

@@ -18,8 +18,9 @@ from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.queries import LogReader
 from airflow_provider_integrator.executions.health import Criteria, FlowHealth
 
-#: A flow is expected to succeed within so many of its usual intervals, and never sooner than after so many seconds.
-_INTERVALS, _MIN_MAX_AGE = 3.0, 600.0
+#: A flow is expected to succeed within so many of its usual intervals, or of its longest pause, and never sooner than
+#: after so many seconds.
+_INTERVALS, _PAUSES, _MIN_MAX_AGE = 3.0, 1.25, 600.0
 #: The number of executions that show a usual interval.
 _ENOUGH_FOR_INTERVAL = 4
 
@@ -134,8 +135,9 @@ def usual_max_age(flow: Flow, executions: Sequence[ExecutionSummary]) -> float |
 
     :param flow: The flow.
     :param executions: Its latest executions, oldest first.
-    :return: Seconds: three times the median interval between executions, and their median duration. None for a
-        flow that is stopped or doesn't run by itself, or that has run too rarely to have a habit.
+    :return: Seconds: three times the median interval between executions, or a little more than the longest one, as
+        of a flow that rests at night, and their median duration. None for a flow that is stopped or doesn't run by
+        itself, or that has run too rarely to have a habit.
     """
     if flow.state == "STOPPED" or flow.inbound is False:
         return None
@@ -144,8 +146,8 @@ def usual_max_age(flow: Flow, executions: Sequence[ExecutionSummary]) -> float |
         return None
     gaps = [late - early for early, late in itertools.pairwise(created)]
     durations = [each.duration for each in executions if each.duration is not None]
-    usual = _INTERVALS * statistics.median(gaps) + (statistics.median(durations) if durations else 0.0)
-    return max(_MIN_MAX_AGE, usual)
+    expected = max(_INTERVALS * statistics.median(gaps), _PAUSES * max(gaps))
+    return max(_MIN_MAX_AGE, expected + (statistics.median(durations) if durations else 0.0))
 
 
 def read_report(

@@ -84,7 +84,7 @@ def _stale(report: FlowReport) -> str | None:
         return None
     age = report.health.age
     last = "no Success among these" if age is None else f"the last Success ended {duration(age)} ago"
-    return f"Stale: {last}; expected within {duration(report.max_age)}"
+    return f"Stale: {last}; a Success or Empty is expected within {duration(report.max_age)}"
 
 
 def _summary(executions: Sequence[ExecutionSummary]) -> str:

@@ -134,6 +134,7 @@ def test_a_stopped_or_outbound_flow_has_no_habit(simulator, client, listed):
 
     assert usual_max_age(flows["Price"], past) == 5400
     assert usual_max_age(flows["Price"], past[:3]) is None
+    assert usual_max_age(flows["Price"], summaries(1000, 400, 30, 20, 10, 0)) == 1.25 * 600 * 60
     assert usual_max_age(flows["Price"], summaries(3, 2, 1, 0)) == 600
     assert usual_max_age(flows["Stopped"], past) is None
     assert usual_max_age(flows["Outbound"], past) is None
