@@ -90,8 +90,9 @@ class Reported(Forms):
         return {name: value for name, value in found.items() if value is not None}
 
     def readable_logs(self, limit: int, kind: LogType) -> int:
-        """The number of good logs on a page of List logs; each kind of unreadable log gets a place beside them."""
-        return max(1, limit - len(self._odd(_TYPES[kind])))
+        """The number of the world's logs on a page; each kind of unreadable log gets a place beside readable ones."""
+        beside = len(self._odd(_TYPES[kind])) if self._each(_TYPES[kind]) else 0
+        return max(1, limit - beside)
 
     def shape(self, document: Any, asked: Asked) -> Any:
         """Bring a document into the report's forms."""
@@ -102,6 +103,8 @@ class Reported(Forms):
             _with_keys(with_fields(group, each, turn), group, _KEYS_OF_GROUP) if each else group
             for turn, group in enumerate(document)
         ]
+        if odd and not each:  # the server has none that can be read
+            groups = []
         others = [shaped(_odd_group(number), variant, 0) for number, variant in enumerate(odd, start=1)]
         half = len(others) // 2
         return [*others[:half], *groups, *others[half:]]
@@ -146,11 +149,11 @@ class Reported(Forms):
             results = [*unreadable[:half], *results, *unreadable[half:]]
         return {**envelope, "results": results}
 
-    def _log(self, log: dict[str, Any], kind: LogType) -> dict[str, Any]:
-        fields = self._each(_TYPES[kind])
-        if not fields:
-            return log
+    def _log(self, log: dict[str, Any], kind: LogType) -> Any:
+        fields, odd = self._each(_TYPES[kind]), self._odd(_TYPES[kind])
         turn = self._turns.setdefault(log["id"], len(self._turns))
+        if not fields:  # the server has none, or none that can be read
+            return shaped(_odd_log(log, kind, log["id"]), odd[turn % len(odd)], 0) if odd else log
         made = _with_keys(with_fields(log, fields, turn), log, _KEYS_OF_LOG)
         steps = made.get("sub_flows")
         if kind is LogType.MAIN and isinstance(steps, list) and log["sub_flows"]:
