@@ -37,6 +37,8 @@ _LATE_STATUSES = (400, 404)
 # Values that no client can read, whatever their form, and ids far above those of good logs.
 _UNREADABLE = {"state": 99, "status": 99, "!flowSlug": "\x7f", "!projectSlug": "\x7f"}
 _NO_ID = "\x7f"
+# The forms of log ids that aren't digits.
+_OPAQUE = frozenset({"text", "text: white space around"})
 # What requests name: it keeps its value, in whatever form the report has it, so that it is found again.
 _KEYS_OF_LOG = frozenset({"filename_uuid", "original_filename_uuid", "process_group_id"})
 _KEYS_OF_GROUP = frozenset({"id", "parentGroupId", "!flowId", "!flowSlug", "!projectId", "!projectSlug"})
@@ -69,7 +71,7 @@ class Reported(Forms):
         self.behind = _end(logs.get("behind the last page"))
         self.nothing = _end(logs.get("nothing matches"))
         self.login_status = next(iter(self._report["calls"].get("Login", {}).get("statuses", [])), 200)
-        self.opaque_ids = "text" in self._each("execution").get("id", [])
+        self.opaque_ids = not _OPAQUE.isdisjoint(map(str, self._each("execution").get("id", ())))
         self._turns: dict[Any, int] = {}
 
     @property
