@@ -69,7 +69,7 @@ docs: $(NEWEST_ENV)/.ready
 	@echo 'The site: docs/_build/html/index.html'
 
 screenshots: .venv/screenshots/.locked $(NEWEST_ENV)/.ready
-	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY)
+	@.venv/screenshots/bin/python scripts/screenshots.py $(NEWEST_PY) $(ARGS)
 
 # Asks a public advisory database, so it isn't a part of .ci/run, which needs the package index only.
 audit: .venv/audit/.locked $(NEWEST_ENV)/.ready

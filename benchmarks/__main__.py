@@ -16,7 +16,18 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.children import ROOT, ChildError, ask_once
 from benchmarks.results import Size
-from benchmarks.scenarios import adaptive, detection, imports, lines, logs, paging, polls, shuffled, waits
+from benchmarks.scenarios import (
+    adaptive,
+    detection,
+    imports,
+    lines,
+    logs,
+    page,
+    paging,
+    polls,
+    shuffled,
+    waits,
+)
 
 _SCENARIOS: dict[str, ModuleType] = {
     "waits": waits,
@@ -28,6 +39,7 @@ _SCENARIOS: dict[str, ModuleType] = {
     "lines": lines,
     "imports": imports,
     "paging": paging,
+    "page": page,
 }
 _STORE = ROOT / ".bench"
 _RESULTS = _STORE / "results.json"

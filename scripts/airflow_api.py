@@ -59,13 +59,17 @@ class AirflowApi:
     def log_in(self, password: str | None) -> None:
         """Log in.
 
-        :param password: The password of the user ``admin`` on 2.11; None: Airflow 3, where everybody is an
-            admin.
+        :param password: The password of the user ``admin``; None: an Airflow 3 where everybody is an admin.
         """
-        if password is not None:
+        if password is not None and not IS_AIRFLOW_3:
             self._log_in_by_form(password)
             return
-        answer = self._session.get(f"{self._url}/auth/token", timeout=60)
+        address = f"{self._url}/auth/token"
+        if password is None:
+            answer = self._session.get(address, timeout=60)
+        else:
+            login = {"username": "admin", "password": password}
+            answer = self._session.post(address, json=login, timeout=60)
         answer.raise_for_status()
         self.token: str = answer.json()["access_token"]
         self._session.headers["Authorization"] = f"Bearer {self.token}"

@@ -18,6 +18,12 @@ from typing import Any
 import psutil
 from airflow_api import IS_AIRFLOW_3, AirflowApi
 
+#: The file of passwords by user in AIRFLOW_HOME, which Airflow 3 makes.
+PASSWORDS = "simple_auth_manager_passwords.json.generated"
+_LOGIN = {
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,op:op,viewer:viewer",
+}
 #: The timeout of a start, generous for small machines.
 START_SECONDS = 300.0
 
@@ -51,6 +57,8 @@ class LocalAirflow:
     :param host: The address of the UI and the API.
     :param port: The port of the UI and the API; None: a free one.
     :param stop_seconds: How long the processes may take to stop before they are killed.
+    :param has_login: Whether Airflow 3 asks for a login, as user ``op`` or ``viewer``, say; if not, everybody is an
+        admin.
     """
 
     def __init__(
@@ -61,8 +69,11 @@ class LocalAirflow:
         host: str = "127.0.0.1",
         port: int | None = None,
         stop_seconds: float = 30.0,
+        *,
+        has_login: bool = False,
     ) -> None:
         self.home = home
+        self._has_login = has_login
         self._stop_seconds = stop_seconds
         own, *servers = _free_ports(4)
         self.url = f"http://localhost:{port or own}"
@@ -74,6 +85,7 @@ class LocalAirflow:
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             **_settings(home, dags, self.url, servers),
             **_page_settings(host, port or own),
+            **(_LOGIN if has_login else {}),
             **(environment or {}),
         }
 
@@ -88,7 +100,9 @@ class LocalAirflow:
 
     @property
     def password(self) -> str | None:
-        """The password of the user ``admin`` on 2.11; None on Airflow 3, which needs none."""
+        """The password of the user ``admin``; None on an Airflow 3 that needs none."""
+        if self._has_login:
+            return str(json.loads((self.home / PASSWORDS).read_text())["admin"])
         if IS_AIRFLOW_3:
             return None
         return (self.home / "standalone_admin_password.txt").read_text().strip()

@@ -15,6 +15,7 @@ from pathlib import Path
 from airflow_api import AIRFLOW_VERSION, IS_AIRFLOW_3
 from demo_integrator import demo_integrator
 from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
+from showcase import add_showcase
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
 
@@ -37,13 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default="127.0.0.1",
         help="the address to listen on (default: %(default)s); everybody who can reach it has full access",
     )
+    parser.add_argument(
+        "--login", action="store_true", help="ask for a login (Airflow 3), as admin, op or viewer"
+    )
     options = parser.parse_args(arguments)
     end_by_signals()
     if _is_taken(options.port):
         print(f'Port {options.port} is in use; set another one with ARGS="--port 9090"')
         return 1
     try:
-        _run(options.host, options.port)
+        _run(options.host, options.port, has_login=options.login)
     except KeyboardInterrupt:
         print("\nAll processes are stopped.")
     except AirflowStartError as error:
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(host: str, port: int) -> None:
+def _run(host: str, port: int, *, has_login: bool) -> None:
     folder = CHECKOUT / ".airflow" / ".".join(AIRFLOW_VERSION.split(".")[:2])
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -65,8 +69,10 @@ def _run(host: str, port: int) -> None:
                 {"AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/integrator-logs/"},
                 host,
                 port,
+                has_login=has_login and IS_AIRFLOW_3,
             )
         )
+        add_showcase(world.integrator, world.project.partner_id)
         # in the database, not in the environment, so that the UI shows it
         airflow.api.set_connection(
             "integrator_default",
@@ -90,6 +96,8 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
     login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
+    if IS_AIRFLOW_3:
+        print(f"The page:     {airflow.url}/plugin/integrator  (project Acme Fashion has a past)")
     print("DAGs to try; each can succeed, and price fails every second time:")
     for dag_id, text in example_dags():
         print(f"    {dag_id:31}{text}")

@@ -10,20 +10,25 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
 from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.api.lines import UNKNOWN, Line
 from airflow_provider_integrator.api.models import Execution, Flow
+from airflow_provider_integrator.api.pages import Paging
+from airflow_provider_integrator.api.queries import LogReader
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.listing import outcome_of
 from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.executions.health import counted
+from airflow_provider_integrator.executions.lines import check_execution
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import checked_slug
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.api.lines import Line
     from airflow_provider_integrator.logs.archive import LogArchive
 
 
@@ -189,17 +194,26 @@ def _download(
 def _rows(
     options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution, done: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
-    logs = hook.list_logs(
+    query = LogQuery(
+        hook.settings.project(options.project),
         flow.id,
-        project_id=options.project,
-        log_type=LogType.LINE,
+        LogType.LINE,
         original_filename_uuid=found.execution_id,
-        search=dict(options.search or ()),
+        search=tuple(options.search or ()),
     )
-    for line in cast("Iterator[Line]", logs):
-        done(1)
-        if options.status in (None, line.outcome):
-            yield {**line.as_dict(), "step": line.name}
+    read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
+    unknown = 0
+    while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one
+        number += 1
+        for line in map(read, paging.take(hook.get_conn().call(list_logs(query, number)))):
+            done(1)
+            if isinstance(line, Line):
+                check_execution(line, found.execution_id)
+                unknown += line.outcome == UNKNOWN
+                if options.status in (None, line.outcome):
+                    yield {**line.as_dict(), "step": line.name}
+    if unknown and options.status not in (None, UNKNOWN):
+        sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")
 
 
 def _own_fields(fields: dict[str, Any]) -> str | None:

@@ -202,7 +202,9 @@ class LineDelivery:
         name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
         journal: Journal | None = None
         if self.destination is not None:
-            journal = journal_beside(_path(self.destination, wait, execution), name, self.check_cancelled)
+            journal = journal_beside(
+                _path(self.destination, wait, execution), name, self.check_cancelled, self.file_mode
+            )
         elif store is not None:
             journal = StateJournal(store, f"lines-{name}")
         try:

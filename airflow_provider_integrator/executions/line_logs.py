@@ -33,6 +33,8 @@ _LOOK = 0.5
 _LINE, _LOG, _ERROR, _LATE, _END = b"line", b"log", b"error", b"late", b"end"
 _NO_ID = "The line has no id that can be read, so its log can't be downloaded."
 _NONE = -1
+#: Bytes that a log or an error takes in its line besides its JSON.
+_NAMES = len(',"log":,"log_error":null')
 
 
 class Entry(NamedTuple):
@@ -239,7 +241,7 @@ class LineLogs:
             if entry.kind == _LINE:
                 self.allowance.take_line(len(entry.json))
             elif entry.kind != _END:
-                self.allowance.take(len(entry.json))
+                self.allowance.take(len(entry.json) + _NAMES)
         if self.spool.end is None:
             self.spool.clear()
             return False
@@ -295,7 +297,7 @@ class LineLogs:
                 late.append(entry.at)
                 continue
             entry = entry._replace(kind=_ERROR) if entry.kind == _LATE else entry
-            self.allowance.take(len(entry.json))
+            self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1
         if kept and self.journal is not None:

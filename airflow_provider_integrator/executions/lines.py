@@ -157,7 +157,7 @@ class LineList:
             line = reader.read(fields)
             if not isinstance(line, Line):
                 continue
-            self._check_execution(line)
+            check_execution(line, self.query.original_filename_uuid)
             self.counts[line.outcome] += 1
             if line.outcome in self.statuses:
                 self.chosen += 1
@@ -186,14 +186,6 @@ class LineList:
         """
         self.counts, self.chosen = Counter(summary["counts"]), summary["chosen"]
 
-    def _check_execution(self, line: Line) -> None:
-        wanted = self.query.original_filename_uuid
-        if wanted is not None and line.execution_id not in (None, wanted):
-            raise ResponseError(
-                f"List logs: original_filename_uuid should be {wanted!r} but is {shown(line.execution_id)}; the "
-                "filter was not applied."
-            )
-
     def _check_statuses(self) -> None:
         unknown = self.counts[UNKNOWN]
         if not unknown or UNKNOWN in self.statuses:
@@ -208,6 +200,20 @@ class LineList:
             unknown,
             self.read,
             UNKNOWN,
+        )
+
+
+def check_execution(line: Line, wanted: str | None) -> None:
+    """Check that List logs has applied the filter by an execution.
+
+    :param line: A line of its answer.
+    :param wanted: The execution; None: there was no filter.
+    :raises ResponseError: The line is another execution's.
+    """
+    if wanted is not None and line.execution_id not in (None, wanted):
+        raise ResponseError(
+            f"List logs: original_filename_uuid should be {wanted!r} but is {shown(line.execution_id)}; the "
+            "filter was not applied."
         )
 
 

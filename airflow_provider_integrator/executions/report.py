@@ -80,7 +80,8 @@ class ExecutionSummary:
         """The seconds from created to finished; None if either is unknown."""
         if self.created is None or self.finished is None:
             return None
-        return (self.finished - self.created).total_seconds()
+        # A difference of pendulum's times is an object that takes ten times as long.
+        return round(self.finished.timestamp() - self.created.timestamp(), 3)
 
     @property
     def fail_rate(self) -> float | None:
@@ -138,10 +139,10 @@ def usual_max_age(flow: Flow, executions: Sequence[ExecutionSummary]) -> float |
     """
     if flow.state == "STOPPED" or flow.inbound is False:
         return None
-    created = [each.created for each in executions if each.created is not None]
+    created = [each.created.timestamp() for each in executions if each.created is not None]
     if len(created) < _ENOUGH_FOR_INTERVAL:
         return None
-    gaps = [(late - early).total_seconds() for early, late in itertools.pairwise(created)]
+    gaps = [late - early for early, late in itertools.pairwise(created)]
     durations = [each.duration for each in executions if each.duration is not None]
     usual = _INTERVALS * statistics.median(gaps) + (statistics.median(durations) if durations else 0.0)
     return max(_MIN_MAX_AGE, usual)

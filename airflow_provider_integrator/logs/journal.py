@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import StorageError
+from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.logs.disk import open_growing, target_faults
 from airflow_provider_integrator.logs.storage import local_path
 from airflow_provider_integrator.logs.upload import upload
@@ -40,17 +41,23 @@ class Journal(Protocol):
         """Remove all entries."""
 
 
-def journal_beside(path: ObjectStoragePath, name: str, check_cancelled: Callable[[], None]) -> Journal:
+def journal_beside(
+    path: ObjectStoragePath,
+    name: str,
+    check_cancelled: Callable[[], None],
+    file_mode: int = DEFAULT_FILE_MODE,
+) -> Journal:
     """Make a journal beside a file that is to be stored.
 
     :param path: The file's path.
     :param name: Sets the journal apart from those of other tasks with the same path.
     :param check_cancelled: Called between two pieces of an upload; what it raises is raised there.
+    :param file_mode: The permissions of the file, which new folders are as open as.
     :return: The journal: a hidden file in a local folder, and objects of a folder in a store.
     """
     local = local_path(path)
     if local is not None:
-        return FileJournal(local.with_name(f".{local.name}.{name}.lines"))
+        return FileJournal(local.with_name(f".{local.name}.{name}.lines"), file_mode)
     return StoreJournal(path.with_name(f"{path.name}.{name}.lines"), check_cancelled)
 
 
@@ -58,17 +65,19 @@ class FileJournal:
     """A journal in a local file.
 
     :param path: The file.
+    :param folder_mode: The permissions of new folders but for their execute bits.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folder_mode: int = DEFAULT_FILE_MODE) -> None:
         self._path = path
+        self._folder_mode = folder_mode
         self._file: IO[bytes] | None = None
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries, and cut off a last one that isn't whole."""
         if not self._path.exists():
             return
-        with target_faults(self._path, "lines"), open_growing(self._path) as file:
+        with target_faults(self._path, "lines"), open_growing(self._path, self._folder_mode) as file:
             whole = 0
             for entry in file:
                 if not entry.endswith(b"\n"):
@@ -84,7 +93,7 @@ class FileJournal:
         """
         with target_faults(self._path, "lines"):
             if self._file is None:
-                self._file = open_growing(self._path)
+                self._file = open_growing(self._path, self._folder_mode)
                 self._file.seek(0, 2)
             entries.seek(0)
             shutil.copyfileobj(entries, self._file)

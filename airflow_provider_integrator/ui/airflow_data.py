@@ -9,7 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import (
+    ConnectionDetails,
+    DagAccessEntity,
+    DagDetails,
+)
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.models.connection import Connection
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
@@ -40,9 +44,17 @@ def readable_connections(user: BaseUser) -> list[str]:
     manager = get_auth_manager()
     with create_session(scoped=False) as session:
         stored = set(session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONN_TYPE)))
-    readable = stored & manager.get_authorized_connections(user=user, method="GET")
     names = {name.removeprefix(_VARIABLE).lower() for name in os.environ if name.startswith(_VARIABLE)}
     configured = {name for name in names if _is_ours(name)}
+    if not hasattr(manager, "get_authorized_connections"):  # below Airflow 3.2, which knows no teams either
+        return sorted(
+            each
+            for each in stored | configured
+            if manager.is_authorized_connection(
+                method="GET", details=ConnectionDetails(conn_id=each), user=user
+            )
+        )
+    readable = stored & manager.get_authorized_connections(user=user, method="GET")
     readable |= manager.filter_authorized_connections(conn_ids=configured, user=user, method="GET")
     return sorted(readable)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
     from fastapi import Request
     from fastapi.responses import HTMLResponse
+    from markupsafe import Markup
 
     from airflow_provider_integrator.ui.rendering import Renderer
 
@@ -71,8 +72,7 @@ class Pages:
         """Show all flows of a project."""
         place = self._place(user, connection_id, project)
         overview = self.source.overview(connection_id, place.project_id)
-        rows = self._rows.get(overview, lambda: _drawn(overview))
-        flags = Counter(flag for row in rows for flag in row.flags)
+        rows, flags = self._rows.get(overview, lambda: self._draw(request, place, overview))
         return self._renderer.page(
             request,
             "overview.html",
@@ -170,7 +170,13 @@ class Pages:
             tuple(self.source.projects(connection_id, chosen)),
         )
 
+    def _draw(self, request: Request, place: Place, overview: Overview) -> tuple[Markup, Counter[str]]:
+        """Draw the flows of an overview, worst first, once for all who look at it.
 
-def _drawn(overview: Overview) -> list[views.Row]:
-    """Draw the rows, worst first."""
-    return sorted((views.Row.of(report, EXECUTIONS) for report in overview.reports), key=lambda row: row.rank)
+        :return: The rows, and the number of flows by flag.
+        """
+        rows = sorted(
+            (views.Row.of(report, EXECUTIONS) for report in overview.reports), key=lambda row: row.rank
+        )
+        flags = Counter(flag for row in rows for flag in row.flags)
+        return self._renderer.part(request, "rows.html", rows=rows, place=place), flags

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.ui import texts
@@ -59,6 +60,17 @@ class Renderer:
         :param values: What the template shows.
         :return: The answer.
         """
+        # A name may hold half a character, which can't be sent.
+        return HTMLResponse(self.part(request, template, **values).encode("utf-8", "replace"), status)
+
+    def part(self, request: Request, template: str, **values: Any) -> Markup:
+        """Render a part of a page.
+
+        :param request: The request.
+        :param template: The template's name.
+        :param values: What the template shows.
+        :return: The part.
+        """
 
         def url(view: str, connection_id: str = "", **arguments: object) -> str:
             return self.url(request, view, connection_id, **arguments)
@@ -69,8 +81,7 @@ class Renderer:
             return f"{airflow}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}{task}"
 
         text = self._environment.get_template(template).render(url=url, dag_run_url=dag_run_url, **values)
-        # A name may hold half a character, which can't be sent.
-        return HTMLResponse(text.encode("utf-8", "replace"), status)
+        return Markup(text)  # noqa: S704 - of a template, which escapes
 
     def message(
         self,

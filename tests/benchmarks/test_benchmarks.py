@@ -7,17 +7,31 @@ import os
 import time
 from pathlib import Path
 
+import airflow
 import pytest
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.simulator import BigLog
+from airflow_provider_integrator.ui.plugin import is_supported
+from benchmarks.children import ask_once
 from benchmarks.measuring import OwnPeak, own_bytes, peak_resident_bytes, quantile, resident_bytes
 from benchmarks.processes.lines import fetch_lines
 from benchmarks.processes.log import save_log
 from benchmarks.processes.paging import read_history
 from benchmarks.report import write
 from benchmarks.results import WIDTH, Figure, Section, Table, number
-from benchmarks.scenarios import adaptive, detection, imports, lines, logs, paging, polls, shuffled, waits
+from benchmarks.scenarios import (
+    adaptive,
+    detection,
+    imports,
+    lines,
+    logs,
+    page,
+    paging,
+    polls,
+    shuffled,
+    waits,
+)
 from benchmarks.scenarios.waiting import Load, wait
 from benchmarks.subjects import OURS
 
@@ -138,6 +152,18 @@ def test_dag_files_are_compared():
     shown = imports.show({"runs": {OURS.name: {"import": [0.1], "parse": [0.2], "modules": [10]}}})
 
     assert shown.tables[0].rows == [["this provider", "100", "10", "200", "x 1"]]
+
+
+@pytest.mark.skipif(not is_supported(airflow.__version__), reason="The page needs Airflow 3.1.1")
+def test_the_page_is_measured(environment, simulator, flow):
+    simulator.add_execution(flow, lasts=0)
+
+    measured = ask_once("page", connection=simulator.connection(), viewers=3, idle=False)
+
+    assert measured["rows"] == 1
+    assert simulator.count() == 3  # a login, List flows, List logs
+    runs = [{"viewers": viewers, "list_logs": 1, "requests": 3, **measured} for viewers in (1, 10)]
+    assert page.show({"flows": 1, "idle": 0, "runs": runs}).figures
 
 
 def test_a_document_is_written(tmp_path):

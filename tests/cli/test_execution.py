@@ -183,6 +183,24 @@ class TestLines:
         assert len(done.json) == 152
         assert done.err == ""
 
+    def test_status_that_is_unknown(self, command, simulator, failed):
+        simulator.add_lines(failed, [{"sku": "ODD"}], status=77)
+        done = command("lines e1 --status failed -o json")
+        assert (done.code, done.json) == (0, [])
+        assert done.err == "The status of 1 line can't be read; see --status unknown.\n"
+        assert len(command("lines e1 --status unknown -o json").json) == 1
+
+    def test_filter_that_is_not_applied(self, command, simulator, lines):
+        change = Fault.mutate(
+            lambda page: page["results"][0].update(original_filename_uuid="another"),
+            on="logs",
+            where=lambda request: ("log_type", "3") in request.query,
+        )
+        simulator.inject(change)
+        done = command("lines e1")
+        assert (done.code, done.out) == (2, "")
+        assert "the filter was not applied" in done.err
+
     def test_of_no_other_execution(self, command, lines, simulator, flow):
         other = simulator.add_execution(flow, lasts=0, id="e2")
         simulator.add_lines(other, [{"sku": "SKU-7"}])

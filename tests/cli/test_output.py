@@ -10,8 +10,11 @@ import sys
 from argparse import Namespace
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from airflow_provider_integrator.cli.output import show, show_value
+from airflow_provider_integrator.cli.output import cell, show, show_value
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.exceptions import ResponseError
 
@@ -38,6 +41,36 @@ class TestShow:
         for form in ("json", "yaml"):
             with pytest.raises(ResponseError, match="nested too deeply"):
                 show_value(Namespace(output=form), deep)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=JSON)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_is_printed_as_ascii(value, capsys):
+    for form, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+        show_value(Namespace(output=form), value)
+        text = capsys.readouterr().out
+        assert text.isascii()
+        assert [line for line in text if not line.isprintable() and line != "\n"] == []
+        assert read(text) == value
+
+
+@given(text=st.text(st.characters(codec=None)))
+def test_any_text_is_one_line_of_a_table(text):
+    shown = cell(text)
+    assert "\n" not in shown
+    assert "\x1b" not in shown
+    shown.encode()
 
 
 SCRIPT = """

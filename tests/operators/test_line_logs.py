@@ -99,6 +99,16 @@ class TestLogs:
         assert list(memory.objects) == ["/lines.jsonl"] * store
         assert len(files(tmp_path)) == (not store)
 
+    def test_stand_in_a_file_for_others_too(self, lines, tmp_path):
+        run_lines(with_logs=True, output_path=f"{tmp_path}/new/lines.jsonl", file_mode=0o640)
+        modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("new", "new/lines.jsonl")]
+        assert modes == [0o750, 0o640]
+
+    def test_take_no_more_of_xcom_than_is_said(self, lines):
+        size = len(json.dumps(run_lines(with_logs=True).value, separators=(",", ":")))
+        assert run_lines(with_logs=True, max_xcom_bytes=size + 1).state == "success"
+        assert "max_xcom_bytes" in run_lines(with_logs=True, max_xcom_bytes=size - 1).message
+
     def test_are_fetched_at_once(self, simulator, lines):
         simulator.inject(Fault.delay(0.05, on="download"))
         began = time.monotonic()

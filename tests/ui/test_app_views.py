@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.simulator import Fault
 
 NOW = datetime.now(timezone.utc)
 UI_URL = "https://integrator.example.com/{project_id}/{flow_id}/{execution_id}"
@@ -135,6 +136,22 @@ def test_failed_lines_are_searched_by_a_field(browse, failed):
 
     assert found.count(">Download<") == 1
     assert "No failed line matches" in other
+
+
+def test_a_failed_line_without_an_id_has_no_log_to_download(browse, simulator, failed):
+    def without_id(page):
+        for log in page["results"]:
+            if log["log_type"] == 3:
+                log["id"] = None
+        return page
+
+    simulator.inject(Fault.mutate(without_id, on="logs"))
+    query = {"flow": "price", "execution": "e-failed"}
+
+    text = browse().get("/execution/integrator_default", params=query).text
+
+    assert text.count("data-download") == 1  # the log's
+    assert text.count('dir="auto">Write data to Omnitron</th><td class="number">') == 2
 
 
 def test_the_first_errors_are_read_from_the_log(browse, failed):

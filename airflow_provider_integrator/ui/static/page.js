@@ -181,11 +181,11 @@ document.addEventListener("click", async (event) => {
     openOutside(link);
   } else if (copy) {
     const text = document.getElementById(copy.dataset.copy);
-    getSelection().selectAllChildren(text);
     try {
       await navigator.clipboard.writeText(text.textContent);
       copy.textContent = "Copied";
     } catch {
+      getSelection().selectAllChildren(text);
       copy.textContent = "Selected: press Ctrl-C";
     }
   }
