@@ -18,6 +18,7 @@ from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
 from showcase import add_showcase
 
 from airflow_provider_integrator.simulator.demo import DemoActivity
+from airflow_provider_integrator.ui.plugin import is_supported
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 EXAMPLES = CHECKOUT / "example_dags"
@@ -96,7 +97,7 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
     login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
-    if IS_AIRFLOW_3:
+    if is_supported(AIRFLOW_VERSION):
         print(f"The page:     {airflow.url}/plugin/integrator  (project Acme Fashion has a past)")
     print("DAGs to try; each can succeed, and price fails every second time:")
     for dag_id, text in example_dags():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,11 +25,12 @@ from airflow_provider_integrator.exceptions import (
 )
 from airflow_provider_integrator.hooks.base import IntegratorBaseHook
 from airflow_provider_integrator.ui.airflow_data import readable_connections, task_target
-from airflow_provider_integrator.ui.download import LogDownload
 from airflow_provider_integrator.ui.pages import Pages
 from airflow_provider_integrator.ui.rendering import Renderer
 from airflow_provider_integrator.ui.source import Source
 
+#: The threads that wait for the Integrator.
+_THREADS = 16
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _HEADERS = {
@@ -115,17 +118,25 @@ def _add_entrances(app: FastAPI, renderer: Renderer) -> None:
 
 
 def _add_views(app: FastAPI, pages: Pages) -> None:
-    """Add the views. Airflow's guard takes the connection from the path's parameter of that name."""
+    """Add the views. Airflow's guard takes the connection from the path's parameter of that name.
+
+    They wait for the Integrator on threads of their own: those that FastAPI runs ``def`` routes on are few, and are the
+    whole API server's.
+    """
     view = partial(app.get, dependencies=_MAY_READ_CONNECTION, response_class=HTMLResponse)
+    threads = ThreadPoolExecutor(_THREADS, "integrator-page")
+
+    async def answer(make: Callable[..., Response], *arguments: Any) -> Response:
+        return await asyncio.get_running_loop().run_in_executor(threads, make, *arguments)
 
     @view("/overview/{connection_id:path}")
-    def overview(
+    async def overview(
         request: Request, connection_id: str, user: GetUserDep, project: Optional = None
     ) -> Response:
-        return pages.overview(request, user, connection_id, project or None)
+        return await answer(pages.overview, request, user, connection_id, project or None)
 
     @view("/flow/{connection_id:path}")
-    def flow(
+    async def flow(
         request: Request,
         connection_id: str,
         user: GetUserDep,
@@ -133,10 +144,10 @@ def _add_views(app: FastAPI, pages: Pages) -> None:
         project: Optional = None,
         page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     ) -> Response:
-        return pages.flow(request, user, connection_id, project or None, flow, page)
+        return await answer(pages.flow, request, user, connection_id, project or None, flow, page)
 
     @view("/execution/{connection_id:path}")
-    def execution(
+    async def execution(
         request: Request,
         connection_id: str,
         user: GetUserDep,
@@ -147,18 +158,19 @@ def _add_views(app: FastAPI, pages: Pages) -> None:
         value: Optional = None,
     ) -> Response:
         search = (field.strip(), value.strip()) if field and value else None
-        return pages.execution(request, user, connection_id, project or None, flow, execution, search)
+        return await answer(
+            pages.execution, request, user, connection_id, project or None, flow, execution, search
+        )
 
     @view("/errors/{connection_id:path}")
-    def errors(
+    async def errors(
         request: Request, connection_id: str, flow: Text, log: Text, project: Optional = None
     ) -> Response:
-        return pages.errors(request, connection_id, project or None, flow, log)
+        return await answer(pages.errors, request, connection_id, project or None, flow, log)
 
     @view("/log/{connection_id:path}")
-    def log(connection_id: str, flow: Text, log: Text, project: Optional = None) -> Response:
-        project_id = pages.source.settings(connection_id).project(project)
-        return LogDownload.of(pages.source, connection_id, project_id, flow, log)
+    async def log(connection_id: str, flow: Text, log: Text, project: Optional = None) -> Response:
+        return await answer(pages.log, connection_id, project or None, flow, log)
 
 
 def _add_errors(app: FastAPI, renderer: Renderer) -> None:

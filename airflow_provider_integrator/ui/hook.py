@@ -1,7 +1,4 @@
-"""The hook behind the page: synchronous, with the time limits of a page.
-
-The routes run on worker threads, as Airflow's connections and its database are read there, too, and reading them blocks.
-"""
+"""The hook behind the page: synchronous, with the time limits of a page."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from airflow_provider_integrator.executions.report import ExecutionSummary
 from airflow_provider_integrator.ui import views
 from airflow_provider_integrator.ui.airflow_data import dag_runs, readable_connections
 from airflow_provider_integrator.ui.cache import Cache
+from airflow_provider_integrator.ui.download import LogDownload
 from airflow_provider_integrator.ui.schedules import in_words as schedule_in_words
 from airflow_provider_integrator.ui.source import (
     CACHE_SECONDS,
@@ -158,6 +159,11 @@ class Pages:
         project_id = self.source.settings(connection_id).project(project)
         found = self.source.log_errors(connection_id, project_id, flow_id, log_id)
         return self._renderer.page(request, "errors.html", errors=found)
+
+    def log(self, connection_id: str, project: str | None, flow_id: str, log_id: str) -> LogDownload:
+        """Hand out a decoded log."""
+        project_id = self.source.settings(connection_id).project(project)
+        return LogDownload.of(self.source, connection_id, project_id, flow_id, log_id)
 
     def _place(self, user: BaseUser, connection_id: str, project: str | None) -> Place:
         settings = self.source.settings(connection_id)

@@ -1,6 +1,6 @@
 """What the pages ask of the Integrator: cached, and bounded in time, size and requests.
 
-The routes run on worker threads, so the synchronous hook serves them; reading the connection and the database block, too.
+The synchronous hook asks, on the page's threads: reading the connection blocks, too.
 """
 
 from __future__ import annotations

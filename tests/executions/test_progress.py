@@ -12,7 +12,7 @@ from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.executions import progress as module
 from airflow_provider_integrator.executions.progress import Progress, Rate, in_words
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from tests.tasks import MODES, after_looks, run_operator, run_sensor
+from tests.tasks import CONTEXT, MODES, after_looks, run_operator, run_sensor
 
 
 @pytest.fixture
@@ -88,6 +88,8 @@ def test_a_rescheduled_task_logs_a_line_a_minute_at_most(interval, execution, cl
 def test_tasks_log_what_they_wait_for_once(mode, run, simulator, flow, logged):
     if (mode, run) == ("reschedule", run_operator):
         pytest.skip("operators aren't rescheduled")
+    if mode == "reschedule" and CONTEXT == "neither":
+        pytest.skip("Airflow 2 doesn't know which poke is the first")
     execution = simulator.add_execution(flow, log=[])
     after_looks(simulator, 4, lambda: simulator.finish(execution))
     assert run(mode).state == "success"

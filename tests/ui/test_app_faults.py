@@ -13,7 +13,9 @@ from html.parser import HTMLParser
 import pytest
 
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.simulator import Fault
+from airflow_provider_integrator.ui.source import Source
 
 OVERVIEW = "/overview/integrator_default"
 HOSTILE = [
@@ -253,3 +255,19 @@ class Page(HTMLParser):
                 self.other.append((tag, name, value))
         if tag in ("img", "iframe", "object", "embed", "base", "style"):
             self.other.append(tag)
+
+
+@pytest.mark.parametrize("view", ["overview", "flow", "execution", "errors", "log"])
+def test_the_page_waits_on_threads_of_its_own(browse, mocker, view):
+    """A slow Integrator takes none of those on which the API server answers everything else."""
+    seen = []
+
+    def ask(settings, connection_id):
+        seen.append(threading.current_thread().name)
+        raise UnavailableError("slow")
+
+    mocker.patch.object(Source, "settings", ask)
+
+    browse().get(f"/{view}/integrator_default", params={"flow": "f", "execution": "e", "log": "1"})
+
+    assert [name.partition("_")[0] for name in seen] == ["integrator-page"]

@@ -31,12 +31,26 @@ function localise(part) {
   }
 }
 
-// Overview: search, filter and sort what is there. The state outlives a refresh.
-const view = { text: "", show: "", sort: null, isDescending: false };
+// Overview: search, filter and sort what is there. The state outlives a refresh, and a look at another page.
+const view = {
+  text: "",
+  show: "",
+  sort: null,
+  isDescending: false,
+  ...JSON.parse(sessionStorage.getItem("integrator-view") || "{}"),
+};
+
+function restoreView() {
+  const search = document.getElementById("search");
+  if (!search) return;
+  search.value = view.text;
+  for (const choice of document.getElementsByName("show")) choice.checked = choice.value === view.show;
+}
 
 function showRows() {
   const table = document.getElementById("flows");
   if (!table) return;
+  sessionStorage.setItem("integrator-view", JSON.stringify(view));
   const rows = [...table.tBodies[0].rows];
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
@@ -145,6 +159,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const main = document.getElementById("main");
   const checkbox = document.getElementById("refresh");
   if (checkbox && !main.dataset.refresh) checkbox.closest("label").hidden = true;
+  restoreView();
   prepare(main);
   if (checkbox && main.dataset.refresh) say(`Updated ${clock()}`);
   schedule();
