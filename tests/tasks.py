@@ -20,6 +20,7 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
+from airflow_provider_integrator.sensors import pokes
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 from tests import secrets
 
@@ -29,8 +30,9 @@ except ImportError:
     from airflow.exceptions import AirflowRescheduleException
 
 #: What a rescheduled task finds in its context, by Airflow's version: the number of reschedules, and a store.
-RESCHEDULED_CONTEXTS = ("neither", "count", "count and store")
-CONTEXT = RESCHEDULED_CONTEXTS[find_spec("airflow.sdk") is not None and 1 + hasattr(BaseTrigger, "on_kill")]
+RESCHEDULED_CONTEXTS = ("count", "count and store")
+CONTEXT = RESCHEDULED_CONTEXTS[hasattr(BaseTrigger, "on_kill")]
+IS_AIRFLOW_3 = find_spec("airflow.sdk") is not None
 MODES = ("poke", "reschedule", "deferrable")
 POLL = 0.01
 #: Seconds; a test that gets this far is wrong, so it may be long.
@@ -144,7 +146,7 @@ class Runner:
 
     def _in_worker(self, task: Any, ti: TaskInstance, resume: tuple[str, dict[str, Any]] | None) -> Any:
         context = self._context(task, ti)
-        if "count" in self.rescheduled_context:
+        if IS_AIRFLOW_3:
             context["task_reschedule_count"] = ti.reschedules
         if "store" in self.rescheduled_context:
             context["task_state_store"] = ti.state_store
@@ -278,4 +280,5 @@ def _database_of(ti: TaskInstance) -> Any:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "_orig_start_date", lambda **_: ti.began)
+        patch.setattr(pokes, "read_reschedules", lambda _: (ti.reschedules, ti.began))
         yield

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ def doctor(options: Namespace) -> int:
     :return: 0 if no step failed, 1 otherwise.
     :raises ConfigurationError: The report's path can't be written to.
     """
-    with hook_of(options) as hook:
-        examination = Examination(hook, options.project, options.flow)
+    with hook_of(options) as hook, closing(Examination(hook, options.project, options.flow)) as examination:
         for finding in examination.run():
             _write(text_of(finding))  # at once, as a step may take as long as the connection's timeout
         _write(summary_of(examination.findings))

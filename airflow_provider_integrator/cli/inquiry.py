@@ -33,6 +33,12 @@ class Inquiry:
         self.heard: list[Heard] = []
         self.advice: list[str] = []
         self.tried: set[str] = set()
+        self._clients: list[ListeningClient] = []
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        for client in self._clients:
+            client.close()
 
     def using(self, **changes: Any) -> ListeningClient:
         """Make a client with other settings.
@@ -40,7 +46,8 @@ class Inquiry:
         :param changes: Fields of :class:`Access`.
         :return: The client; its answers are noted with those of the others.
         """
-        return ListeningClient(replace(self.access, **changes), mask_token, self.heard)
+        self._clients.append(ListeningClient(replace(self.access, **changes), mask_token, self.heard))
+        return self._clients[-1]
 
     def ask(self, call: Call[T]) -> T:
         """Make a call, in the other ways too if it is refused.

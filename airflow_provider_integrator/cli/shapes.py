@@ -15,6 +15,8 @@ Shape = list[Any]
 MISSING = "missing"
 #: Stands for what is nested more deeply than anything in an answer.
 DEEPER = "deeper"
+# The digits of an id mean no time.
+_FORMS_OF_ID = {"number: epoch milliseconds": "number: whole", "text: epoch milliseconds": "text: digits"}
 _MAX_DEPTH = 12
 _MAX_VARIANTS = 40
 
@@ -103,10 +105,15 @@ class Shapes:
         return {
             name: [
                 *([MISSING] if name != HIDDEN and len(found[name]) < len(objects) else []),
-                *self.of(found[name], depth),
+                *(self._of_ids if name.lower().endswith(("id", "ids")) else self.of)(found[name], depth),
             ]
             for name in sorted(found)
         }
+
+    def _of_ids(self, values: Sequence[Any], depth: int) -> Shape:
+        shape = self.of(values, depth)
+        forms = {_FORMS_OF_ID.get(form, form) for form in shape if isinstance(form, str)}
+        return [*sorted(forms), *(form for form in shape if not isinstance(form, str))]
 
     def variants(self, values: Iterable[Any]) -> list[Shape]:
         """Describe values that have little in common, one by one.

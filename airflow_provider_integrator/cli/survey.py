@@ -46,15 +46,17 @@ class Survey:
         self._ways: dict[str, dict[str, str]] = {}
         self._logs: dict[str, str] = {}
         self._pages: dict[str, list[Any]] = {"more pages": [], "last page": [], "page behind": []}
+        self._odd_pages: list[Any] = []
         self._members: dict[LogType, list[Any]] = {kind: [] for kind in LogType}
         self._download: dict[str, str] = {}
         if examination.flows:
             self._ask_each_way()
-        if examination.executions:
+        if examination.flow:
             self._read_first_pages()
-            self._read_end()
             self._read_other_types()
             self._ask_for_running()
+        if examination.executions:
+            self._read_end()
 
     def report(self) -> dict[str, Any]:
         """Write the report.
@@ -115,6 +117,8 @@ class Survey:
         documents: list[Any] = []
         for number in range(1, MAX_PAGES + 1):
             document = _document(self._page(number))
+            if document is not None and not _is_page(document):
+                self._odd_pages.append(document)
             if not _results(document) or (documents and _results(document) == _results(documents[-1])):
                 break
             documents.append(document)
@@ -213,6 +217,7 @@ class Survey:
             **envelopes,
             "execution": _records(shapes, [_with_readable_steps(log) for log in main], _reads(Execution)),
             "odd steps of an execution": shapes.variants(odd_steps),
+            "odd pages": shapes.variants(self._odd_pages),
             "step": _records(shapes, self._members[LogType.SUB], step),
             "line": _records(shapes, self._members[LogType.LINE], _reads(Line, "log_id")),
         }
@@ -271,9 +276,12 @@ def _envelope(page: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in page.items() if name != "results"}
 
 
+def _is_page(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("results"), list)
+
+
 def _results(document: Any) -> list[Any]:
-    results = document.get("results") if isinstance(document, dict) else None
-    return results if isinstance(results, list) else []
+    return list(document["results"]) if _is_page(document) else []
 
 
 def _end(last: Heard | None, behind: Heard | None) -> str:

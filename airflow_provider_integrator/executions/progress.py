@@ -69,35 +69,34 @@ class Progress:
         if not self._is_continued:
             self._write(text)
 
-    def see(self, execution: Execution | None, polls: int | None, usual: float | None = None) -> None:
+    def see(self, execution: Execution | None, polls: int, usual: float | None = None) -> None:
         """Log what a successful poll saw, if it is new or if a line is due.
 
         :param execution: The execution; None: there is none yet.
-        :param polls: The number of polls so far; None if it isn't known.
+        :param polls: The number of polls so far.
         :param usual: The flow's usual duration in seconds; None if it isn't known.
         """
         is_known, self._is_continued = self._is_continued, False
-        poll = "" if polls is None else f"Poll {polls}: "
         if execution is None:
             if self.is_due():
-                self._write(f"{poll}no such execution yet.")
+                self._write(f"Poll {polls}: no such execution yet.")
             return
         name, state = f"execution {execution.execution_id}", execution.state.name.lower().replace("_", " ")
         if is_known:  # to another process, which may have logged it
             if self.is_due():
-                self._write(f"{poll}{name}, {_origin(execution)}.\nIts state is {state}.")
+                self._write(f"Poll {polls}: {name}, {_origin(execution)}.\nIts state is {state}.")
         elif execution.execution_id == self._execution_id and execution.state is self._state:
             if self.is_due():
-                self._write(f"{poll}the state of {name} is {state}{_age(execution, usual)}.")
+                self._write(f"Poll {polls}: the state of {name} is {state}{_age(execution, usual)}.")
         elif execution.execution_id == self._execution_id:
-            self._write(f"the state of {name} is {state}.")
+            self._write(f"The state of {name} is {state}.")
         else:
-            self._write(f"found {name}: {_origin(execution)}.\nIts state is {state}.")
+            self._write(f"Found {name}: {_origin(execution)}.\nIts state is {state}.")
         self._execution_id, self._state = execution.execution_id, execution.state
 
     def _write(self, text: str) -> None:
         self._due = time.time() + QUIET
-        log.info("%s", text[:1].upper() + text[1:])
+        log.info("%s", text)
 
 
 def in_words(seconds: float) -> str:

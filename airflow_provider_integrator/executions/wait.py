@@ -55,7 +55,7 @@ class ExecutionWait:
     :param on_seen: Called with the execution each time that it has changed.
     :param on_missing: What happens to the task if the window has passed without an execution.
     :param prepare: Called once before the first look, and as part of it; None: nothing.
-    :param polled: How often other processes have polled before, as of a rescheduled task; None: an unknown number.
+    :param polled: How often other processes have polled before, as of a rescheduled task.
     :param progress: The ``progress`` of the last of them; None: it is unknown.
     """
 
@@ -68,7 +68,7 @@ class ExecutionWait:
         *,
         on_missing: OnMissing = "fail",
         prepare: Callable[[], None] | None = None,
-        polled: int | None = 0,
+        polled: int = 0,
         progress: Mapping[str, Any] | None = None,
     ) -> None:
         self.hook = hook
@@ -163,7 +163,7 @@ class ExecutionWait:
         time.sleep(max(0.0, min(self._not_before, self.spec.end_time or math.inf) - time.time()))
         if self._polls == 0:
             self._progress.begin(self._beginning())
-        self._polls = None if self._polls is None else self._polls + 1
+        self._polls += 1
         self._polled_at = time.time()
         try:
             found = self.look()

@@ -118,13 +118,13 @@ class ExecutionTask(BaseOperator):
         return IntegratorHook(self.integrator_conn_id)
 
     def make_wait(
-        self, context: Context, carried: dict[str, Any] | None = None, *, polled: int | None = 0
+        self, context: Context, carried: dict[str, Any] | None = None, *, polled: int = 0
     ) -> ExecutionWait:
         """Make the wait for the execution.
 
         :param context: The task's context.
         :param carried: The values that :meth:`carry` returned in another process; None if the task starts.
-        :param polled: How often the task has polled before, in other processes; None: an unknown number.
+        :param polled: How often the task has polled before, in other processes.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """

@@ -179,7 +179,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         """
         if not self.whole_flow:
             return super().run_wait(context)
-        wait = self.make_wait(context, polled=None)
+        wait = self.make_wait(context, polled=1)
         self.check(wait)
         return self._conclude(context, None, self._deliver(context, wait, None))
 

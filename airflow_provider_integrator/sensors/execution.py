@@ -145,7 +145,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
 
     def _wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
         if self._current_wait is None:
-            polled: int | None = 0
+            polled = 0
             if self.reschedule and not self.deferrable:
                 self._pokes = Pokes(context, self.spec(context))
                 carried, polled = self._pokes.recall(), self._pokes.count

@@ -22,21 +22,28 @@ class Pokes:
 
     :param context: The task's context.
     :param spec: The specification of the wait by the task's arguments.
-    :ivar count: Their number; None: unknown, below Airflow 3.
+    :ivar count: Their number.
     """
 
     def __init__(self, context: Context, spec: WaitSpec) -> None:
         given: Any = context
-        self.count: int | None = given.get("task_reschedule_count")
+        self.count: int
+        self._first_date: datetime | None = None
+        if "task_reschedule_count" in given:  # Airflow 3
+            self.count = given["task_reschedule_count"]
+        else:
+            self.count, self._first_date = read_reschedules(given["ti"])
         self._store: Any = given.get("task_state_store")
-        self._first_date: Any = getattr(given["ti"], "get_first_reschedule_date", None)  # Airflow 3
         self._context = context
         self._spec = spec
         self._kept: Any = None
 
     def began(self) -> datetime:
-        """Return when the first poke began; now, if that isn't known."""
-        return (self._first_date and self._first_date(self._context)) or datetime.now(timezone.utc)
+        """Return when the first poke began."""
+        ti: Any = self._context["ti"]
+        if self.count and self._first_date is None:
+            self._first_date = ti.get_first_reschedule_date(self._context)
+        return self._first_date or datetime.now(timezone.utc)
 
     def recall(self) -> dict[str, Any] | None:
         """Read what the last poke has kept.
@@ -73,3 +80,21 @@ class Pokes:
         if values != self._kept:
             self._store.set(KEY, values)
             self._kept = values
+
+
+def read_reschedules(ti: Any) -> tuple[int, datetime | None]:
+    """Read from the database of Airflow 2 how often a task's try was rescheduled, and when it began.
+
+    :param ti: The task instance.
+    :return: The number, and the beginning; None if there is none.
+    """
+    from airflow.models.taskreschedule import TaskReschedule
+    from airflow.utils.session import create_session
+    from sqlalchemy import func
+
+    statement = TaskReschedule.stmt_for_task_instance(ti).order_by(None)
+    with create_session() as session:
+        found = session.execute(
+            statement.with_only_columns(func.count(), func.min(TaskReschedule.start_date))
+        ).one()
+    return found[0], found[1]

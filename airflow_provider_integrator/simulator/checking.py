@@ -7,7 +7,7 @@ from typing import Any
 _MAX_DEPTH = 50
 _RECORDS = ("execution", "step", "line")
 _PAGES = ("more pages", "last page", "page behind")
-_ODD_STEPS = "odd steps of an execution"
+_ODD = ("odd steps of an execution", "odd pages")
 
 
 def check_report(report: dict[str, Any]) -> None:
@@ -29,7 +29,7 @@ def check_report(report: dict[str, Any]) -> None:
             _check_records(value)
         elif name in _PAGES:
             _check_fields(value)
-        elif name == _ODD_STEPS:
+        elif name in _ODD:
             _check_shapes(value)
         else:
             _check_words([value])

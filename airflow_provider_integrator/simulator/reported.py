@@ -37,6 +37,8 @@ _LATE_STATUSES = (400, 404)
 # Values that no client can read, whatever their form, and ids far above those of good logs.
 _UNREADABLE = {"state": 99, "status": 99, "!flowSlug": "\x7f", "!projectSlug": "\x7f"}
 _NO_ID = "\x7f"
+# The forms of log ids that aren't digits.
+_OPAQUE = frozenset({"text", "text: white space around"})
 # What requests name: it keeps its value, in whatever form the report has it, so that it is found again.
 _KEYS_OF_LOG = frozenset({"filename_uuid", "original_filename_uuid", "process_group_id"})
 _KEYS_OF_GROUP = frozenset({"id", "parentGroupId", "!flowId", "!flowSlug", "!projectId", "!projectSlug"})
@@ -69,7 +71,7 @@ class Reported(Forms):
         self.behind = _end(logs.get("behind the last page"))
         self.nothing = _end(logs.get("nothing matches"))
         self.login_status = next(iter(self._report["calls"].get("Login", {}).get("statuses", [])), 200)
-        self.opaque_ids = "text" in self._each("execution").get("id", [])
+        self.opaque_ids = not _OPAQUE.isdisjoint(map(str, self._each("execution").get("id", ())))
         self._turns: dict[Any, int] = {}
 
     @property
@@ -90,8 +92,9 @@ class Reported(Forms):
         return {name: value for name, value in found.items() if value is not None}
 
     def readable_logs(self, limit: int, kind: LogType) -> int:
-        """The number of good logs on a page of List logs; each kind of unreadable log gets a place beside them."""
-        return max(1, limit - len(self._odd(_TYPES[kind])))
+        """The number of the world's logs on a page; each kind of unreadable log gets a place beside readable ones."""
+        beside = len(self._odd(_TYPES[kind])) if self._each(_TYPES[kind]) else 0
+        return max(1, limit - beside)
 
     def shape(self, document: Any, asked: Asked) -> Any:
         """Bring a document into the report's forms."""
@@ -102,6 +105,8 @@ class Reported(Forms):
             _with_keys(with_fields(group, each, turn), group, _KEYS_OF_GROUP) if each else group
             for turn, group in enumerate(document)
         ]
+        if odd and not each:  # the server has none that can be read
+            groups = []
         others = [shaped(_odd_group(number), variant, 0) for number, variant in enumerate(odd, start=1)]
         half = len(others) // 2
         return [*others[:half], *groups, *others[half:]]
@@ -146,11 +151,11 @@ class Reported(Forms):
             results = [*unreadable[:half], *results, *unreadable[half:]]
         return {**envelope, "results": results}
 
-    def _log(self, log: dict[str, Any], kind: LogType) -> dict[str, Any]:
-        fields = self._each(_TYPES[kind])
-        if not fields:
-            return log
+    def _log(self, log: dict[str, Any], kind: LogType) -> Any:
+        fields, odd = self._each(_TYPES[kind]), self._odd(_TYPES[kind])
         turn = self._turns.setdefault(log["id"], len(self._turns))
+        if not fields:  # the server has none, or none that can be read
+            return shaped(_odd_log(log, kind, log["id"]), odd[turn % len(odd)], 0) if odd else log
         made = _with_keys(with_fields(log, fields, turn), log, _KEYS_OF_LOG)
         steps = made.get("sub_flows")
         if kind is LogType.MAIN and isinstance(steps, list) and log["sub_flows"]:

@@ -259,6 +259,28 @@ def test_an_answer_that_cannot_be_read_is_described_all_the_same(report):
     assert first["steps"]["flows"] == "failed"
 
 
+def test_logs_of_which_none_can_be_read_are_described_and_spoken_alike(report):
+    def spoil(page):
+        for log in page["results"]:
+            log["state"] = "done"
+
+    for found in (report(Fault.mutate(spoil, on="logs"), code=1), report(forms=report.path, code=1)):
+        assert found["steps"]["List logs"] == "failed"
+        execution = found["List logs"]["execution"]
+        assert execution["each"] == {}
+        shapes = [shape[0]["object"] for shape in execution["odd"]]
+        assert {(*shape["state"], *shape["finished"]) for shape in shapes} == {
+            ("text", "null"), ("text", "text: epoch milliseconds")
+        }  # fmt: skip
+
+
+def test_what_is_no_page_is_described(report):
+    first = report(Fault.mutate(lambda _: {"logs": [{"id": 1}]}, on="logs"), code=1)
+    assert first["List logs"]["odd pages"] == [
+        [{"object": {"logs": [{"list": [{"object": {"id": ["number: whole"]}}]}]}}]
+    ]
+
+
 def test_without_a_connection_there_is_hardly_anything_to_report(command, simulator, tmp_path):
     path = tmp_path / "report.json"
     assert command("doctor", "--conn-id", "nobodys", "--report", str(path)).code == 1

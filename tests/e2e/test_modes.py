@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.scenarios import MODES
-from tests.e2e.stage import IS_AIRFLOW_3_3, LOG, Run, Stage
+from tests.e2e.stage import LOG, Run, Stage
 
 pytestmark = pytest.mark.e2e
 
@@ -68,8 +68,6 @@ def test_fail_on_failed_says_which_execution_failed(stage: Stage, run: Run, mode
 
 
 def test_the_log_has_what_is_waited_for_and_what_was_found_once(stage: Stage, run: Run, mode: str):
-    if mode == "reschedule" and not IS_AIRFLOW_3_3:
-        pytest.skip("a rescheduled task has no memory")
     log = stage.log(run, "succeeds")
     assert log.count(f"Waiting for the first execution of flow succeeds_{mode}") == 1
     assert log.count(f"Found execution {run.executions[f'succeeds_{mode}'].id}: created ") == 1

@@ -17,7 +17,7 @@ from tests.tasks import RESCHEDULED_CONTEXTS, Runner, StateStore, TaskInstance, 
 SPEC = WaitSpec("conn", None, "price", None, None, "2026-11-27T02:00:00+00:00", 60.0, 5000.0)
 
 
-def pokes(store: Any, spec: WaitSpec = SPEC, count: int | None = 1) -> Pokes:
+def pokes(store: Any, spec: WaitSpec = SPEC, count: int = 1) -> Pokes:
     context: Any = {"ti": TaskInstance(), "task_reschedule_count": count, "task_state_store": store}
     return Pokes(context, spec)
 
@@ -48,9 +48,8 @@ def test_what_was_resolved_is_recalled_with_a_deadline_of_its_own():
     assert (found.flow_id, found.execution_id, found.end_time) == ("f", "e", 5000.0)
 
 
-@pytest.mark.parametrize("count", [0, None])
-def test_another_try_recalls_nothing(count):
-    assert pokes(kept(), count=count).recall() is None
+def test_another_try_recalls_nothing():
+    assert pokes(kept(), count=0).recall() is None
 
 
 @pytest.mark.parametrize(
@@ -112,13 +111,12 @@ def test_the_lines_of_the_log(context, simulator, flow, logged, mocker):
     outcome = run(context)
     assert outcome.state == "success"
     lines = logged.text
-    is_counted, is_kept = "count" in context, "store" in context
-    assert ("Poll 4: " in lines) == is_counted
-    # Airflow 2 doesn't know which poke is the first
-    assert ("Waiting for the first execution of flow price" in lines) == is_counted
-    assert (f"Found execution {execution.id}: created" in lines) == is_counted
+    is_kept = "store" in context
+    assert "Poll 4: " in lines
+    assert lines.count("Waiting for the first execution of flow price") == 1
+    assert lines.count(f"Found execution {execution.id}: created") == 1
     assert lines.count(f"The state of execution {execution.id} is finished.") == is_kept
-    assert (f"xecution {execution.id}, created" in lines) == (not is_kept)
+    assert (f": execution {execution.id}, created" in lines) == (not is_kept)
     assert lines.count("by someone@example.com") == (1 if is_kept else outcome.reschedules + 1)
 
 
