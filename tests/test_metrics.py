@@ -22,10 +22,10 @@ from opentelemetry.trace import SpanKind
 from airflow_provider_integrator import metrics
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.polling.connection import shared_connection
+from airflow_provider_integrator.polling.waiting import TriggerWait
 from airflow_provider_integrator.simulator import Fault
 from tests.polling.making import make_wait
-from tests.tasks import MODES, run_operator, run_sensor
+from tests.tasks import MODES, run_lines, run_operator, run_sensor
 
 try:
     from airflow.sdk._shared.observability.metrics import otel_logger, stats
@@ -162,21 +162,16 @@ def test_polls_count_the_waits_that_they_serve(on, simulator, flow):
     made = [simulator.add_execution(flow) for _ in range(3)]
 
     async def scenario():
-        async with shared_connection("integrator_default") as shared:
-            poller = await shared.poller(None, "price")
-            waits = [make_wait(each.id) for each in made]
-            for wait in waits:
-                poller.join(wait)
-            while len(on.of("poll.waits")) < 2:  # noqa: ASYNC110 - has no event
-                await asyncio.sleep(0.01)
-            for each in made:
-                simulator.finish(each)
-            await asyncio.gather(*(wait.done for wait in waits))
-            for wait in waits:
-                await poller.leave(wait)
+        waits = [TriggerWait(make_wait(each.id).spec).until_finished() for each in made]
+        running = asyncio.gather(*waits)
+        while 3 not in [count for count, _ in on.of("poll.waits")]:  # noqa: ASYNC110 - has no event
+            await asyncio.sleep(0.01)
+        for each in made:
+            simulator.finish(each)
+        assert await running == [each.id for each in made]
 
     asyncio.run(scenario())
-    assert {count for count, _ in on.of("poll.waits")} == {3}
+    assert max(count for count, _ in on.of("poll.waits")) == 3
 
 
 def test_by_airflows_own_opentelemetry(on, mocker, execution):
@@ -256,6 +251,14 @@ class TestSpans:
             assert len(list(hook.list_logs(flow.id, limit=2))) == 5
         *found, _ = spans.get_finished_spans()
         assert len(found) == 1 + simulator.count("logs")
+        assert {span.parent.span_id for span in found} == {task.get_span_context().span_id}
+
+    def test_logs_fetched_at_once_belong_to_the_task(self, spans, simulator, execution):
+        simulator.add_lines(execution, [{"sku": "A"}] * 5, status=Status.FAILED)
+        with trace.get_tracer("task").start_as_current_span("task") as task:
+            assert run_lines(execution_id=execution.id, with_logs=True).state == "success"
+        *found, _ = spans.get_finished_spans()
+        assert [span.name for span in found].count("integrator Download log") == 5
         assert {span.parent.span_id for span in found} == {task.get_span_context().span_id}
 
     def test_without_metrics(self, spans, backend, simulator, flow):

@@ -8,6 +8,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
@@ -276,7 +277,9 @@ class LineLogs:
                 while True:
                     # As many again as are downloaded wait for a thread, so that no thread waits for this one.
                     for at in islice(numbers, 2 * self.downloads.concurrency - len(running)):
-                        running.add(pool.submit(self.downloads.fetch, at, decode(self.spool.line(at))["id"]))
+                        log_id = decode(self.spool.line(at))["id"]
+                        # In the task's context, so that the spans of its requests belong to the task's.
+                        running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
                     if not running:
                         return late
                     done, running = wait(running, _LOOK, FIRST_COMPLETED)

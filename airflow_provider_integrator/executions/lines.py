@@ -133,6 +133,7 @@ class LineList:
     :param client: Makes the calls.
     :param query: What is asked for.
     :param statuses: The names of the statuses of the lines that are wanted.
+    :param expected: The number of lines that there should be, for the log; None: unknown.
     :ivar counts: The number of lines of each status, of all that were read.
     :ivar chosen: The number of lines that are wanted.
     :ivar logs_missing: The number of those whose logs can't be had.
@@ -141,6 +142,7 @@ class LineList:
     client: Client
     query: LogQuery
     statuses: frozenset[str]
+    expected: int | None = None
     counts: Counter[str] = field(init=False, default_factory=Counter)
     chosen: int = field(init=False, default=0)
     logs_missing: int = field(init=False, default=0)
@@ -152,7 +154,7 @@ class LineList:
         :raises ResponseError: A line is another execution's.
         :raises IntegratorError: No line has a status that can be read, and not all are wanted.
         """
-        rate, reader = Rate("lines read"), LogReader(LogType.LINE)
+        rate, reader = Rate("lines read", self.expected), LogReader(LogType.LINE)
         for fields in self.client.logs(self.query):
             line = reader.read(fields)
             if not isinstance(line, Line):

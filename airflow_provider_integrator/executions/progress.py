@@ -133,7 +133,7 @@ class Rate:
     """Logs how many things are done, how fast, and the time left, at most once a minute.
 
     :param what: The things and what is done to them, such as ``lines read``.
-    :param total: The number of all; None: unknown.
+    :param total: The number of all, as far as is known; None: unknown.
     :param done: The number that an earlier try has done.
     """
 
@@ -157,10 +157,8 @@ class Rate:
             return
         self._due = now + QUIET
         rate = (self._done - self._earlier) / (now - self._began)
-        text = f"{self._what}: {self._done}"
-        if self._total is not None:
+        text, end = f"{self._what}: {self._done}", ""
+        if self._total is not None and self._done <= self._total and rate:
             text += f" of {self._total}"
-        text += f", {rate:.1f} a second"
-        if self._total is not None and rate:
-            text += f", about {in_words((self._total - self._done) / rate)} left"
-        log.info("%s.", text)
+            end = f", about {in_words((self._total - self._done) / rate)} left"
+        log.info("%s, %.1f a second%s.", text, rate, end)

@@ -214,7 +214,8 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
     def _deliver(self, context: Context, wait: ExecutionWait, execution: Execution | None) -> Delivered:
         execution_id = None if execution is None else execution.execution_id
         query = line_query(wait.project_id, wait.find_flow(), execution_id, read_search(self.search))
-        lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status))
+        rows = None if execution is None or query.search else execution.process_count
+        lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status), rows)
         delivered = self._delivery.run(context, wait, self._carried, execution, lines, self._max_map_length())
         context["ti"].xcom_push(key=COUNTS_KEY, value=dict(lines.counts))
         self.log.info("%s", lines.described())

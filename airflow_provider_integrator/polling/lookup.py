@@ -7,11 +7,11 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, Call, LogQuery
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.queries import logs_of
@@ -136,7 +136,7 @@ class ExecutionLookup:
         while len(pages) < count and not paging.ended and (self._left or not pages):
             begin = len(pages) + 1
             numbers = range(begin, min(begin + CONCURRENCY, count + 1))
-            for page in await _together(partial(self._fetch, query), numbers):
+            for page in await _together(self._fetch, [endpoints.list_logs(query, each) for each in numbers]):
                 before = len(pages) * query.limit
                 places |= {each: before + place for each, place in self.take(page.logs).items()}
                 pages.append(page)
@@ -151,22 +151,20 @@ class ExecutionLookup:
         return pages[0].logs
 
     async def _look_up(self, execution_id: str) -> None:
-        query = LogQuery(
-            self._query.project_id, self._query.flow_id, filename_uuid=execution_id, limit=_BY_ID
-        )
+        call = _by_id(self._query.project_id, self._query.flow_id, execution_id)
         try:
-            outcome: Outcome = logs_of(await self._fetch(query), execution_id)
+            outcome: Outcome = logs_of(await self._fetch(call), execution_id)
         except IntegratorError as error:
             outcome = error
         self._settle(execution_id, outcome)
 
-    async def _fetch(self, query: LogQuery, number: int = 1) -> Page:
+    async def _fetch(self, call: Call[Page]) -> Page:
         """Fetch a page. In an outage, a few failed requests stand for all others of the poll."""
         if self._outage is not None and self._failures >= CONCURRENCY:
             raise self._outage
         self._requests += 1
         try:
-            page = await self._client.call(endpoints.list_logs(query, number))
+            page = await self._client.call(call)
         except ResponseError:
             raise
         except IntegratorError as error:
@@ -180,6 +178,11 @@ class ExecutionLookup:
     def _settle(self, execution_id: str, outcome: Outcome) -> None:
         del self._left[execution_id]
         self._report(execution_id, outcome)
+
+
+@lru_cache(maxsize=1024)  # each poll makes the same ones
+def _by_id(project_id: str, flow_id: str, execution_id: str) -> Call[Page]:
+    return endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id, limit=_BY_ID))
 
 
 async def _together(do: Callable[[A], Coroutine[None, None, T]], items: Sequence[A]) -> list[T]:

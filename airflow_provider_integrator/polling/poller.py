@@ -19,6 +19,7 @@ from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.exceptions import IntegratorError, ResponseError
 from airflow_provider_integrator.polling.lookup import CONCURRENCY, ExecutionLookup, Outcome
 from airflow_provider_integrator.polling.recent import RecentExecutions
+from airflow_provider_integrator.polling.schedule import TICKS, on_tick
 from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
@@ -141,8 +142,9 @@ class FlowPoller:
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
-        # Pollers that start together drift apart once. No pause is shorter, as that would cost a poll.
-        share = random.uniform(1.0, 1.1)  # noqa: S311
+        # Pollers that start together drift apart once. No pause is shorter, a tick's half included, as that would cost
+        # a poll.
+        share = random.uniform(1.0, 1.1) + 0.5 / TICKS  # noqa: S311
         while True:
             started = loop.time()
             try:
@@ -166,7 +168,7 @@ class FlowPoller:
             ]
             pauses += [each.interval for each in self._subscribers]
             self._slept_interval = min(pauses, default=math.inf)
-            due = started + max(self._slept_interval * share, self._lookup.retry_after)
+            due = max(on_tick(started, self._slept_interval * share), started + self._lookup.retry_after)
             if due <= now:
                 return
             # Cheaper than wait_for, which takes a task, and than an event.

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+#: Ticks of an interval, on which polls begin: those of several flows that fall on one share a turn of the event loop,
+#: which is a large part of a poll's CPU time.
+TICKS = 10
+
 #: Parts of the usual duration: before the first an execution is hardly expected to finish, after the second it is late.
 EARLY, LATE = 0.8, 1.2
 #: How many times as rare polls are before that, and how many times as close they may be in between.
@@ -32,3 +38,14 @@ def adaptive_interval(
         return interval
     near = max((LATE * usual - elapsed) / interval, 1.0)
     return interval / min(1.0 + saved / near, CLOSEST)
+
+
+def on_tick(started: float, pause: float) -> float:
+    """Choose the tick on which the next poll begins.
+
+    :param started: When the last one began, in the loop's time.
+    :param pause: The pause between the two, in seconds; it may be infinite.
+    :return: The tick that is nearest to the pause's end, in the loop's time; all pollers with that pause have the same.
+    """
+    tick = pause / TICKS
+    return round((started + pause) / tick) * tick if math.isfinite(pause) else math.inf

@@ -21,9 +21,9 @@ def prepare(line: dict[str, Any]) -> dict[str, Any]:
 
 
 @task
-def send(correction: dict[str, Any]) -> str:
+def send(correction: dict[str, Any]) -> dict[str, Any]:
     """Send a correction to whoever keeps the data."""
-    return f"Corrected: {correction['row']}"
+    return {"sent": correction["row"]}
 
 
 with DAG(

@@ -79,7 +79,7 @@ def test_failed_lines(stage: Stage, examples: dict[str, Run]):
     for index, line in enumerate(lines):
         prepared = stage.xcom(run, "prepare", map_index=index)
         assert prepared == {"row": line["fields"]["sku"], "reasons": line["log"]["errors"]}
-        assert stage.xcom(run, "send", map_index=index) == f"Corrected: {line['fields']['sku']}"
+        assert stage.xcom(run, "send", map_index=index) == {"sent": line["fields"]["sku"]}
 
 
 def test_flows_run_well(stage: Stage, examples: dict[str, Run]):

@@ -144,9 +144,10 @@ class TestRate:
         rate.add(600)
         assert caplog.messages == ["logs fetched: 2200 of 10000, 20.0 a second, about 6 min 30 s left."]
 
-    def test_without_a_total(self, clock, caplog):
+    @pytest.mark.parametrize("total", [None, 5999], ids=["unknown", "wrong"])
+    def test_without_a_total(self, total, clock, caplog):
         caplog.set_level(logging.INFO)
-        rate = Rate("lines read")
+        rate = Rate("lines read", total)
         clock.return_value = 160.0
         rate.add(6000)
         assert caplog.messages == ["lines read: 6000, 100.0 a second."]

@@ -14,6 +14,7 @@ from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.polling import connection as sharing
 from airflow_provider_integrator.polling.connection import shared_connection
+from airflow_provider_integrator.polling.waiting import TriggerWait
 from airflow_provider_integrator.simulator import IntegratorSimulator
 from tests.polling.making import make_wait
 
@@ -91,3 +92,34 @@ def test_an_unknown_flow_is_told_and_leaves_nothing_behind(simulator: Integrator
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(scenario())
+
+
+def test_a_search_for_a_flow_ends_with_the_last_who_wants_it(simulator: IntegratorSimulator) -> None:
+    async def scenario() -> None:
+        async with shared_connection("integrator_default") as shared:
+            finding = shared.find_poller(None, "price")
+            assert shared.find_poller(None, "price") is finding
+            await asyncio.sleep(0)
+        assert finding.cancelled()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(scenario())
+
+
+def test_a_burst_of_waits_is_searched_for_together(simulator: IntegratorSimulator) -> None:
+    ids = [simulator.add_execution(simulator.flows[0]).id for _ in range(60)]
+
+    async def scenario() -> None:
+        tasks = []
+        for each in ids:  # one by one, as a triggerer starts them: the oldest executions first
+            tasks.append(asyncio.create_task(TriggerWait(make_wait(each, 0.3).spec).until_finished()))
+            await asyncio.sleep(0)
+        while simulator.count("/logs") < 5:  # noqa: ASYNC110 - the server's count has no event
+            await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(scenario())
+    by_id = [each for each in simulator.requests if each.param("filename_uuid")]
+    assert len(by_id) <= 3

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.polling.schedule import RAREST, adaptive_interval
+from airflow_provider_integrator.polling.schedule import RAREST, TICKS, adaptive_interval, on_tick
 
 positive = st.floats(0.1, 3600.0)
 
@@ -62,3 +63,18 @@ def test_the_end_is_seen_sooner_with_no_more_polls() -> None:
             polls[adaptive] += len(moments)
     assert polls[True] <= polls[False]
     assert statistics.median(late[True]) < 0.5 * statistics.median(late[False])
+
+
+@given(st.floats(0.0, 1e7), st.floats(0.01, 3600.0), st.floats(0.0, 0.4))
+def test_a_poll_begins_on_the_tick_that_is_nearest_to_its_pauses_end(
+    now: float, pause: float, late: float
+) -> None:
+    tick = pause / TICKS
+    due = on_tick(now, pause)
+    assert abs(due - (now + pause)) <= 0.51 * tick
+    # A poll that begins a little late makes none of the later ones later.
+    assert math.isclose(on_tick(due + late * tick, pause), due + pause, abs_tol=1e-6)
+
+
+def test_without_anyone_no_poll_is_due() -> None:
+    assert on_tick(17.0, math.inf) == math.inf
