@@ -73,9 +73,10 @@ class Survey:
             "ways": self._ways,
             "calls": self._calls(shapes),
         }
-        for name, model, slug in (("List projects", Project, "slug"), ("List flows", Flow, "slug")):
+        groups: dict[str, type[Project | Flow]] = {"List projects": Project, "List flows": Flow}
+        for name, model in groups.items():
             if (document := self._latest(name)) is not NO_JSON:
-                found[name] = _records(shapes, document, _reads(model, slug))
+                found[name] = _records(shapes, document, _reads(model, "slug"))
         if self._logs:
             found["List logs"] = {**self._logs, **self._described_logs(shapes)}
         if self._download or examination.log is not NO_JSON:
