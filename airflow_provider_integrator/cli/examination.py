@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OK, NOTE, FAILED, SKIPPED = "ok", "note", "failed", "skipped"
+OK = "ok"
+NOTE = "note"
+FAILED = "failed"
+SKIPPED = "skipped"
 #: The flows in which an execution is looked for, if none is named.
 MAX_FLOWS = 10
 #: The logs whose download is tried.

@@ -17,7 +17,9 @@ from airflow_provider_integrator.simulator.log_ids import opaque_id
 #: The name of the default, which changes nothing.
 PAGES = "pages"
 #: The calls whose answers have forms.
-PROJECTS, FLOWS, LOGS = "List projects", "List flows", "List logs"
+PROJECTS = "List projects"
+FLOWS = "List flows"
+LOGS = "List logs"
 #: An answer without logs: an HTTP status, ``empty`` (200 without results), or ``repeat`` (the last page again).
 End = int | Literal["empty", "repeat"]
 _TIMES = ("created", "finished")

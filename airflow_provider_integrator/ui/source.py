@@ -48,7 +48,8 @@ PATIENCE_SECONDS = 30.0
 #: Requests to one Integrator at the same time, and logs that a process downloads at the same time.
 CONCURRENCY, DOWNLOADS = 8, 2
 #: The executions of each flow in an overview, and the maximum number of its flows.
-EXECUTIONS, MAX_FLOWS = 30, 500
+EXECUTIONS = 30
+MAX_FLOWS = 500
 #: The requests for one flow in an overview, if List logs doesn't show the newest executions first.
 MAX_REQUESTS = 3
 #: The failed lines that are shown, and the requests to find them.

@@ -67,6 +67,8 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Restarted:
     run = stage.begin("e2e_restart", [Part(f"restart_{task_id}", task_id, "deferred") for task_id in TASKS])
     stage.until(lambda: set(stage.states(run).values()) == {"deferred"})
     stage.until(lambda: _deferred(stage) == WAITS)
+    # Each wait's first poll comes an interval after its worker's; one of a burst finds out what a window would cost.
+    stage.sleep(3 * INTERVAL)
     stage.until(_polled(stage, 2))
     began, before = time.monotonic(), stage.crowd.count("/logs")
     stage.until(_polled(stage, 8))
