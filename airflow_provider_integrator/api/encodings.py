@@ -91,18 +91,22 @@ class Layer:
 
     :param data: The bytes in UTF-8, each as a character.
     :param spans: Which part of the original text each of them comes from.
+    :param is_tight: Whether a code ends at white space. If it doesn't, a code that was split is found; if it does, one
+        before white space takes nothing from what follows.
     :param depth: How often the text was decoded.
     """
 
     data: str
     spans: tuple[tuple[int, int], ...]
+    is_tight: bool = False
     depth: int = 0
 
     @classmethod
-    def of(cls, text: str) -> Layer:
+    def of(cls, text: str, *, is_tight: bool = False) -> Layer:
         """Make the first layer of a text.
 
         :param text: The text.
+        :param is_tight: Whether a code ends at white space.
         :return: The layer.
         """
         data, spans = [], []
@@ -111,7 +115,7 @@ class Layer:
                 encoded = _bytes(character)
                 data.append(encoded)
                 spans += [(index, index + 1)] * len(encoded)
-        return cls("".join(data), tuple(spans))
+        return cls("".join(data), tuple(spans), is_tight)
 
     def find(self, needle: str, *, is_cut: bool) -> Iterator[tuple[int, int]]:
         """Find a form of a secret.
@@ -142,17 +146,22 @@ class Layer:
         spans: list[tuple[int, int]] = []
         done = 0
         for code in _CODES.finditer(self.data):
-            decoded = _decode(code)
+            start, end = code.span()
+            decoded = None if self.is_tight and self._is_split(start, end) else _decode(code)
             if decoded is None:
                 continue
-            start, end = code.span()
             data += [self.data[done:start], decoded]
             spans += self.spans[done:start]
             spans += [(self.spans[start][0], self.spans[end - 1][1])] * len(decoded)
             done = end
         if not done:
             return None
-        return Layer("".join([*data, self.data[done:]]), (*spans, *self.spans[done:]), self.depth + 1)
+        return Layer(
+            "".join([*data, self.data[done:]]), (*spans, *self.spans[done:]), self.is_tight, self.depth + 1
+        )
+
+    def _is_split(self, start: int, end: int) -> bool:
+        return any(self.spans[index][1] < self.spans[index + 1][0] for index in range(start, end - 1))
 
 
 def _decode(code: re.Match[str]) -> str | None:

@@ -114,11 +114,12 @@ def _secret_spans(text: str, is_cut: bool) -> Iterator[tuple[int, int]]:
     secrets = [
         form for secret in (*hidden, *_proxy_secrets(*getproxies().values())) for form in needles(secret)
     ]
-    layer: Layer | None = Layer.of(text)
-    while layer is not None:
-        for secret in secrets:
-            yield from layer.find(secret, is_cut=is_cut)
-        layer = layer.decoded()
+    for is_tight in (False, True):
+        layer: Layer | None = Layer.of(text, is_tight=is_tight)
+        while layer is not None:
+            for secret in secrets:
+                yield from layer.find(secret, is_cut=is_cut)
+            layer = layer.decoded()
 
 
 @lru_cache(maxsize=16)
