@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 #: The name for a status that is missing or unknown.
 UNKNOWN = "unknown"
+#: The documented fields of a log; a line's others are its row's, by all signs.
+_DOCUMENTED = frozenset(
+    "id filename_uuid original_filename_uuid process_group_id process_group_name parent_process_group_id created "  # noqa: SIM905 - shorter
+    "finished state status process_count success_count fail_count flow_order row_num fragment_count schedule "
+    "is_send_S3 in_bound is_triggered triggered_by sub_flows log_type".split()
+)
 
 
 @dataclass(frozen=True)
@@ -86,3 +93,16 @@ class Line:
             "row_num": self.row_num,
             "fields": self.fields,
         }
+
+
+def row_fields(fields: Mapping[str, Any]) -> dict[str, str | float]:
+    """Choose the fields of a line's row.
+
+    :param fields: Everything that came with the line.
+    :return: The texts and numbers that no log is documented to have.
+    """
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in _DOCUMENTED and isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    }

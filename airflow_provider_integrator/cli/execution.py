@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.lines import UNKNOWN, Line
+from airflow_provider_integrator.api.lines import UNKNOWN, Line, row_fields
 from airflow_provider_integrator.api.models import Execution, Flow
 from airflow_provider_integrator.api.pages import Paging
 from airflow_provider_integrator.api.queries import LogReader
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.logs.archive import LogArchive
 
 
-#: The documented fields of a log; a line's others are its row's, by all signs.
-_DOCUMENTED = frozenset(
-    "id filename_uuid original_filename_uuid process_group_id process_group_name parent_process_group_id created "  # noqa: SIM905 - shorter
-    "finished state status process_count success_count fail_count flow_order row_num fragment_count schedule "
-    "is_send_S3 in_bound is_triggered triggered_by sub_flows log_type".split()
-)
 _STEPS: Columns = {
     "step": itemgetter("name"),
     "status": lambda step: None if None in (step["state"], step["status"]) else outcome_of(step),
@@ -141,7 +135,9 @@ def lines(options: Namespace) -> int:
             "status": itemgetter("status"),
             "step": itemgetter("step"),
             "created (UTC)": lambda row: at(row["created"]),
-            "fields": lambda row: _own_fields(row["fields"]),
+            "fields": lambda row: (
+                " ".join(f"{name}={value}" for name, value in row_fields(row["fields"]).items()) or None
+            ),
         },
     )
     if has_more:
@@ -214,13 +210,3 @@ def _rows(
                     yield {**line.as_dict(), "step": line.name}
     if unknown and options.status not in (None, UNKNOWN):
         sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")
-
-
-def _own_fields(fields: dict[str, Any]) -> str | None:
-    """Write the texts and numbers of a line that no log is documented to have."""
-    own = [
-        f"{name}={value}"
-        for name, value in fields.items()
-        if name not in _DOCUMENTED and isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    ]
-    return " ".join(own) or None

@@ -35,6 +35,7 @@ class Renderer:
             "duration": texts.duration,
             "moment": texts.moment,
             "rate": texts.rate,
+            "row": texts.row,
         }
         self._environment.globals |= {"version": __version__, "outcomes": texts.OUTCOMES}
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
+from airflow_provider_integrator.api.lines import row_fields
 from airflow_provider_integrator.api.texts import fit, fit_body
 from airflow_provider_integrator.executions.policy import MAX_ERROR_CHARACTERS, shown_errors
 from airflow_provider_integrator.executions.progress import in_words
 from airflow_provider_integrator.executions.report import ExecutionSummary
 
 UNKNOWN = "—"
-#: The fields of an error that are shown one by one.
+#: The fields of an error, or of a line's row, that are shown one by one.
 _MAX_PAIRS = 6
 OUTCOMES = {
     "success": "Success",
@@ -99,3 +101,13 @@ class LogError:
             for name, value in error.items()
         ]
         return cls(text, tuple(pairs))
+
+
+def row(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Choose what is shown of a line's row.
+
+    :param fields: Everything that came with the line.
+    :return: The names and values of the row's first fields, fit for a page.
+    """
+    shown = islice(row_fields(fields).items(), _MAX_PAIRS)
+    return [(fit(name, limit=60), fit_body(str(value), limit=MAX_ERROR_CHARACTERS)) for name, value in shown]

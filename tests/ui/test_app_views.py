@@ -135,6 +135,7 @@ def test_failed_lines_are_searched_by_a_field(browse, failed):
     other = browse().get("/execution/integrator_default", params={**query, "value": "GHI"}).text
 
     assert found.count(">Download<") == 1
+    assert '<span class="quiet">sku</span> ABC</span>' in found
     assert "No failed line matches" in other
 
 
@@ -151,7 +152,7 @@ def test_a_failed_line_without_an_id_has_no_log_to_download(browse, simulator, f
     text = browse().get("/execution/integrator_default", params=query).text
 
     assert text.count("data-download") == 1  # the log's
-    assert text.count('dir="auto">Write data to Omnitron</th><td class="number">') == 2
+    assert text.count('dir="auto">Write data to Omnitron</th><td class="fields"') == 2
 
 
 def test_the_first_errors_are_read_from_the_log(browse, failed):
