@@ -1,4 +1,4 @@
-"""Metrics by Airflow's own ``Stats``, and OpenTelemetry spans; nothing is imported or done where they are off."""
+"""Metrics by Airflow's own ``Stats``, and OpenTelemetry spans; nothing is imported or done if they are off."""
 
 from __future__ import annotations
 

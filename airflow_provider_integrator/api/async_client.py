@@ -199,8 +199,10 @@ class AsyncClient:
             return Fault(f"{type(error).__name__}: {error}")
         except ValueError as error:  # aiohttp's errors of addresses are ValueErrors, too
             raise unsendable(call.name, error) from None
-        except (aiohttp.ClientError, OSError, BrokenBodyError) as error:
-            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+        # On Python 3.10 asyncio's TimeoutError isn't the builtin one.
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, BrokenBodyError) as error:
+            is_timeout = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+            if is_timeout and not isinstance(error, aiohttp.ClientError):
                 return Fault(self._access.out_of_time(call))
             return Fault(f"{type(error).__name__}: {error}".rstrip(": "))
 

@@ -94,7 +94,7 @@ class _Decoders(NamedTuple):
 
 @cache
 def _decoders() -> _Decoders:
-    """Make the decoders; late, as importing msgspec takes time."""
+    """Make the decoders; on first use, as importing msgspec takes time."""
     import msgspec
 
     def page(log: Any) -> Any:

@@ -57,5 +57,5 @@ def _find(hook: IntegratorHook, options: Namespace) -> tuple[Flow, str | None]:
         return flow, execution.execution_id
     flow = choose_flow(flows, name, project)
     script = read_latest(project, flow.id, lambda history: True, first_limit=NewestFirst.ENOUGH + 1)
-    latest = hook.get_conn().run(script).executions[-1:]
+    latest = reversed(hook.get_conn().run(script).executions)
     return flow, next((each.execution_id for each in latest if not each.is_finished), None)

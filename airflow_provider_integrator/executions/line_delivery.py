@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.exceptions import ConfigurationError, LogCancelledError
+from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, LogCancelledError
 from airflow_provider_integrator.executions.delivery import Delivered, find_slug
 from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
 
@@ -209,8 +209,10 @@ class LineDelivery:
             journal = StateJournal(store, f"lines-{name}")
         try:
             yield journal
-        except BaseException:
-            if journal is not None and ti.try_number > ti.max_tries:
+        except BaseException as error:
+            # These end the task without retries.
+            is_last = isinstance(error, (ConfigurationError, AuthenticationError))
+            if journal is not None and (is_last or ti.try_number > ti.max_tries):
                 journal.remove()
             raise
         if journal is not None:

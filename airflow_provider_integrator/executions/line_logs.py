@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which a cancellation is seen though no download ends.
 _LOOK = 0.5
-_LINE, _LOG, _ERROR, _LATE, _END = b"line", b"log", b"error", b"late", b"end"
+#: Seconds for which a failed try waits for the downloads under way.
+_GRACE = 5.0
+_LINE, _LOG, _ERROR, _PENDING, _END = b"line", b"log", b"error", b"pending", b"end"
 _NO_ID = "The line has no id that can be read, so its log can't be downloaded."
 _NONE = -1
 #: Bytes that a log or an error takes in its line besides its JSON.
@@ -39,7 +41,7 @@ _NAMES = len(',"log":,"log_error":null')
 
 
 class Entry(NamedTuple):
-    """A line, its log, or why there is none (``late``: yet); or the end of the lines. Appended to the journal.
+    """A line, its log, or why there is none (``pending``: yet); or the end of the lines. Appended to the journal.
 
     :param at: The line's number, from 0; of the end, the number of lines.
     :param kind: Which of these it is.
@@ -179,7 +181,7 @@ class Downloads:
             with client.run(script) as archive:
                 return Entry(at, _LOG, encode(archive.load()))
         except RequestError as error:
-            return _error(at, str(error), _LATE if error.status in (400, 404) else _ERROR)
+            return _error(at, str(error), _PENDING if error.status in (400, 404) else _ERROR)
         except LogArchiveError as error:
             return _error(at, str(error))
         except RecursionError:
@@ -222,11 +224,11 @@ class LineLogs:
             self._read_lines()
         rate = Rate("logs fetched", len(self.spool), len(self.spool) - sum(1 for _ in self.spool.missing()))
         wanted: Iterable[int] = self.spool.missing()
-        while late := self._fetch(wanted, rate):
+        while pending := self._fetch(wanted, rate):
             seconds = max(0.0, min(self.pause, self.until - time.time()))
-            log.info("%d logs aren't available yet. Next attempt in %.0f s.", len(late), seconds)
+            log.info("%d logs aren't available yet. Next attempt in %.0f s.", len(pending), seconds)
             self._sleep(seconds)
-            wanted = late
+            wanted = pending
         for record, has_log in self.spool.records():
             self.lines.logs_missing += not has_log
             yield record
@@ -271,24 +273,29 @@ class LineLogs:
         :param wanted: The numbers of the lines.
         :return: The numbers of those that may be stored later.
         """
-        late, numbers, running = array("q"), iter(wanted), set[Future[Entry]]()
-        with ThreadPoolExecutor(self.downloads.concurrency, "integrator-log") as pool:
-            try:
-                while True:
-                    # As many again as are downloaded wait for a thread, so that no thread waits for this one.
-                    for at in islice(numbers, 2 * self.downloads.concurrency - len(running)):
-                        log_id = decode(self.spool.line(at))["id"]
-                        # In the task's context, so that the spans of its requests belong to the task's.
-                        running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
-                    if not running:
-                        return late
-                    done, running = wait(running, _LOOK, FIRST_COMPLETED)
-                    self.check_cancelled()
-                    rate.add(self._keep(done, late))
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        pending, numbers, running = array("q"), iter(wanted), set[Future[Entry]]()
+        # Where additions to the journal are slow, as many again wait for a thread, so that no thread waits for this one.
+        # Elsewhere none does: a kill costs what is under way, and no more.
+        is_slow = self.journal is not None and self.journal.is_slow
+        at_once = self.downloads.concurrency * (2 if is_slow else 1)
+        # Not a with statement, whose end waits for the threads however long an Integrator hangs.
+        pool = ThreadPoolExecutor(self.downloads.concurrency, "integrator-log")
+        try:
+            while True:
+                for at in islice(numbers, at_once - len(running)):
+                    log_id = decode(self.spool.line(at))["id"]
+                    # In the task's context, so that the spans of its requests belong to the task's.
+                    running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
+                if not running:
+                    return pending
+                done, running = wait(running, _LOOK, FIRST_COMPLETED)
+                self.check_cancelled()
+                rate.add(self._keep(done, pending))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            wait(running, _GRACE)
 
-    def _keep(self, done: Iterable[Future[Entry]], late: array[int]) -> int:
+    def _keep(self, done: Iterable[Future[Entry]], pending: array[int]) -> int:
         """Put what was downloaded into the spool and the journal, before an error among it is raised."""
         entries, errors, kept = io.BytesIO(), [], 0
         for each in done:
@@ -296,10 +303,10 @@ class LineLogs:
                 errors.append(error)
                 continue
             entry = each.result()
-            if entry.kind == _LATE and time.time() < self.until:
-                late.append(entry.at)
+            if entry.kind == _PENDING and time.time() < self.until:
+                pending.append(entry.at)
                 continue
-            entry = entry._replace(kind=_ERROR) if entry.kind == _LATE else entry
+            entry = entry._replace(kind=_ERROR) if entry.kind == _PENDING else entry
             self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1

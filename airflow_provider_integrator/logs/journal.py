@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,13 +21,20 @@ from airflow_provider_integrator.logs.upload import upload
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+log = logging.getLogger(__name__)
+
 #: Characters of a value in the state store, which takes 64 KB of JSON: a character may take six bytes there.
 _STATE_CHARACTERS = 16_000
-_PIECE = re.compile(r"\d{6}")
+_PIECE = re.compile(r"[0-9]{6,}")
 
 
 class Journal(Protocol):
-    """Entries in the order in which they were appended. An entry is a line; whole entries survive."""
+    """Entries in the order in which they were appended. An entry is a line; whole entries survive.
+
+    :ivar is_slow: Whether it takes long to append.
+    """
+
+    is_slow: bool
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries of an earlier try. To be called once, before anything is appended."""
@@ -67,6 +75,8 @@ class FileJournal:
     :param path: The file.
     :param folder_mode: The permissions of new folders but for their execute bits.
     """
+
+    is_slow = False
 
     def __init__(self, path: Path, folder_mode: int = DEFAULT_FILE_MODE) -> None:
         self._path = path
@@ -115,6 +125,8 @@ class StoreJournal:
     :param check_cancelled: Called between two pieces of an upload.
     """
 
+    is_slow = True
+
     def __init__(self, folder: ObjectStoragePath, check_cancelled: Callable[[], None]) -> None:
         self._folder = folder
         self._check_cancelled = check_cancelled
@@ -122,16 +134,17 @@ class StoreJournal:
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries, object by object."""
-        for path in self._objects():
-            self._next = int(path.rpartition("/")[2]) + 1
-            try:
+        try:
+            for number, path in self._objects():
+                self._next = number + 1
                 with self._folder.fs.open(path, "rb") as file:
                     yield from file
-            except Exception as error:  # each store has errors of its own
-                raise StorageError(
-                    f"The lines of an earlier try can't be read from {self._folder} "
-                    f"({type(error).__name__}: {fit(str(error))})."
-                ) from error
+        except Exception as error:  # each store has errors of its own
+            raise StorageError(
+                f"The lines of an earlier try can't be listed or read in {self._folder}\n"
+                f"({type(error).__name__}: {fit(str(error))}).\n"
+                "With logs, the connection needs the rights to list, read and delete there."
+            ) from error
 
     def append(self, entries: IO[bytes]) -> None:
         """Append entries.
@@ -143,16 +156,26 @@ class StoreJournal:
 
     def remove(self) -> None:
         """Remove the objects, and what an interrupted upload left beside them."""
-        with suppress(Exception):  # what is left is private, and of no use to anybody
-            self._folder.fs.rm(self._folder.path, recursive=True)
+        try:
+            with suppress(FileNotFoundError):
+                self._folder.fs.rm(self._folder.path, recursive=True)
+        except Exception as error:  # noqa: BLE001 - each store has errors of its own
+            log.warning(
+                "What was kept for another try can't be removed from %s\n(%s: %s). Remove it by hand.",
+                self._folder,
+                type(error).__name__,
+                fit(str(error)),
+            )
         self._next = 0
 
-    def _objects(self) -> list[str]:
+    def _objects(self) -> list[tuple[int, str]]:
+        """List the objects by their numbers."""
         try:
             found = self._folder.fs.find(self._folder.path)
         except FileNotFoundError:
             return []
-        return sorted(path for path in found if _PIECE.fullmatch(path.rpartition("/")[2]))
+        named = [(path.rpartition("/")[2], path) for path in found]
+        return sorted((int(name), path) for name, path in named if _PIECE.fullmatch(name))
 
 
 class StateJournal:
@@ -161,6 +184,8 @@ class StateJournal:
     :param store: The state store.
     :param name: What the keys begin with.
     """
+
+    is_slow = True
 
     def __init__(self, store: Any, name: str) -> None:
         self._store = store

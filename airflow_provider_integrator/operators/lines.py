@@ -17,7 +17,13 @@ from airflow_provider_integrator.arguments import (
     read_seconds,
     rendered,
 )
-from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, TransientError
+from airflow_provider_integrator.exceptions import (
+    ConfigurationError,
+    IntegratorError,
+    LogCancelledError,
+    StorageError,
+    TransientError,
+)
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.delivery import Delivered
 from airflow_provider_integrator.executions.failures import failure
@@ -196,7 +202,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             return self._conclude(context, execution, self._deliver(context, wait, execution))
         try:
             delivered = self._deliver(context, wait, execution)
-        except TransientError:
+        except (TransientError, StorageError, LogCancelledError):
             raise  # a retry may deliver them
         except IntegratorError as error:
             raise failure(verdict, where=f"Its lines were not delivered: {error}") from error

@@ -64,6 +64,8 @@ class TriggerWait:
                 # The first of a burst starts the polling alone. The others are searched for in the second poll, together:
                 # a window for some of them would hardly show them, and spend what one for all may cost.
                 await asyncio.sleep(0)
+                if not len(poller):  # the others have left, and it with them
+                    poller = await self._find_poller(shared)
             while True:
                 # Here, as one coroutine less for each wait is less for the garbage collector.
                 wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)

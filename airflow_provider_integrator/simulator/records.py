@@ -39,7 +39,7 @@ class Flow:
     """A flow of a project.
 
     ``variables`` are shown next to the documented ones in List flows. ``fail_rate`` is the share of rows that fail,
-    where a test says nothing else; None: the executions' statuses decide.
+    if a test says nothing else; None: the executions' statuses decide.
     """
 
     id: str

@@ -105,9 +105,11 @@ def dag_runs(user: BaseUser, execution_id: str, since: datetime | None) -> DagRu
     """
     ours = select(AssetModel.id).where(AssetModel.uri.like(f"{SCHEME}://%"))
     query = select(AssetEvent).where(AssetEvent.asset_id.in_(ours))
-    if since is not None:
-        query = query.where(AssetEvent.timestamp >= since)
-    query = query.order_by(AssetEvent.timestamp).limit(_MAX_EVENTS)
+    if since is None:
+        query = query.order_by(AssetEvent.timestamp.desc())
+    else:
+        query = query.where(AssetEvent.timestamp >= since).order_by(AssetEvent.timestamp)
+    query = query.limit(_MAX_EVENTS)
     waited: dict[DagRunLink, None] = {}
     woken: dict[DagRunLink, None] = {}
     with create_session(scoped=False) as session:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent import futures
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -54,7 +55,7 @@ class Cache:
             expires.append(time.monotonic() + self._seconds)
         try:
             return future.result(self._patience)  # type: ignore[no-any-return]  # what load returned
-        except TimeoutError:
+        except (TimeoutError, futures.TimeoutError):  # two, on Python 3.10
             if future.done():  # the load's own error
                 raise
             raise UnavailableError("Others are waiting for the same answer, which takes long.") from None

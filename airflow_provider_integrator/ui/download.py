@@ -48,7 +48,7 @@ class LogDownload(StreamingResponse):
             with temporary_faults(archive.needs):
                 file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the answer
                 stack.push(lambda kind, *_: file.close() if kind is not None else None)
-                size = archive.write(file).bytes
+                size = archive.write(file, beside_loop=True).bytes
                 file.seek(0)
         name = "".join(
             each if each.isascii() and (each.isalnum() or each in "-_") else "_" for each in log_id

@@ -36,7 +36,7 @@ def in_words(strategy: str | None, period: str | None, *, inbound: bool | None =
 
 
 def _cron(second: str, minute: str, hour: str, day: str, month: str, weekday: str) -> str | None:
-    if month != "*" or not second.isdigit():
+    if month != "*" or not second.isdecimal():
         return None
     every_day = day in ("*", "?") and weekday in ("*", "?")
     if hour == "*" and every_day:
@@ -47,16 +47,16 @@ def _cron(second: str, minute: str, hour: str, day: str, month: str, weekday: st
         if _is_list(minute):
             return f"hourly at {', '.join(f':{int(each):02}' for each in minute.split(','))}"
         return None
-    if (step := _STEP.fullmatch(hour)) and every_day and minute.isdigit():
+    if (step := _STEP.fullmatch(hour)) and every_day and minute.isdecimal():
         return f"{_every(int(step[1]), 'hour')} at :{int(minute):02}"
-    if not (minute.isdigit() and _is_list(hour)):
+    if not (minute.isdecimal() and _is_list(hour)):
         return None
     times = ", ".join(f"{int(each):02}:{int(minute):02}" for each in hour.split(","))
     if every_day:
         return f"daily at {times}"
     if day in ("*", "?"):
         return f"{weekdays} at {times}" if (weekdays := _weekdays(weekday)) else None
-    return f"monthly on day {int(day)} at {times}" if day.isdigit() and weekday in ("*", "?") else None
+    return f"monthly on day {int(day)} at {times}" if day.isdecimal() and weekday in ("*", "?") else None
 
 
 def _weekdays(field: str) -> str | None:
@@ -68,7 +68,7 @@ def _weekdays(field: str) -> str | None:
 
 
 def _is_list(field: str) -> bool:
-    return all(each.isdigit() for each in field.split(","))
+    return all(each.isdecimal() for each in field.split(","))
 
 
 def _every(count: int, unit: str) -> str:

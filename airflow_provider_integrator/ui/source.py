@@ -242,7 +242,7 @@ class Source:
                 _download(hook, project_id, flow_id, log_id, MAX_ERRORS_BYTES) as archive,
             ):
                 with temporary_file(archive.needs) as file:
-                    archive.write(file)
+                    archive.write(file, beside_loop=True)
                 return tuple(map(LogError.of, archive.errors or ()))
 
         return self._ask("errors", connection_id, (project_id, flow_id, log_id), load)

@@ -173,8 +173,8 @@ def span(start: float, end: float, kind: str, title: str) -> Markup:
     :param title: What it says when pointed at.
     :return: The SVG, as wide as its column.
     """
-    left = 100 * min(max(start, 0.0), 1.0)
-    width = max(0.6, 100 * min(max(end, 0.0), 1.0) - left)
+    left = 100 * min(max(0.0, start), 1.0)
+    width = max(0.6, 100 * min(max(0.0, end), 1.0) - left)
     return Markup(
         '<svg class="span" width="100%" height="14" role="img" aria-label="{}"><rect class="track" width="100%" '
         'height="14" rx="3"/><rect class="{}" x="{:.2f}%" width="{:.2f}%" height="14" rx="3"/><title>{}</title></svg>'
