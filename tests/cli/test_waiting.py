@@ -33,6 +33,14 @@ class TestOutcome:
         assert "Waiting for the first execution of flow price" in done.err
 
 
+def test_running_one_before_one_that_has_finished(command, simulator, flow):
+    running = simulator.add_execution(flow, id="older")
+    simulator.add_execution(flow, lasts=0, id="newer")
+    after_looks(simulator, 4, lambda: simulator.finish(running))
+    done = command(f"wait price {FAST} -o json")
+    assert (done.code, done.json["execution_id"]) == (0, "older")
+
+
 def test_text(command, simulator, flow):
     simulator.add_execution(flow, lasts=0, id="e1")
     lines = command(f"wait e1 {FAST}").lines

@@ -14,7 +14,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.exceptions import LogCancelledError, UnavailableError
+from airflow_provider_integrator.exceptions import LogCancelledError, StorageError, UnavailableError
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import SPOILED, files, spoiled
 from tests.stores import attached, uri
@@ -234,6 +235,22 @@ class TestTries:
             Tries(tries=1, **context).run(**arguments)
         assert left() == []
 
+    def test_one_that_is_not_retried_leaves_nothing(self, kind, simulator, lines, tmp_path):
+        arguments, context, left = kept_by(kind, tmp_path)
+        served = []
+
+        def is_revoked(request):
+            served.append(request)
+            if len(served) == 12:
+                simulator.password = "another"
+            return len(served) > 12
+
+        simulator.inject(Fault.status(401, on="download", where=is_revoked))
+        with pytest.raises(AirflowFailException):
+            Tries(tries=4, **context).run(concurrency=1, **arguments)
+        assert len(served) > 12
+        assert left() == []
+
     def test_another_question_begins_anew(self, kind, simulator, lines, tmp_path):
         arguments, context, _ = kept_by(kind, tmp_path)
         tries = Tries(**context)
@@ -264,6 +281,17 @@ def _patient(tries):
     ti = tries.context["ti"]
     ti.max_tries = 5
     return ti
+
+
+@pytest.mark.parametrize("error", [StorageError("The disk is full."), LogCancelledError("killed")])
+def test_lines_of_a_failed_execution_that_may_be_delivered_later_are_retried(
+    error, simulator, flow, tmp_path, mocker
+):
+    execution = simulator.add_execution(flow, lasts=0, status=Status.FAILED)
+    simulator.add_lines(execution, [{"row": 1}], status=Status.FAILED)
+    mocker.patch.object(IntegratorLinesOperator, "_deliver", side_effect=error)
+    with pytest.raises(type(error)):
+        lines_operator(on_failed="fail", output_path=f"{tmp_path}/x.jsonl").execute(a_context())
 
 
 TASK = """
