@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,11 @@ class CommandHook(IntegratorHook):
         try:
             return StoredConnection.get_connection_from_secrets(conn_id)
         except AirflowNotFoundException:
+            variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+            if variable in os.environ:
+                raise ConfigurationError(
+                    f"{shown(variable)} is set, but Airflow can't read it as JSON or as a URI. Correct it."
+                ) from None
             raise ConfigurationError(
                 f"There is no connection {shown(conn_id)}{_database_fault()}. Add it in Airflow (Admin, Connections), "
                 "set AIRFLOW_CONN_…, or name another one with --conn-id."

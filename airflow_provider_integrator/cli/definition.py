@@ -92,7 +92,7 @@ COMMANDS = (
             _argument(
                 "--max-age",
                 type=values.seconds,
-                help="a flow without a Success for so long is stale, such as 2h; by default three of its usual intervals",
+                help="a flow without a Success for so long is stale, such as 2h; by default what its own habit allows",
             ),
             *COMMON,
         ),

@@ -23,6 +23,7 @@ from airflow_provider_integrator.cli.listing import outcome_of
 from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.exceptions import ResponseError
 from airflow_provider_integrator.executions.health import counted
 from airflow_provider_integrator.executions.lines import check_execution
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -198,7 +199,7 @@ def _rows(
         search=tuple(options.search or ()),
     )
     read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
-    unknown = 0
+    unknown = known = 0
     while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one
         number += 1
         for line in map(read, paging.take(hook.get_conn().call(list_logs(query, number)))):
@@ -206,7 +207,10 @@ def _rows(
             if isinstance(line, Line):
                 check_execution(line, found.execution_id)
                 unknown += line.outcome == UNKNOWN
+                known += line.outcome != UNKNOWN
                 if options.status in (None, line.outcome):
                     yield {**line.as_dict(), "step": line.name}
     if unknown and options.status not in (None, UNKNOWN):
+        if not known:
+            raise ResponseError(f"No line has a status that can be read; see --status {UNKNOWN}.")
         sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")

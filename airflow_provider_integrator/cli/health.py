@@ -61,7 +61,9 @@ def health(options: Namespace) -> int:
 
 
 def _running_by_themselves(flows: list[Flow]) -> list[Flow]:
-    chosen = [flow for flow in flows if flow.inbound is not False and flow.state != "STOPPED"]
+    # If some are said to be inbound, what isn't said to be may be no flow at all.
+    wanted = (True,) if any(flow.inbound for flow in flows) else (None,)
+    chosen = [flow for flow in flows if flow.inbound in wanted and flow.state != "STOPPED"]
     return sorted(chosen, key=lambda flow: flow.label)
 
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.texts import fit_body
-from airflow_provider_integrator.exceptions import IntegratorError
+from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.cli.definition import Command
@@ -34,6 +34,8 @@ def run(command: Command, options: argparse.Namespace) -> int:
         log_to_stderr()
         code = function(options)
         sys.stdout.flush()
+    except UnavailableError as error:
+        return _end(f"{command.name}: {error} See airflow-integrator doctor.", ERROR)
     except IntegratorError as error:
         return _end(f"{command.name}: {error}", ERROR)
     except KeyboardInterrupt:

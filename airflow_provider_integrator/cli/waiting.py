@@ -13,9 +13,10 @@ from airflow_provider_integrator.api.queries import choose_flow
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.execution import show_execution
 from airflow_provider_integrator.cli.lookup import search_flows
-from airflow_provider_integrator.exceptions import WaitTimeoutError
+from airflow_provider_integrator.exceptions import TransientError, WaitTimeoutError
+from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.policy import has_failed
-from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
@@ -27,8 +28,9 @@ def wait(options: Namespace) -> int:
     :return: 0; 1 if the execution Failed, or didn't finish in time.
     """
     now = datetime.now(timezone.utc)
+    end_time = time.time() + options.timeout
     with hook_of(options) as hook:
-        flow, execution_id = _find(hook, options)
+        flow, execution_id = _find_in_time(hook, options, end_time)
         spec = WaitSpec(
             integrator_conn_id=options.conn_id,
             project_id=options.project,
@@ -37,7 +39,7 @@ def wait(options: Namespace) -> int:
             execution_id=execution_id,
             created_after=now.isoformat(),
             poll_interval=options.interval,
-            end_time=time.time() + options.timeout,
+            end_time=end_time,
         )
         try:
             found = ExecutionWait(hook, spec, options.timeout, lambda execution: None).until_finished()
@@ -46,6 +48,19 @@ def wait(options: Namespace) -> int:
             return 1
         show_execution(options, hook, flow, found)
     return int(has_failed(found))
+
+
+def _find_in_time(hook: IntegratorHook, options: Namespace, end_time: float) -> tuple[Flow, str | None]:
+    """Find them as :func:`_find` does; an outage is tolerated as one of the wait's polls."""
+    outage = Outage(DEFAULT_OUTAGE_TOLERANCE)
+    while True:
+        try:
+            return _find(hook, options)
+        except TransientError as error:
+            outage.add(error)
+            if time.time() + options.interval > end_time:
+                raise
+        time.sleep(options.interval)
 
 
 def _find(hook: IntegratorHook, options: Namespace) -> tuple[Flow, str | None]:

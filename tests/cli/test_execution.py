@@ -186,6 +186,10 @@ class TestLines:
     def test_status_that_is_unknown(self, command, simulator, failed):
         simulator.add_lines(failed, [{"sku": "ODD"}], status=77)
         done = command("lines e1 --status failed -o json")
+        assert (done.code, done.out) == (2, "")
+        assert done.err == "lines: No line has a status that can be read; see --status unknown.\n"
+        simulator.add_lines(failed, [{"sku": "GOOD"}])
+        done = command("lines e1 --status failed -o json")
         assert (done.code, done.json) == (0, [])
         assert done.err == "The status of 1 line can't be read; see --status unknown.\n"
         assert len(command("lines e1 --status unknown -o json").json) == 1

@@ -88,6 +88,13 @@ def test_only_flows_that_run_by_themselves(command, simulator, flows):
     assert (done.code, done.json[0]["problems"]) == (1, ["It has never run."])
 
 
+@pytest.mark.integrator_forms("canvas")
+def test_what_is_no_flow_is_not_checked(command, flows):
+    done = command("health -o json")
+    assert done.code == 0
+    assert not [each for each in done.json if each["flow"].startswith("canvas")]
+
+
 def test_one_request_each(command, flows, simulator):
     command("health --max-age 2h")
     assert simulator.count("logs") == 20

@@ -41,6 +41,12 @@ class TestErrors:
     def test_no_connection(self, command, simulator):
         self.check(command("flows --conn-id nobodys"), "There is no connection 'nobodys'", "--conn-id")
 
+    def test_unreadable_connection(self, command, simulator, monkeypatch):
+        monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "integrator"')
+        self.check(
+            command("flows --conn-id broken"), "'AIRFLOW_CONN_BROKEN' is set, but Airflow can't read it"
+        )
+
     def test_another_connection(self, command, simulator, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_OTHER", '{"conn_type": "http", "host": "example.com"}')
         self.check(command("flows --conn-id other"), "is of type http")

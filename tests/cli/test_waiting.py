@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.simulator import Fault
 from tests.tasks import after_looks
 
 FAST = "--interval 0.01s"
@@ -39,6 +40,21 @@ def test_running_one_before_one_that_has_finished(command, simulator, flow):
     after_looks(simulator, 4, lambda: simulator.finish(running))
     done = command(f"wait price {FAST} -o json")
     assert (done.code, done.json["execution_id"]) == (0, "older")
+
+
+def test_outage_at_the_beginning(command, simulator, flow):
+    simulator.add_execution(flow, lasts=0, id="e1")
+    simulator.inject(Fault.status(500, on="flows", times=7))
+    done = command(f"wait e1 {FAST}")
+    assert done.code == 0
+    assert "A poll failed; the wait goes on" in done.err
+
+
+def test_outage_until_the_end(command, simulator, flow):
+    simulator.inject(Fault.status(500, on="flows"))
+    done = command(f"wait price {FAST} --timeout 0.05s")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("See airflow-integrator doctor.\n")
 
 
 def test_text(command, simulator, flow):
