@@ -100,7 +100,7 @@ class Outcome:
 class Runner:
     """Does what Airflow's task runner, scheduler and triggerer do with one task, and checks that it shows no secret.
 
-    :param make: Makes the task, anew for each process that Airflow would run it in.
+    :param make: Makes a new task for each process that Airflow would run it in.
     :param context: More for the context.
     :param between: Is called before the triggerer takes over, and before a worker takes over again.
     :param rescheduled_context: Which Airflow's context the task gets: one of ``RESCHEDULED_CONTEXTS``.

@@ -37,7 +37,7 @@ class Sync:
         return self.client.run(script)
 
     def logs(self, query, between=None):
-        """Read all pages; ``between`` is told how many logs have come, after each."""
+        """Read all pages; ``between`` gets the number of logs so far, after each."""
         read = []
         for fields in self.client.logs(query):
             read.append(fields.identifier("id"))
@@ -62,11 +62,11 @@ class Async:
     """The asynchronous client, in a loop of its own."""
 
     def __init__(self, access, retry=FAST, on_token=None, observer=None):
-        async def told(token):
+        async def notify(token):
             on_token(token)
 
         self.loop = asyncio.new_event_loop()
-        self.client = AsyncClient(access, retry, None if on_token is None else told, observer)
+        self.client = AsyncClient(access, retry, None if on_token is None else notify, observer)
 
     def _do(self, coroutine):
         return self.loop.run_until_complete(coroutine)

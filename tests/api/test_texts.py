@@ -99,6 +99,11 @@ def test_a_secret_in_latin_1_is_masked():
     assert fit(f"was {FORMS['percent in Latin-1']('geheimnß-ä')}.") == "was ***."
 
 
+def test_a_code_before_white_space_takes_nothing_of_a_secret():
+    hide("0000012:")
+    assert fit("% 0000012%253A %") == "% *** %"
+
+
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" ")
 
 

@@ -24,7 +24,7 @@ class StateStore(dict):
 
 @pytest.fixture(params=KINDS)
 def journals(request, tmp_path):
-    """Make the journal, anew for each process."""
+    """Make a new journal, as each process does."""
     if request.param == "file":
         return lambda: FileJournal(tmp_path / "deep/journal")
     if request.param == "state":
