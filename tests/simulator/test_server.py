@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 import sys
 import threading
@@ -16,6 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator, Project
+from tests.certificates import make_certificate
 
 if TYPE_CHECKING:
     from tests.simulator.conftest import Caller, Clock
@@ -36,14 +35,14 @@ def descriptors() -> int:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_stop_leaves_no_thread_and_no_socket(tmp_path: Path, tls: bool) -> None:
-    context = server_context(tmp_path / "server.pem") if tls else None
+    context = server_context(tmp_path) if tls else None
     threads, files = set(threading.enumerate()), descriptors()
     simulator = IntegratorSimulator(ssl_context=context)
     with simulator:
         session = requests.Session()
         # Or else the environment's CA bundle would be preferred to this one.
         session.trust_env = False
-        session.verify = str(tmp_path / "server.pem")
+        session.verify = str(tmp_path / "certificate.pem")
         assert session.get(simulator.url, timeout=20).status_code == 404
         assert set(threading.enumerate()) > threads
     assert set(threading.enumerate()) == threads
@@ -204,14 +203,13 @@ def test_the_connection_is_ready_for_airflow(integrator: IntegratorSimulator, pr
 
 
 def test_tls(tmp_path: Path, call: MakeCaller) -> None:
-    certificate = tmp_path / "server.pem"
-    context = server_context(certificate)
+    context = server_context(tmp_path)
     with IntegratorSimulator(ssl_context=context) as simulator:
         assert simulator.url.startswith("https://127.0.0.1:")
         caller = call(simulator)
         with pytest.raises(requests.exceptions.SSLError):
             caller.login()
-        caller.session.verify = str(certificate)
+        caller.session.verify = str(tmp_path / "certificate.pem")
         caller.login()
         flow = simulator.add_flow(simulator.add_project("Acme"), "Price")
         simulator.inject(Fault.reset(on="logs", times=1))
@@ -222,35 +220,7 @@ def test_tls(tmp_path: Path, call: MakeCaller) -> None:
         assert caller.logs(flow, limit=1).json()["next"].startswith("https://")
 
 
-def server_context(certificate: Path) -> ssl.SSLContext:
-    certificate.write_bytes(self_signed())
+def server_context(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(*make_certificate(folder, "127.0.0.1"))
     return context
-
-
-def self_signed() -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private + certificate.public_bytes(serialization.Encoding.PEM)
