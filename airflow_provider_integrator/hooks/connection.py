@@ -107,12 +107,16 @@ class IntegratorConnection:
         :return: The project's id.
         :raises ConfigurationError: Neither the task nor the connection sets one.
         """
-        chosen = project_id or self.project_id
-        if not chosen:
-            raise ConfigurationError(
-                "No project is set: set project_id in the connection's Extra or in the task."
-            )
-        return chosen
+        return _chosen("project", project_id or self.project_id, "the task")
+
+    def partner(self, partner_id: str | None) -> str:
+        """Choose the partner.
+
+        :param partner_id: The partner of the call; None: the connection's.
+        :return: The partner's id.
+        :raises ConfigurationError: Neither the call nor the connection sets one.
+        """
+        return _chosen("partner", partner_id or self.partner_id, "the call")
 
     def known_slug(self, project_id: str, project_slug: str | None) -> str | None:
         """Choose the project's slug without a call.
@@ -124,6 +128,12 @@ class IntegratorConnection:
         if project_slug:
             return project_slug
         return self.project_slug if self.project_id in (None, project_id) else None
+
+
+def _chosen(what: str, value: str | None, place: str) -> str:
+    if not value:
+        raise ConfigurationError(f"No {what} is set: set {what}_id in the connection's Extra or in {place}.")
+    return value
 
 
 def _with_guess(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
@@ -89,7 +89,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param partner_id: The partner; None: the connection's.
         :return: The projects.
         """
-        return self.get_conn().call(endpoints.list_projects(queries.partner(self.settings, partner_id)))
+        return self.get_conn().call(endpoints.list_projects(self.settings.partner(partner_id)))
 
     def list_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
@@ -144,15 +144,14 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The logs, one by one; unreadable ones are skipped, with a warning. At most two pages are in
             memory at a time.
         """
-        query = queries.log_query(
-            self.settings,
+        query = LogQuery(
+            self.settings.project(project_id),
             flow_id,
-            project_id=project_id,
-            log_type=log_type,
-            filename_uuid=filename_uuid,
-            original_filename_uuid=original_filename_uuid,
-            search=search,
-            limit=limit,
+            log_type,
+            filename_uuid,
+            original_filename_uuid,
+            tuple((search or {}).items()),
+            limit,
         )
         client = self.get_conn()
         logs = (

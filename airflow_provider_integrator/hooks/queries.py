@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.downloads import LogPatience, download_when_stored
-from airflow_provider_integrator.api.endpoints import LogQuery
-from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.arguments import MIN_POLL_INTERVAL, read_seconds
-from airflow_provider_integrator.exceptions import ConfigurationError, ResponseError
+from airflow_provider_integrator.exceptions import ResponseError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
@@ -25,48 +22,6 @@ DEFAULT_MAX_LOG_BYTES = 2 * 1024**3
 DEFAULT_LOG_TIMEOUT = 300.0
 #: The default time between two such attempts, in seconds.
 DEFAULT_LOG_INTERVAL = 60.0
-
-
-def partner(settings: IntegratorConnection, partner_id: str | None) -> str:
-    """Choose the partner.
-
-    :param settings: The connection.
-    :param partner_id: The partner of the call; None: the connection's.
-    :return: The partner's id.
-    :raises ConfigurationError: Neither the call nor the connection sets one.
-    """
-    chosen = partner_id or settings.partner_id
-    if not chosen:
-        raise ConfigurationError(
-            "No partner is set: set partner_id in the connection's Extra or in the call."
-        )
-    return chosen
-
-
-def log_query(
-    settings: IntegratorConnection,
-    flow_id: str,
-    *,
-    project_id: str | None,
-    log_type: LogType,
-    filename_uuid: str | None,
-    original_filename_uuid: str | None,
-    search: Mapping[str, str] | None,
-    limit: int,
-) -> LogQuery:
-    """Build the query of ``list_logs`` from its arguments.
-
-    :return: The query.
-    """
-    return LogQuery(
-        settings.project(project_id),
-        flow_id,
-        log_type,
-        filename_uuid,
-        original_filename_uuid,
-        tuple((search or {}).items()),
-        limit,
-    )
 
 
 def find_slug(
