@@ -59,12 +59,8 @@ def show_execution(options: Namespace, hook: IntegratorHook, flow: Flow, found: 
     :param flow: The flow.
     :param found: The execution.
     """
-    project, url = hook.settings.project(options.project), hook.settings.ui_url
-    link = None
-    if url is not None:
-        link = url.fill(
-            project_id=project, flow_id=flow.id, execution_id=found.execution_id, log_id=found.log_id
-        )
+    settings = hook.settings
+    link = settings.execution_page(settings.project(options.project), flow.id, found)
     row = {**found.as_dict(), "flow": flow.label, "link": link}
     show_one(
         options,
