@@ -6,7 +6,7 @@ flow or project. Any other field is None if it is null, absent or unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,9 @@ from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from pendulum import DateTime
+
+#: The maximum number of steps in an execution's JSON object, as 3 MB of List logs may have 240,000 of them.
+MAX_STEPS = 100
 
 ReadableT = TypeVar("ReadableT", "Project", "Flow", "Step")
 
@@ -248,7 +251,13 @@ class Execution:
         return timedelta(seconds=(self.finished - self.created).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None if unknown."""
+        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None if unknown.
+
+        Of more than ``MAX_STEPS`` steps it has the failed ones, and then the first ones.
+        """
+        steps: Sequence[Step] = self.steps
+        if len(steps) > MAX_STEPS:
+            steps = sorted(steps, key=lambda step: step.status is not Status.FAILED)[:MAX_STEPS]
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,
@@ -272,7 +281,7 @@ class Execution:
                     "state": None if step.state is None else step.state.name.lower(),
                     "status": None if step.status is None else step.status.name.lower(),
                 }
-                for step in self.steps
+                for step in steps
             ],
         }
 
