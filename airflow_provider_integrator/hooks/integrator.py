@@ -13,6 +13,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.arguments import read_mode, read_moment
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks import queries
@@ -77,7 +78,7 @@ class IntegratorHook(AsyncIntegratorHook):
         except IntegratorError as error:
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - the form shows any error as a message
-            return False, f"The connection can't be tested: {type(error).__name__}: {error}"
+            return False, f"The connection can't be tested: {fit(f'{type(error).__name__}: {error}')}"
 
     def log_in(self) -> None:
         """Log in, unless there is a token already. All other calls log in automatically."""
