@@ -39,6 +39,8 @@ _short.maxstring = _short.maxother = 100
 _WHOLE = re.compile(r"-?\d{1,18}(?:\.0+)?", re.ASCII)
 #: The maximum length of an id. Those in the samples have 36 characters, and a file is named by one.
 MAX_ID = 200
+#: The maximum of a count: a larger one is none, and neither a rate nor a metric can be made of it.
+MAX_COUNT = 10**18
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -254,7 +256,7 @@ class Fields:
         if self.get(name) is None:
             return None
         count = whole_number(self.get(name))
-        if count is None or count < 0:
+        if count is None or not 0 <= count <= MAX_COUNT:
             self._note_type(name, "a whole number from 0")
             return None
         return count
