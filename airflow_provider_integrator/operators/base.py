@@ -265,7 +265,7 @@ class WaitingOperator(ExecutionTask):
         return self.run_wait(context)
 
     def run_wait(self, context: Context) -> Any:
-        """Run the task from its beginning; :meth:`execute` adds what an error leaves and whether it is retried.
+        """Run the task from its beginning; ``execute`` adds what an error leaves and whether it is retried.
 
         :param context: The task's context.
         :return: The value of :meth:`conclude`.
