@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import AUTH_HEADERS, PROJECT_PARAMETERS
-from airflow_provider_integrator.api.endpoints import MAX_TOKEN_BYTES, BodyReceiver, Call, LogQuery
+from airflow_provider_integrator.api.endpoints import LARGE_BYTES, BodyReceiver, Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, parse_time
 from airflow_provider_integrator.api.lines import Line
@@ -159,7 +159,7 @@ class Survey:
         running = [each for each in examination.executions if not each.is_finished and each.log_id]
         if examination.slug and running:
             call = examination.download_call(
-                running[0], lambda: BodyReceiver("Download log", MAX_TOKEN_BYTES, bytes)
+                running[0], lambda: BodyReceiver("Download log", LARGE_BYTES, bytes)
             )
             self._download["a log that isn't stored"] = _outcome(self._look(call))
 

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.async_client import AsyncClient
-from airflow_provider_integrator.api.endpoints import LARGE_BYTES, MAX_JSON_BYTES, LogQuery
+from airflow_provider_integrator.api.endpoints import LARGE_BYTES, MAX_JSON_BYTES, MAX_TOKEN_BYTES, LogQuery
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.pages import MAX_LOGS
 from airflow_provider_integrator.exceptions import ResponseError
@@ -52,6 +52,15 @@ def test_an_answer_beyond_the_bytes(transport, integrator, kind):
         ResponseError, match=rf"the answer is larger than {MAX_JSON_BYTES} bytes\. .* less at once"
     ):
         transport(access_to(integrator)).call(CALLS[kind])
+
+
+def test_a_token_that_is_too_large(transport, integrator):
+    """Each of its forms would be looked for in each text, which takes a second for one of 64 KiB."""
+    integrator.inject(Fault.body("x" * (MAX_TOKEN_BYTES + 1), on="login"))
+    with pytest.raises(
+        ResponseError, match=r"^Login: the answer is larger than 8192 bytes\. If it is no token, set the"
+    ):
+        transport(access_to(integrator)).call(CALLS["flows"])
 
 
 @pytest.mark.parametrize("lenient", [False, True])
