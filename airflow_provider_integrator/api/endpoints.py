@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Flow, Project, ReadableT, read_all
 from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page, decode_json
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
 
 T = TypeVar("T")

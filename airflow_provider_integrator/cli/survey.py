@@ -17,9 +17,10 @@ from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import AUTH_HEADERS, PROJECT_PARAMETERS
 from airflow_provider_integrator.api.endpoints import LARGE_BYTES, BodyReceiver, Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, parse_time
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
+from airflow_provider_integrator.api.values import parse_time
 from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
