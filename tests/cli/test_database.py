@@ -85,7 +85,7 @@ def test_connection_in_the_database(start, simulator, flow):
 
 
 def test_no_database(start):
-    process = start(*SCRIPT, "snapshot", "flows.json")
+    process = start("-m", "airflow_provider_integrator.snapshot", "flows.json")
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")
     assert "There is no connection 'integrator_default', and Airflow's database can't be read (" in err
