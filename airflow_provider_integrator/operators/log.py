@@ -180,16 +180,18 @@ class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
         raise failure(verdict, errors, delivered.where, (delivered.stored or {}).get("uri"))
 
     def _deliver(self, context: Context, wait: ExecutionWait, execution: Execution) -> Delivered:
-        self.delivered = self._delivery.run(wait, execution, self._carried, partial(self._pause, wait))
+        self.delivered = self._delivery.run(
+            wait, execution, self._carried, partial(self._pause, context, wait)
+        )
         if self.delivered.where:
             self.log.info(self.delivered.where)
         StoredLogLink().push(context, self, self.delivered.page)
         return self.delivered
 
-    def _pause(self, wait: ExecutionWait, seconds: float) -> None:
+    def _pause(self, context: Context, wait: ExecutionWait, seconds: float) -> None:
         if not self.deferrable:
             time.sleep(seconds)
             return
         from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-        self.defer_wait(wait, TimeDeltaTrigger(timedelta(seconds=seconds)), "resume_delivery")
+        self.defer_wait(context, wait, TimeDeltaTrigger(timedelta(seconds=seconds)), "resume_delivery")
