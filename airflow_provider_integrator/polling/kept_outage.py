@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which the end of a wait is held back so that nothing stays kept.
 END_PATIENCE = 10.0
-#: Seconds after a trigger's cancellation until Airflow knows whether the task has ended.
+#: Seconds after a trigger's cancellation until Airflow knows what has become of the task.
 CANCEL_DELAY = 5.0
 #: A kept beginning that hasn't been read.
 _UNREAD = -1.0
@@ -42,8 +42,8 @@ class OutageStore(Protocol):
     async def delete(self) -> None:
         """Delete the beginning, if there is one."""
 
-    async def has_ended(self) -> bool:
-        """Find out whether the task has ended."""
+    async def is_active(self) -> bool:
+        """Find out whether the task still waits or runs."""
 
 
 class KeptOutage(Outage):
@@ -119,7 +119,7 @@ class KeptOutage(Outage):
             await asyncio.wait({self._settle_soon()}, timeout=END_PATIENCE)
 
     def abandon(self) -> None:
-        """Leave the wait to another triggerer, or delete what is kept if the task has ended."""
+        """Leave the wait to another triggerer, or delete what is kept if the task no longer waits."""
         self._is_abandoned = True
         if self._kept is not None:
             # A timer, as no task may begin in a loop that ends.
@@ -140,7 +140,7 @@ class KeptOutage(Outage):
 
     async def _settle(self, store: OutageStore) -> None:
         if self._is_abandoned:
-            if self._kept is not None and await store.has_ended():
+            if self._kept is not None and not await store.is_active():
                 await store.delete()
                 self._kept = None
         elif self.began is None:

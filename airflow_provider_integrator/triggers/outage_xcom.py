@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 #: The XCom's key.
 KEY = "integrator_outage_since"
-_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+_ACTIVE = ("deferred", "running")
 
 
 def outage_store(ti: Any) -> OutageStore | None:
@@ -90,8 +90,8 @@ class SupervisorStore:
 
         await self._send(DeleteXCom(key=KEY, **_ids(self._ti)))
 
-    async def has_ended(self) -> bool:
-        """Find out whether the task has ended."""
+    async def is_active(self) -> bool:
+        """Find out whether the task still waits or runs."""
         from airflow.sdk.execution_time.comms import GetTaskStates
 
         ti = self._ti
@@ -99,7 +99,7 @@ class SupervisorStore:
             dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=[ti.task_id], map_index=ti.map_index
         )
         runs = (await self._send(request)).task_states
-        return any(state in _ENDED for tasks in runs.values() for state in tasks.values())
+        return any(state in _ACTIVE for tasks in runs.values() for state in tasks.values())
 
 
 class DatabaseStore:
@@ -125,9 +125,9 @@ class DatabaseStore:
         """Delete the beginning."""
         await asyncio.to_thread(self._delete)
 
-    async def has_ended(self) -> bool:
-        """Find out whether the task has ended."""
-        return await asyncio.to_thread(self._state) in _ENDED
+    async def is_active(self) -> bool:
+        """Find out whether the task still waits or runs."""
+        return await asyncio.to_thread(self._state) in _ACTIVE
 
     def _delete(self) -> None:
         from airflow.utils.session import create_session

@@ -22,7 +22,7 @@ class Store:
     def __init__(self, began: float | None = None, *, seconds: float = 0.0) -> None:
         self.began = began
         self.seconds = seconds
-        self.is_ended = False
+        self.active = True
         self.asked: list[str] = []
         self.faults: list[Exception] = []
 
@@ -44,9 +44,9 @@ class Store:
         await self._ask("delete")
         self.began = None
 
-    async def has_ended(self) -> bool:
-        await self._ask("has_ended")
-        return self.is_ended
+    async def is_active(self) -> bool:
+        await self._ask("is_active")
+        return self.active
 
 
 async def settled() -> None:
@@ -274,11 +274,11 @@ def test_the_end_of_a_wait_is_not_held_back_for_long(mocker):
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("is_ended", [False, True])
-def test_a_cancelled_wait_deletes_it_only_if_its_task_has_ended(is_ended, mocker):
+@pytest.mark.parametrize("is_active", [False, True])
+def test_a_cancelled_wait_deletes_it_only_if_its_task_no_longer_waits(is_active, mocker):
     mocker.patch.object(module, "CANCEL_DELAY", 0)
     store = Store()
-    store.is_ended = is_ended
+    store.active = is_active
 
     async def scenario():
         outage = KeptOutage(60, store)
@@ -287,7 +287,7 @@ def test_a_cancelled_wait_deletes_it_only_if_its_task_has_ended(is_ended, mocker
         outage.abandon()
         await asyncio.sleep(0.01)
         await settled()
-        assert store.began == (None if is_ended else outage.began)
+        assert store.began == (outage.began if is_active else None)
 
     asyncio.run(scenario())
 

@@ -46,8 +46,9 @@ async def event_of(trigger):
 
 async def cancelled(trigger, until):
     """Run a trigger until something is so; then its triggerer dies."""
-    task = asyncio.create_task(event_of(trigger))
-    await until
+    task, seen = asyncio.create_task(event_of(trigger)), asyncio.create_task(until)
+    await asyncio.wait({task, seen}, return_when=asyncio.FIRST_COMPLETED)
+    assert not task.done(), task.exception() or task.result()
     task.cancel()
     await asyncio.wait({task})
 
@@ -74,14 +75,13 @@ class TestStore:
         xcoms.set(value)
         assert asyncio.run(outage_store(task_instance()).read()) is None
 
-    def test_knows_whether_the_task_has_ended(self, xcoms):
-        async def scenario():
-            store = outage_store(task_instance())
-            assert not await store.has_ended()
-            xcoms.end_task()
-            assert await store.has_ended()
-
-        asyncio.run(scenario())
+    @pytest.mark.parametrize(
+        ("state", "is_active"),
+        [("deferred", True), ("running", True), ("failed", False), ("success", False), (None, False)],
+    )
+    def test_knows_whether_the_task_still_waits(self, state, is_active, xcoms):
+        xcoms.set_state(state)
+        assert asyncio.run(outage_store(task_instance()).is_active()) is is_active
 
     def test_is_none_without_a_task_or_a_triggerer(self, monkeypatch):
         assert outage_store(None) is None
@@ -217,7 +217,7 @@ def test_a_user_s_end_of_the_task_deletes_it(simulator, flow, xcoms, mocker):
         await cancelled(started(a_trigger(outage_tolerance=60)), until_kept(xcoms))
         await asyncio.sleep(0.1)
         assert xcoms.get() is not None  # the task is still deferred: another triggerer goes on
-        xcoms.end_task()
+        xcoms.set_state("failed")
         task = asyncio.create_task(event_of(started(a_trigger(outage_tolerance=60))))
         await asyncio.sleep(0.1)
         task.cancel()
