@@ -66,7 +66,7 @@ class IntegratorConnection:
         if connection.conn_type and connection.conn_type != CONN_TYPE:
             raise ConfigurationError(
                 f"Connection {connection.conn_id} is of type {connection.conn_type}, not {CONN_TYPE}; correct "
-                "the type, or the task's integrator_conn_id. Its credentials were not sent."
+                "the type, or name another connection. Its credentials were not sent."
             )
         base_url = _base_url(connection, extra)
         _check_plain_http(base_url, is_allowed=_flag(extra, "allow_plain_http"))
@@ -110,7 +110,7 @@ class IntegratorConnection:
         chosen = project_id or self.project_id
         if not chosen:
             raise ConfigurationError(
-                "No project is set: set project_id in the connection's Extra or in the task."
+                "No project is set: set project_id in the connection's Extra or in the task, or --project of a command."
             )
         return chosen
 
