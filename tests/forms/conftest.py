@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,8 @@ EACH = [
     ("iso-z", "text-ids", "end-repeat", "numbers", "canvas", "garbage"),
     ("epoch", "hex-ids", "no-next-field", "texts", "sparse", "canvas", "garbage"),
 ]
+#: Forms enough for a second way to the same readers: the pages, and all kinds of forms at once.
+MIXED = [EACH[0], *EACH[-2:]]
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 ROWS = [{"sku": f"A-{number}", "shop": "x"} for number in range(3)]
 _numbers = count()
@@ -116,6 +118,27 @@ def described(value: dict[str, Any]) -> dict[str, Any]:
         "created": datetime.fromisoformat(value["created"]),
         "steps": [step["log_id"] for step in value["steps"]],
     }
+
+
+def each_form(name: str, first: Any, *others: Any, indirect: Sequence[str] = ()) -> pytest.MarkDecorator:
+    """Go one way in each form, and the others in some: what reads an answer is the same on all of them.
+
+    :param name: The test's parameter for the way.
+    :param first: The way that is gone in each form.
+    :param others: The ways that are gone in :data:`MIXED` alone.
+    :param indirect: ``name``, if it is a fixture's.
+    :return: The mark of the test.
+    """
+    both = [*((form, first) for form in EACH), *((form, other) for other in others for form in MIXED)]
+    return pytest.mark.parametrize(
+        ("integrator_of_a_form", name),
+        [pytest.param(form, way, id=f"{'+'.join(form)}-{_name(way)}") for form, way in both],
+        indirect=["integrator_of_a_form", *indirect],
+    )
+
+
+def _name(way: Any) -> str:
+    return way if isinstance(way, str) else way.__name__
 
 
 @pytest.fixture(scope="session", params=EACH, ids="+".join)
