@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,13 +147,10 @@ def integrator_of_a_form(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(
-    integrator_of_a_form: World, hasty: None, one_ca: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(integrator_of_a_form: World, hasty: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world of a form, which the connection integrator_default leads to."""
     integrator = integrator_of_a_form.integrator
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     monkeypatch.setenv(
         "AIRFLOW_CONN_INTEGRATOR_DEFAULT",
         json.dumps(integrator.connection(project_slug=None, partner_id="partner-1")),
