@@ -219,6 +219,6 @@ def find_slug(wait: ExecutionWait, carried: dict[str, Any], project_slug: str | 
     :raises ConfigurationError: The slug is unknown, or is another project's.
     """
     if "project_slug" not in carried:
-        script = queries.checked_slug(wait.hook.settings, wait.project_id, project_slug)
+        script = queries.find_slug(wait.hook.settings, wait.project_id, project_slug, is_checked=True)
         carried["project_slug"] = wait.hook.get_conn().run(script)
     return str(carried["project_slug"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_integrator.api.downloads import retries_end
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, LogCancelledError
 from airflow_provider_integrator.executions.delivery import Delivered, Delivery, find_slug
 from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
@@ -133,12 +133,8 @@ class LineDelivery(Delivery):
         return Delivered.at(path, saved, "Its lines are", {**counts, **found})
 
     def _until(self, execution: Execution | None) -> float:
-        if execution is None:  # of the lines of many executions, most are old
-            return 0.0
-        now = time.time()
-        # A server clock ahead of ours must not extend the deadline.
-        ended = now if execution.finished is None else min(now, execution.finished.timestamp())
-        return ended + self.log_timeout
+        # Of the lines of many executions, most are old.
+        return 0.0 if execution is None else retries_end(execution.finished, self.log_timeout)
 
     @contextmanager
     def _journal(

@@ -25,35 +25,27 @@ DEFAULT_LOG_INTERVAL = 60.0
 
 
 def find_slug(
-    settings: IntegratorConnection, project_id: str | None, project_slug: str | None
+    settings: IntegratorConnection,
+    project_id: str | None,
+    project_slug: str | None,
+    *,
+    is_checked: bool = False,
 ) -> Script[str]:
     """Find the project slug that Download log needs.
 
     :param settings: The connection.
     :param project_id: The project of the call; None: the connection's.
     :param project_slug: The slug of the call; None: the connection's, or the one in List projects.
-    :return: The slug.
-    :raises ConfigurationError: The slug can't be found.
-    """
-    project = settings.project(project_id)
-    known = settings.known_slug(project, project_slug)
-    return known or (yield from queries.find_project_slug(project, settings.partner_id))
-
-
-def checked_slug(settings: IntegratorConnection, project_id: str, project_slug: str | None) -> Script[str]:
-    """Find the project slug that Download log needs, and check one that is set against List projects.
-
-    :param settings: The connection.
-    :param project_id: The project.
-    :param project_slug: The slug of the task; None: the connection's, or the one in List projects.
+    :param is_checked: Whether a slug that is set is checked against List projects, as far as the partner is known.
     :return: The slug.
     :raises ConfigurationError: The slug can't be found, or the project has another one.
     """
-    known = settings.known_slug(project_id, project_slug)
+    project = settings.project(project_id)
+    known = settings.known_slug(project, project_slug)
     if known is None:
-        return (yield from queries.find_project_slug(project_id, settings.partner_id))
-    if settings.partner_id:
-        yield from queries.check_project_slug(project_id, settings.partner_id, known)
+        return (yield from queries.find_project_slug(project, settings.partner_id))
+    if is_checked and settings.partner_id:
+        yield from queries.check_project_slug(project, settings.partner_id, known)
     return known
 
 
