@@ -14,7 +14,7 @@ PACKAGE = airflow_provider_integrator.__name__
 ROOT = Path(airflow_provider_integrator.__file__).parent
 #: From what Airflow loads down to what knows nothing of it: a room imports from its own rank and from lower ones.
 RANKS = [
-    {"lineage", "ui"},
+    {"snapshot", "lineage", "ui"},
     {"cli"},
     {"sensors", "assets"},
     {"operators"},

@@ -55,9 +55,9 @@ class LogPatience:
         """
         if error.status not in (400, 404):
             raise error
-        now = time.time()
         if self.until is None:
             self.until = retries_end(self._finished, self._log_timeout)
+        now = time.time()
         if now >= self.until:
             raise RequestError(f"{error} {self._explanation()}", error.status) from None
         pause = min(self._poll_interval, self.until - now)

@@ -68,7 +68,7 @@ class IntegratorConnection:
         if connection.conn_type and connection.conn_type != CONN_TYPE:
             raise ConfigurationError(
                 f"Connection {connection.conn_id} is of type {connection.conn_type}, not {CONN_TYPE}; correct "
-                "the type, or the task's integrator_conn_id. Its credentials were not sent."
+                "the type, or name another connection. Its credentials were not sent."
             )
         base_url = _base_url(connection, extra)
         _check_plain_http(base_url, is_allowed=_flag(extra, "allow_plain_http"))
@@ -109,7 +109,7 @@ class IntegratorConnection:
         :return: The project's id.
         :raises ConfigurationError: Neither the task nor the connection sets one.
         """
-        return _chosen("project", project_id or self.project_id, "the task")
+        return _chosen("project", project_id or self.project_id, "the task, or --project of a command")
 
     def partner(self, partner_id: str | None) -> str:
         """Choose the partner.

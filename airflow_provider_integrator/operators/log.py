@@ -75,7 +75,7 @@ class IntegratorLogOperator(LogLineage, DeliveringOperator):
         :param execution: The execution.
         :return: The delivered log.
         """
-        return self._delivery.run(wait, execution, self._carried, partial(self._pause, wait))
+        return self._delivery.run(wait, execution, self._carried, partial(self._pause, context, wait))
 
     @ends_task
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
@@ -89,10 +89,10 @@ class IntegratorLogOperator(LogLineage, DeliveringOperator):
         wait = self.make_wait(context, carried)
         return self.conclude(context, wait, wait.confirm())
 
-    def _pause(self, wait: ExecutionWait, seconds: float) -> None:
+    def _pause(self, context: Context, wait: ExecutionWait, seconds: float) -> None:
         if not self.deferrable:
             time.sleep(seconds)
             return
         from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-        self.defer_wait(wait, TimeDeltaTrigger(timedelta(seconds=seconds)), "resume_delivery")
+        self.defer_wait(context, wait, TimeDeltaTrigger(timedelta(seconds=seconds)), "resume_delivery")
