@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import endpoints, fields
@@ -201,6 +201,7 @@ def test_an_unknown_state_or_status_names_field_and_value(name, value):
 
 
 @MODELS
+@settings(max_examples=40)  # of each model
 @given(st.data())
 def test_junk_in_a_field_that_is_not_needed_never_raises_and_never_changes_what_is(model, data):
     names = [*set(SAMPLES[model]) - NEEDED[model], "brand_new"]
