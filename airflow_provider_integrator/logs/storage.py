@@ -68,6 +68,13 @@ class Destination:
         folders = [flow] if execution_id is None else [flow, execution_id]
         return self._path_of(*folders, name="lines.jsonl")
 
+    def inside(self, name: str) -> ObjectStoragePath:
+        """Find the path of a file in the folder.
+
+        :param name: The file's name.
+        """
+        return self._path / name
+
     def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
 

@@ -72,6 +72,10 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         gzip if it ends in ``.gz``. If it ends in ``/``, ``<flow>/<execution id>/lines.jsonl`` is appended. None: XCom.
     :param with_logs: Whether each line has its decoded log as ``log``, or else the reason as ``log_error``.
     :param concurrency: The number of logs that are downloaded at once.
+    :param checkpoint_path: A folder, an object storage URI or a local path, in which what was fetched is kept until the
+        task succeeds or its last try fails, so that a next try goes on from there. None: beside the file of
+        ``output_path``; without one in the task's state store, which Airflow has from 3.3 on; below, where Airflow's
+        object storage backend has XComs (``[common.io] xcom_objectstorage_path``).
     :param log_timeout: Seconds after the execution's end, or a timedelta, for which downloads refused with 400 or 404
         are retried at the poll interval, as logs may not be stored yet; 0: no retries.
     :param on_failed: The action for the status Failed of the execution: ``continue`` or ``fail``.
@@ -86,7 +90,13 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         :class:`~airflow_provider_integrator.operators.judging.JudgingTask`, and of ``BaseOperator``.
     """
 
-    template_fields: Sequence[str] = (*ExecutionTask.template_fields, "status", "search", "output_path")
+    template_fields: Sequence[str] = (
+        *ExecutionTask.template_fields,
+        "status",
+        "search",
+        "output_path",
+        "checkpoint_path",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"search": "json"}
     operator_extra_links: Collection[BaseOperatorLink] = (IntegratorExecutionLink(), StoredLogLink())
 
@@ -99,6 +109,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         output_path: str | None = None,
         with_logs: bool = False,
         concurrency: int = DEFAULT_CONCURRENCY,
+        checkpoint_path: str | None = None,
         log_timeout: float | timedelta = DEFAULT_LOG_TIMEOUT,
         on_failed: Literal["fail", "continue"] = "continue",
         on_empty: Literal["succeed", "skip", "fail"] = "succeed",
@@ -110,12 +121,14 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
     ) -> None:
         super().__init__(**kwargs)
         check_scheme("output_path", output_path)
+        check_scheme("checkpoint_path", checkpoint_path)
         self.whole_flow = whole_flow
         self.status = status
         self.search = search
         self.output_path = output_path
         self.with_logs = with_logs
         self.concurrency = read_count("concurrency", concurrency)
+        self.checkpoint_path = checkpoint_path
         self.log_timeout = read_seconds("log_timeout", log_timeout)
         self.on_failed = on_failed
         self.on_empty = on_empty
@@ -124,6 +137,8 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
         self.file_mode = read_mode("file_mode", file_mode)
         self.policy = Policy(on_failed, on_empty, self.thresholds)
+        if checkpoint_path is not None and not with_logs:
+            raise ConfigurationError("checkpoint_path is for the lines' logs: set with_logs=True with it.")
         if not concurrency:
             raise ConfigurationError("concurrency is 0; set it to 1 or more.")
         if not _is_rendered_later(status):
@@ -154,6 +169,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             self.max_lines,
             self.max_xcom_bytes,
             self.max_log_bytes,
+            rendered("checkpoint_path", self.checkpoint_path),
             self.file_mode,
         )
 
