@@ -194,6 +194,7 @@ class LineDelivery:
             where=f"Its lines are in {uri} ({written.bytes} bytes).",
             stored={"uri": storage.without_connection(uri), **size},
             page=storage.web_address(path),
+            lines=lines.chosen,
         )
 
     def _until(self, execution: Execution | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -36,6 +37,7 @@ from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLog
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
 from airflow_provider_integrator.operators.judging import JudgingTask
+from airflow_provider_integrator.operators.lineage import DeliveryLineage
 from airflow_provider_integrator.operators.log import DEFAULT_MAX_XCOM_BYTES, EXECUTION_KEY, RETURN_KEY
 
 if TYPE_CHECKING:
@@ -51,9 +53,20 @@ DEFAULT_CONCURRENCY = 8
 #: The default maximum size of a line's log, in bytes of JSON: it is one row's.
 DEFAULT_MAX_LINE_LOG_BYTES = 1024**2
 COUNTS_KEY = "counts"
+#: Arguments that choose, wait for or judge one execution, with the values that ask for nothing of it. How a wait is
+#: carried out isn't among them, as a DAG's default_args may have that for all its tasks.
+_OF_ONE_EXECUTION = {
+    "execution_id": None,
+    "created_after": None,
+    "created_before": None,
+    "on_missing": "fail",
+    "wait": True,
+    "on_failed": "continue",
+    "on_empty": "succeed",
+}
 
 
-class IntegratorLinesOperator(JudgingTask, WaitingOperator):
+class IntegratorLinesOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     """Fetches the lines of an execution, or of a whole flow: what became of each row.
 
     Pushes the execution to XCom, key ``execution``, as soon as it is found, and the number of lines of each status,
@@ -64,7 +77,8 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
     :param flow: The flow's slug, name or id.
     :param execution_id: The execution, usually from the sensor's XCom; None: the flow's first one created at
         or after ``created_after``.
-    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged.
+    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged, so
+        arguments that choose, wait for or judge an execution are an error.
     :param status: The statuses of the lines that are fetched: ``failed``, ``success``, ``empty``, ``in_progress``,
         ``unknown`` (none that can be read), several of them, or ``any``.
     :param search: Names of fields and the values that a line must have in all of them.
@@ -149,13 +163,13 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             self._check_whole_flow()
 
     def _check_whole_flow(self) -> None:
-        given = ("execution_id", "created_after", "created_before")
-        names = [name for name in given if getattr(self, name) is not None]
+        names = [name for name, value in _OF_ONE_EXECUTION.items() if getattr(self, name) != value]
         if self.thresholds != NO_THRESHOLDS:
             names.append("a threshold")
         if names:
             raise ConfigurationError(
-                f"whole_flow takes the lines of all executions, so {names[0]} has no meaning; leave it out."
+                "whole_flow takes the lines of all executions and neither waits for one nor judges one, so\n"
+                f"{names[0]} has no meaning; leave it out."
             )
 
     @cached_property
@@ -190,6 +204,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
+        self.found = (wait.project_id, execution.flow_label, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
         super().saw(context, wait, execution)
 
@@ -203,6 +218,9 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             return super().run_wait(context)
         wait = self.make_wait(context, polled=1)
         self.check(wait)
+        flow = self.hook.find_flow(wait.spec.flow, project_id=wait.project_id)
+        wait.spec = replace(wait.spec, flow_id=flow.id)
+        self.found = (wait.project_id, flow.label, None)
         return self._conclude(context, None, self._deliver(context, wait, None))
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
@@ -238,7 +256,9 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         query = line_query(wait.project_id, wait.find_flow(), execution_id, read_search(self.search))
         rows = None if execution is None or query.search else execution.process_count
         lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status), rows)
-        delivered = self._delivery.run(context, wait, self._carried, execution, lines, self._max_map_length())
+        delivered = self.delivered = self._delivery.run(
+            context, wait, self._carried, execution, lines, self._max_map_length()
+        )
         context["ti"].xcom_push(key=COUNTS_KEY, value=dict(lines.counts))
         self.log.info("%s", lines.described())
         if lines.logs_missing:

@@ -20,7 +20,7 @@ from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
 from airflow_provider_integrator.operators.ending import ends_task
 from airflow_provider_integrator.operators.judging import JudgingTask
-from airflow_provider_integrator.operators.lineage import LogLineage
+from airflow_provider_integrator.operators.lineage import DeliveryLineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
@@ -34,7 +34,7 @@ EXECUTION_KEY = "execution"
 RETURN_KEY = "return_value"
 
 
-class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
+class IntegratorLogOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     """Fetches the decoded log of an execution, and fails if the execution failed or breached a threshold.
 
     Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is found. Returns the
@@ -123,7 +123,7 @@ class IntegratorLogOperator(LogLineage, JudgingTask, WaitingOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
-        self.found = (wait.project_id, execution)
+        self.found = (wait.project_id, execution.flow_label, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
         IntegratorExecutionLink().push_for(context, self, wait, execution, self._delivery.log_id)
 
