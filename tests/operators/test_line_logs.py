@@ -171,7 +171,7 @@ class TestLogs:
         assert len(downloads(simulator)) == COUNT + 4
 
     def test_that_are_never_stored_are_waited_for_together(self, simulator, flow):
-        ended = datetime.now(timezone.utc) - timedelta(seconds=59.8)
+        ended = datetime.now(timezone.utc) - timedelta(seconds=59)
         execution = simulator.add_execution(flow, lasts=0, created=ended)
         simulator.add_lines(execution, [{"row": number} for number in range(20)], status=Status.FAILED)
         simulator.inject(Fault.status(400, on="download"))
@@ -386,37 +386,40 @@ def test_lines_of_a_failed_execution_that_may_be_delivered_later_are_retried(
 
 
 TASK = """
-import sys
+import json, sys
 from tests.tasks import TaskInstance, a_context, lines_operator
 
 ti = TaskInstance()
 ti.max_tries = 1
-lines_operator(with_logs=True, output_path=sys.argv[1]).execute(a_context(ti))
+lines_operator(with_logs=True, **json.loads(sys.argv[1])).execute(a_context(ti))
 """
 
 
-def test_a_sigkill_costs_at_most_the_requests_under_way(simulator, flow, tmp_path):
+@pytest.mark.parametrize("kept", ["output_path", "checkpoint_path"])
+def test_a_sigkill_costs_at_most_the_requests_under_way(kept, simulator, flow, tmp_path):
     execution = simulator.add_execution(flow, lasts=0)
     simulator.add_lines(execution, [{"row": number} for number in range(200)], status=Status.FAILED)
     simulator.inject(Fault.delay(0.02, on="download"))
     path = tmp_path / "lines.jsonl"
-    command = [sys.executable, "-c", TASK, str(path)]
+    arguments = {kept: str(path)}
+    command = [sys.executable, "-c", TASK, json.dumps(arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while len(downloads(simulator)) < 60:
             assert process.poll() is None
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not path.exists()
+    assert not path.is_file()
     assert [file.stat().st_mode & 0o777 for file in files(tmp_path)] == [0o600]
     before = len(downloads(simulator))
-    Tries().run(output_path=str(path))
+    value = Tries().run(**arguments)
     after = len(downloads(simulator))
     assert before < 200
     assert 200 <= after <= 200 + 8
-    assert files(tmp_path) == [path]
-    rows = [json.loads(line)["log"]["request"]["body"]["row"] for line in path.read_bytes().splitlines()]
-    assert sorted(rows) == list(range(200))
+    if kept == "output_path":
+        value = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert files(tmp_path) == [path] * (kept == "output_path")
+    assert sorted(line["log"]["request"]["body"]["row"] for line in value) == list(range(200))
 
 
 PEAKS = """
