@@ -74,7 +74,7 @@ class LineDelivery:
             return None
         from airflow_provider_integrator.logs.storage import Destination
 
-        return Destination(f"{self.checkpoint_path.rstrip('/')}/")
+        return Destination.folder(self.checkpoint_path)
 
     def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
         """Check, before there are lines, that their logs can be downloaded and that they can be stored.
@@ -251,7 +251,7 @@ class LineDelivery:
         elif store is not None:
             return StateJournal(store, f"lines-{name}")
         elif xcoms:
-            path = Destination(f"{xcoms.rstrip('/')}/").inside("integrator")
+            path = Destination.folder(xcoms).inside("integrator")
         else:
             return None
         return journal_beside(path, name, self.check_cancelled, self.file_mode)
