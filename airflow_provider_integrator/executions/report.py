@@ -185,8 +185,7 @@ def read_report(
     )
     executions = tuple(map(_summary, history.sightings[-count:]))
     if max_age is None:
-        usual = usual_max_age(flow, executions)
-        criteria = Criteria(max_age=usual, fresh=(Status.SUCCESS, Status.EMPTY))
+        criteria = Criteria(max_age=usual_max_age(flow, executions), is_habit=True)
     health = criteria.judge(flow.label, flow.id, history, now)
     # With fewer logs than a full page there are no others, whatever their order.
     is_latest = history.is_complete or history.order.is_shown or len(history.sightings) < count

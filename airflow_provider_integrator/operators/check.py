@@ -163,19 +163,11 @@ class IntegratorFlowCheckOperator(BaseOperator):
         return criteria.judge(flow.label, flow.id, history, now)
 
     def _facts(self, project: str, health: FlowHealth) -> dict[str, Any]:
-        execution, ui_url, link = health.execution, self.hook.settings.ui_url, None
-        if execution is not None and ui_url is not None:
-            link = ui_url.fill(
-                project_id=project,
-                flow_id=health.flow_id,
-                execution_id=execution.execution_id,
-                log_id=execution.log_id,
-            )
-        return {
-            **health.as_dict(),
-            "execution": None if execution is None else execution.as_dict(),
-            "link": link,
-        }
+        found = health.execution
+        if found is None:
+            return {**health.as_dict(), "execution": None, "link": None}
+        link = self.hook.settings.execution_page(project, health.flow_id, found)
+        return {**health.as_dict(), "execution": found.as_dict(), "link": link}
 
 
 def read_flows(flow: object) -> list[str]:
