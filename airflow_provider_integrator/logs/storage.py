@@ -34,6 +34,15 @@ class Destination:
         self._path, self._named = open_store(path), str(path)
         self._is_folder = self._named.endswith("/")
 
+    @classmethod
+    def folder(cls, path: str) -> Destination:
+        """Open a folder.
+
+        :param path: An object storage URI or a local path, with or without ``/`` at its end.
+        :raises ConfigurationError: No such file system is installed, or its connection can't be used.
+        """
+        return cls(path if path.endswith("/") else f"{path}/")
+
     def check_writable(self) -> None:
         """Check that a log can be written, by writing; a store in the cloud only says so when it is.
 
@@ -68,6 +77,13 @@ class Destination:
         """
         folders = [flow] if execution_id is None else [flow, execution_id]
         return self._path_of(*folders, name="lines.jsonl")
+
+    def inside(self, name: str) -> ObjectStoragePath:
+        """Find the path of a file in the folder.
+
+        :param name: The file's name.
+        """
+        return self._path / name
 
     def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
