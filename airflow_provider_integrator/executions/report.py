@@ -11,7 +11,8 @@ from datetime import datetime
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType, State, Status
-from airflow_provider_integrator.api.history import History, NewestFirst, Sighting, read_latest
+from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
+from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow
 from airflow_provider_integrator.api.pages import Page, Paging
