@@ -44,6 +44,7 @@ _LEAST_CONTRAST = r"""
     return contrasts.sort((a, b) => a[0] - b[0])[0];
 })()
 """
+_ROLES = ("button", "checkbox", "columnheader", "combobox", "link", "radio", "searchbox", "textbox")
 _NAMES = "[...view.querySelectorAll('#flows tbody tr:not([hidden]) th a')].map((each) => each.textContent)"
 #: What can't be reached without scrolling to the side.
 _CUT = """
@@ -124,6 +125,14 @@ def colour(page: Page, selector: str, name: str = "fill") -> list[int]:
     return found[:3]
 
 
+def controls(page: Page) -> set[tuple[str, str]]:
+    """The roles and names of what a screen reader finds in the frame to act on, and of the tables' headings."""
+    (frame,) = page.send("Page.getFrameTree")["frameTree"]["childFrames"]
+    nodes = page.send("Accessibility.getFullAXTree", frameId=frame["frame"]["id"])["nodes"]
+    found = {(node["role"]["value"], node["name"]["value"]) for node in nodes if not node["ignored"]}
+    return {(role, name) for role, name in found if role in _ROLES}
+
+
 def test_the_overview_shows_every_flow_worst_first(page: Page):
     page.shows("Updated ")  # the script has run, which the policy allows
     names = page.ask(_NAMES)
@@ -144,6 +153,16 @@ def test_the_overview_shows_every_flow_worst_first(page: Page):
     page.write("#search", " ")
     page.click("th[data-sort=name] button")
     page.until(f"{_NAMES}[0] === 'Attribute'")
+
+
+def test_the_overview_refreshes_by_itself(page: Page):
+    page.ask("view.getElementById('main').dataset.refresh = '0.1'")
+    for _ in range(2):  # off, and on, which is at once
+        page.click("#refresh")
+
+    for _ in range(2):
+        page.until("view.querySelector('.tally').classList.add('old') ?? true")
+        page.until("!view.querySelector('.tally.old')")
 
 
 def test_a_flow_shows_its_charts_and_its_executions(page: Page):
@@ -171,6 +190,19 @@ def test_an_execution_shows_its_steps_errors_and_lines(page: Page):
     page.until(f"{lines}.length === 1 && {lines}[0].innerText.includes('{sku}')")
     leads_to = page.ask("view.querySelector('.actions a').href")
     assert leads_to == "https://integrator.example.com/" + page.ask("view.querySelector('h1 code').innerText")
+
+
+def test_a_screen_reader_has_a_name_for_every_control(page: Page):
+    assert {name for role, name in controls(page) if role == "columnheader"} == {
+        "Flow", "Schedule", "Last 30 executions", "Rows", "Fail rate", "Duration", "Last Success"
+    }  # fmt: skip
+    assert ("combobox", "Connection") in controls(page)
+    assert ("searchbox", "Search flows") in controls(page)
+    assert {("radio", name) for name in ("All", "Failing", "Stale", "Running")} <= controls(page)
+    assert all(name for _, name in controls(page))
+    open_failed_execution(page)
+    assert {("textbox", "Field"), ("textbox", "Value"), ("button", "Search")} <= controls(page)
+    assert all(name for _, name in controls(page))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
