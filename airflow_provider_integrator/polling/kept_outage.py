@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 END_PATIENCE = 10.0
 #: Seconds after a trigger's cancellation until Airflow knows what has become of the task.
 CANCEL_DELAY = 5.0
+#: Seconds between two requests at most: a triggerer's first one takes several, as its API has to start.
+LONGEST_PAUSE = 1.0
 #: A kept beginning that hasn't been read.
 _UNREAD = -1.0
 #: What a failed request has left: unknown.
@@ -192,7 +194,7 @@ class _Keeper:
                 outage, _ = self._due.popitem(last=False)
                 began = time.monotonic()
                 await outage.settle()
-                await asyncio.sleep(time.monotonic() - began)
+                await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         finally:
             self._task = None
 
