@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -88,6 +89,7 @@ class Outcome:
     xcoms: dict[str, Any] = field(default_factory=dict)
     pushes: list[tuple[str, Any]] = field(default_factory=list)
     reschedules: int = 0
+    pauses: list[float] = field(default_factory=list)
     deferrals: list[TaskDeferred] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
 
@@ -104,12 +106,14 @@ class Runner:
     :param context: More for the context.
     :param between: Is called before the triggerer takes over, and before a worker takes over again.
     :param rescheduled_context: Which Airflow's context the task gets: one of ``RESCHEDULED_CONTEXTS``.
+    :param min_reschedule: Seconds between two pokes of a rescheduled task at least.
     """
 
     make: Callable[[], Any]
     context: dict[str, Any] = field(default_factory=dict)
     between: Callable[[str], None] = lambda _: None
     rescheduled_context: str = CONTEXT
+    min_reschedule: float = 0.0
 
     def run(self) -> Outcome:
         with secrets.recorded() as log:
@@ -122,7 +126,8 @@ class Runner:
         outcome.xcoms, outcome.pushes = ti.xcoms, ti.pushes
         started = datetime.now(timezone.utc)
         resume: tuple[str, dict[str, Any]] | None = None
-        with _database_of(ti):
+        with _database_of(ti), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pokes, "MIN_RESCHEDULE", self.min_reschedule)
             while outcome.state == "running":
                 task = self.make()
                 try:
@@ -131,7 +136,10 @@ class Runner:
                     self.between("deferred")
                     resume = self._in_triggerer(deferred, outcome)
                     self.between("resumed")
-                except AirflowRescheduleException:
+                except AirflowRescheduleException as again:
+                    outcome.pauses.append(
+                        (again.reschedule_date - datetime.now(timezone.utc)).total_seconds()
+                    )
                     outcome.reschedules = ti.reschedules = ti.reschedules + 1
                     ti.began = ti.began or started
                 except AirflowSkipException as skip:
@@ -150,7 +158,7 @@ class Runner:
             context["task_reschedule_count"] = ti.reschedules
         if "store" in self.rescheduled_context:
             context["task_state_store"] = ti.state_store
-        task.render_template_fields(context)
+        task.render_template_fields(context, _templates())
         if resume is None:
             return _execute(task, context)
         return task.resume_execution(*resume, context)
@@ -234,6 +242,14 @@ def after_looks(simulator: Any, looks: int, act: Callable[[], Any], on: str = "l
         return False
 
     simulator.inject(Fault.delay(0.0, on=on, where=count))
+
+
+@cache
+def _templates() -> Any:
+    """Airflow's environment of templates, which compiles each only once."""
+    environment = an_operator().get_template_env()
+    environment.from_string = cache(environment.from_string)
+    return environment
 
 
 def _execute(task: Any, context: dict[str, Any]) -> Any:

@@ -132,7 +132,7 @@ def unsendable(name: str, error: ValueError) -> ConfigurationError:
     """
     return ConfigurationError(
         f"{name}: the request can't be sent ({type(error).__name__}: {fit(str(error))}). Check the connection's "
-        "Host, and the ids that the task passes."
+        "Host, and the ids that are passed."
     )
 
 

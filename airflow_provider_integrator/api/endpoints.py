@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields, shown
-from airflow_provider_integrator.api.models import Flow, Project, read_all
+from airflow_provider_integrator.api.models import Flow, Project, ReadableT, read_all
 from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page, decode_json
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
 
@@ -138,10 +138,6 @@ class BodyReceiver(Generic[T]):
         self._body.clear()
 
 
-def _json(name: str, read: Callable[[Any], T]) -> Callable[[], BodyReceiver[T]]:
-    return _decoded(name, lambda body: read(decode_json(body)))
-
-
 def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiver[T]]:
     def read(body: bytes) -> T:
         # Commas and brackets in texts count, too; a real answer has one of them in 40 bytes.
@@ -191,14 +187,7 @@ def list_projects(partner_id: str) -> Call[list[Project]]:
     :param partner_id: The partner.
     :return: The call; its value is the list of projects.
     """
-    name = "List projects"
-    return Call(
-        name=name,
-        method="GET",
-        path="/api/nifi/project/list",
-        query=(("partnerId", partner_id),),
-        receive=_json(name, lambda answer: list(read_all(Project, _objects(name, answer)))),
-    )
+    return _listing("List projects", "/api/nifi/project/list", ("partnerId", partner_id), Project)
 
 
 def list_flows(project_id: str) -> Call[list[Flow]]:
@@ -207,13 +196,23 @@ def list_flows(project_id: str) -> Call[list[Flow]]:
     :param project_id: The project.
     :return: The call; its value is the list of flows.
     """
-    name = "List flows"
+    return _listing("List flows", "/api/nifi/flow/list", ("projectId", project_id), Flow)
+
+
+def _listing(
+    name: str, path: str, parameter: tuple[str, str], model: type[ReadableT]
+) -> Call[list[ReadableT]]:
+    def read(answer: object) -> list[ReadableT]:
+        if not isinstance(answer, list):
+            raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
+        return list(read_all(model, Fields(name, {"": answer}).optional_objects("")))
+
     return Call(
         name=name,
         method="GET",
-        path="/api/nifi/flow/list",
-        query=(("projectId", project_id),),
-        receive=_json(name, lambda answer: list(read_all(Flow, _objects(name, answer)))),
+        path=path,
+        query=(parameter,),
+        receive=_decoded(name, lambda body: read(decode_json(body))),
     )
 
 
@@ -319,10 +318,3 @@ def download_log(
         receive=receive,
         streamed=True,
     )
-
-
-def _objects(name: str, answer: object) -> Iterator[Fields]:
-    """Parse a JSON array of objects, skipping other members."""
-    if not isinstance(answer, list):
-        raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
-    return Fields(name, {"": answer}).optional_objects("")

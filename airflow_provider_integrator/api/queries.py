@@ -135,8 +135,8 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
     """
     if not partner_id:
         raise ConfigurationError(
-            "Download log needs the project's slug: set project_slug in the connection's Extra or in the "
-            "task, or partner_id in the connection's Extra, so that it can be looked up."
+            "Download log needs the project's slug: set project_slug in the connection's Extra, or "
+            "partner_id, so that it can be looked up; a task can set project_slug, too."
         )
     projects: list[Project] = yield endpoints.list_projects(partner_id)
     for project in projects:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import LogArchiveError, LogCancelledError, LogTooLargeError
 from airflow_provider_integrator.logs.disk import temporary_faults, temporary_file
 from airflow_provider_integrator.logs.document import check, check_in_child, load
@@ -262,7 +263,7 @@ def _read(read: Callable[[], Any]) -> Any:
         OverflowError,
         struct.error,
     ) as error:
-        raise LogArchiveError(f"Download log: the ZIP can't be read ({error}).") from error
+        raise LogArchiveError(f"Download log: the ZIP can't be read ({fit(str(error))}).") from None
     except OSError as error:
         # What a file on disk says to a place before its beginning; any other is the disk's own fault.
         if error.errno != errno.EINVAL:

@@ -131,6 +131,8 @@ def appearing(
     try:
         with target_faults(path, needs):
             _make_folders(path.parent, file_mode)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
             _remove_abandoned(path)
             file, part = _open_unnamed(path.parent) or _open_part(path)
             with file:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.logs.disk import appearing, check_folders, temporary_file
@@ -92,7 +93,7 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
         target.fs  # noqa: B018 - makes the file system
     except Exception as error:  # each store has errors of its own
         raise ConfigurationError(
-            f"The path {str(path)!r} can't be used ({type(error).__name__}: {error}). Install the provider of "
+            f"The path {str(path)!r} can't be used ({type(error).__name__}: {fit(str(error))}). Install the provider of "
             "its scheme (such as apache-airflow-providers-amazon[s3fs] for s3://) and check its connection."
         ) from error
     return target

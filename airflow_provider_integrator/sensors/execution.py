@@ -22,7 +22,7 @@ from airflow_provider_integrator.executions.policy import Policy
 from airflow_provider_integrator.operators.ending import ends_task, fail_without_retries, pushes_facts
 from airflow_provider_integrator.operators.judging import JudgingTask
 from airflow_provider_integrator.sensors.deferral import errors_as_of_a_poke, start_trigger_args
-from airflow_provider_integrator.sensors.pokes import Pokes
+from airflow_provider_integrator.sensors.pokes import Pokes, spaced, spaced_reschedule
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -68,7 +68,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
     @property
     def poll_interval(self) -> float:  # type: ignore[override]
         """Seconds between two polls."""
-        return float(self.poke_interval)
+        interval = float(self.poke_interval)
+        return spaced(interval) if self.reschedule and not self.deferrable else interval
 
     @ends_task
     def execute(self, context: Context) -> Any:
@@ -81,7 +82,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             with errors_as_of_a_poke(self):
                 return self._poll_or_defer(context, self._wait(context))
         try:
-            return super().execute(context)
+            with spaced_reschedule():
+                return super().execute(context)
         except AirflowSensorTimeout as error:
             message = self._timed_out(error)
             # BaseSensorOperator ignores never_fail here, unlike in a deferred wait.

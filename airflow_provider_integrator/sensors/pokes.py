@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.executions.spec import WaitSpec
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # Airflow 2
+    from airflow.exceptions import AirflowRescheduleException
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -15,6 +22,9 @@ if TYPE_CHECKING:
 
 #: The key in the task's state store.
 KEY = "integrator_wait"
+#: Seconds between two pokes at least. Airflow 3 fails a task that it has queued again before its scheduler hears of
+#: the last worker's end (apache/airflow#71172), which a busy one does after several seconds.
+MIN_RESCHEDULE = 15.0
 
 
 class Pokes:
@@ -80,6 +90,22 @@ class Pokes:
         if values != self._kept:
             self._store.set(KEY, values)
             self._kept = values
+
+
+def spaced(interval: float) -> float:
+    """Return the seconds between two pokes for which a task asked, or the least that there may be."""
+    return max(interval, MIN_RESCHEDULE)
+
+
+@contextmanager
+def spaced_reschedule() -> Iterator[None]:
+    """Put off a reschedule to a moment that is too near."""
+    try:
+        yield
+    except AirflowRescheduleException as again:
+        now = datetime.now(timezone.utc)
+        again.reschedule_date = now + timedelta(seconds=spaced((again.reschedule_date - now).total_seconds()))
+        raise
 
 
 def read_reschedules(ti: Any) -> tuple[int, datetime | None]:

@@ -175,20 +175,31 @@ def test_a_refused_call_is_not_repeated_and_its_text_shown(status):
 
 
 @pytest.mark.parametrize("call", [LOGS, DOWNLOAD], ids=lambda call: call.name)
-def test_400_of_a_call_with_a_project_names_the_two_spellings(call):
+@pytest.mark.parametrize("text", ["wrong", "", "projectId and flowId are required"])
+def test_400_of_a_call_with_a_project_names_the_two_spellings(call, text):
     with pytest.raises(
         RequestError,
-        match=r"400: wrong\).*try project_parameter projectid or projectId in the connection's Extra",
+        match=r"\(400.*try project_parameter projectid or projectId in the connection's Extra",
     ):
-        Hand(answer(400, "wrong")).do(call)
+        Hand(answer(400, text)).do(call)
 
 
 @pytest.mark.parametrize(
-    ("call", "status"), [(LOGS, 403), (LOGS, 422), (DOWNLOAD, 404), (FLOWS, 400), (LOGIN, 400)]
+    ("call", "status", "text"),
+    [
+        (LOGS, 403, "wrong"),
+        (LOGS, 422, "wrong"),
+        (DOWNLOAD, 404, "wrong"),
+        (FLOWS, 400, "wrong"),
+        (LOGIN, 400, "wrong"),
+        (LOGS, 400, "The parameter flowId is wrong."),
+        (DOWNLOAD, 400, "projectslug: no such slug"),
+        (endpoints.list_logs(LogQuery("project-1", "flow-1"), 2), 400, "wrong"),
+    ],
 )
-def test_other_refusals_do_not_name_them(call, status):
+def test_other_refusals_do_not_name_them(call, status, text):
     with pytest.raises((RequestError, AuthenticationError)) as caught:
-        Hand(answer(status, "wrong")).do(call)
+        Hand(answer(status, text)).do(call)
     assert "project_parameter" not in str(caught.value)
 
 

@@ -14,7 +14,7 @@ from airflow_provider_integrator.api.endpoints import BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
-from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
+from airflow_provider_integrator.api.models import MAX_STEPS, Execution, Flow, Project, Step
 from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.exceptions import ResponseError
 from tests.api.samples import (
@@ -355,6 +355,14 @@ def test_as_dict_is_exactly_this():
         ],
     }
     assert json.loads(json.dumps(shown)) == shown
+
+
+def test_as_dict_of_very_many_steps():
+    steps = [{"id": number, "status": 3 if number == 700 else 2} for number in range(1000)]
+    execution = read(Execution, {**EXECUTION, "sub_flows": steps})
+    assert len(execution.steps) == 1000
+    shown = [step["log_id"] for step in execution.as_dict()["steps"]]
+    assert shown == ["700", *map(str, range(MAX_STEPS - 1))]
 
 
 def test_as_dict_of_the_least():

@@ -193,7 +193,8 @@ def test_urls_lose_their_login(text, shown):
 @pytest.mark.parametrize(
     "proxy",
     ["http://user:pr%40xy%2Fpass@host:80", "user:pr%40xy%2Fpass@host", "http://user:pr%40xy%2Fpass@host:80a",
-     "http://user:pr%40xy%2Fpass@[host"],
+     "http://user:pr%40xy%2Fpass@[host", "http://user:pr@xy/pass@host", "user:pr@xy/pass@host:80",
+     "http:/user:pr@xy/pass@host", "http:user:pr%40xy%2Fpass@host"],
 )  # fmt: skip
 def test_the_passwords_of_proxies_are_masked(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)

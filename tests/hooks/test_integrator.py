@@ -504,6 +504,14 @@ class TestTestConnection:
         assert not done
         assert "nobodys_connection" in message
 
+    def test_an_error_of_a_secrets_backend(self, mocker):
+        error = RuntimeError("no way to https://user:s3cr3t-w0rd@vault\nforged" + "." * 1000)
+        mocker.patch.object(IntegratorHook, "get_connection", side_effect=error)
+        done, message = sentence()
+        assert not done
+        assert message.startswith("The connection can't be tested: RuntimeError: no way to https://***@vault")
+        assert len(message) < 600
+
 
 def test_connection_is_read_once(simulator, flow, monkeypatch):
     with IntegratorHook() as hook:

@@ -73,6 +73,10 @@ def test_a_proxy_that_refuses_the_connection(transport, monkeypatch, status):
         "http://pxu5er:s3cr3t-w0rd@",
         "pxu5er:s3cr3t-w0rd@127.0.0.1:80a",
         "nonsense://pxu5er:s3cr3t-w0rd@127.0.0.1:80",
+        "http:///pxu5er:s3cr3t-w0rd@127.0.0.1:80",
+        "http://pxu5er:/s3cr3t-w0rd@127.0.0.1:80",
+        "http://pxu5er:#s3cr3t-w0rd@127.0.0.1:80a",
+        "pxu5er:?s3cr3t-w0rd@127.0.0.1:80a",
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.executions.failures import ExecutionFailedError
 from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import SPOILED, WAITS, files, spoiled
 from tests.tasks import after_looks, run_operator
@@ -133,6 +134,14 @@ class TestFailed:
         assert "was not delivered" in outcome.message
         assert SPOILED[kind][1] in outcome.message
         assert files(tmp_path) == []
+
+    def test_a_folder_that_can_not_be_written_hides_no_failure(self, simulator, failed, tmp_path, mocker):
+        denied = PermissionError(13, "Permission denied")
+        mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=denied)
+        outcome = run_operator(output_path=f"{tmp_path}/x.json")
+        assert isinstance(outcome.error, ExecutionFailedError)
+        assert "status Failed" in outcome.message
+        assert f"Its log was not delivered: The folder {tmp_path} can't be written" in outcome.message
 
     def test_log_is_refused(self, simulator, failed):
         simulator.inject(Fault.status(400, on="download", body="no such log"))

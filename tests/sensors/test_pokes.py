@@ -103,6 +103,33 @@ def test_the_same_values_are_stored_once():
     assert len(store.sets) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "least", "most"),
+    [
+        ({"poke_interval": 5}, 14.0, 15.0),
+        ({"poke_interval": 0.01}, 14.0, 15.0),
+        ({"poke_interval": 40}, 39.0, 40.0),
+        ({"poke_interval": 5, "exponential_backoff": True}, 14.0, 15.0),
+        ({"poke_interval": 40, "exponential_backoff": True, "max_wait": 7}, 14.0, 15.0),
+    ],
+)
+def test_a_poke_comes_no_sooner_than_the_scheduler_hears_of_the_last(
+    simulator, flow, logged, arguments, least, most
+):
+    execution = simulator.add_execution(flow)
+    after_looks(simulator, 2, lambda: simulator.finish(execution))
+    outcome = Runner(lambda: a_sensor("reschedule", **arguments), min_reschedule=15.0).run()
+    assert outcome.state == "success"
+    assert outcome.pauses
+    assert all(least < pause <= most for pause in outcome.pauses)
+    assert f"a poll every {max(15, arguments['poke_interval'])} s, for at most" in logged.text
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable"])
+def test_other_modes_poll_as_often_as_they_are_to(mode):
+    assert a_sensor(mode, poke_interval=5).poll_interval == 5.0
+
+
 @pytest.mark.parametrize("context", RESCHEDULED_CONTEXTS)
 def test_the_lines_of_the_log(context, simulator, flow, logged, mocker):
     mocker.patch.object(progress, "QUIET", 0.001)

@@ -17,6 +17,7 @@ import requests
 
 import airflow_provider_integrator.simulator as package
 from airflow_provider_integrator.simulator import IntegratorSimulator
+from airflow_provider_integrator.simulator.__main__ import _parser
 from airflow_provider_integrator.simulator.demo import DemoActivity, demo_world
 
 if TYPE_CHECKING:
@@ -194,3 +195,10 @@ def test_the_command_refuses_wrong_options(options: list[str]) -> None:
         _, err = process.communicate(timeout=30)
         assert process.returncode == 2
         assert options[0] in err
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "eighty"])
+def test_the_command_refuses_what_is_no_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _parser().parse_args(["--port", port])
+    assert port in capsys.readouterr().err
