@@ -9,7 +9,11 @@ from typing import IO, Any, NamedTuple
 
 from airflow_provider_integrator.logs.json_lines import decode
 
-LINE, LOG, ERROR, PENDING, END = b"line", b"log", b"error", b"pending", b"end"
+LINE = b"line"
+LOG = b"log"
+ERROR = b"error"
+PENDING = b"pending"
+END = b"end"
 _NONE = -1
 _ID_BYTES = 9
 
