@@ -16,8 +16,9 @@ PY := $(ENV)/bin/python
 NEWEST_ENV := .venv/airflow-3.3
 NEWEST_PY := $(NEWEST_ENV)/bin/python
 
-# What the caller's shell says of another Python or another Airflow must not reach ours.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME $(filter AIRFLOW_%,$(.VARIABLES))
+# What the caller's shell says of another Python or another Airflow must not reach ours. Nor may it keep Python from
+# storing what it has compiled: each of the many processes of a test would compile the package again.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter AIRFLOW_%,$(.VARIABLES))
 export AIRFLOW_HOME := $(CURDIR)/$(ENV)/home
 
 .DEFAULT_GOAL := help

@@ -70,15 +70,9 @@ class IntegratorExecutionLink(PushedLink):
         :param execution: The execution.
         :param log_id: The log of the task; None: the execution's main log.
         """
-        ui_url = wait.hook.settings.ui_url
-        if ui_url is not None:
-            url = ui_url.fill(
-                project_id=wait.project_id,
-                flow_id=wait.find_flow(),
-                execution_id=execution.execution_id,
-                log_id=log_id or execution.log_id,
-            )
-            self.push(context, operator, url)
+        settings = wait.hook.settings
+        url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
+        self.push(context, operator, url)
 
 
 class StoredLogLink(PushedLink):

@@ -74,7 +74,7 @@ class LocalAirflow:
         has_login: bool = False,
     ) -> None:
         self.home = home
-        self._has_login = has_login
+        self._has_login = has_login and IS_AIRFLOW_3
         self._stop_seconds = stop_seconds
         own, *servers = _free_ports(4)
         self.url = f"http://localhost:{port or own}"
@@ -86,7 +86,7 @@ class LocalAirflow:
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             **_settings(home, dags, self.url, servers),
             **_page_settings(host, port or own),
-            **(_LOGIN if has_login else {}),
+            **(_LOGIN if self._has_login else {}),
             **(environment or {}),
         }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,11 +19,20 @@ from demo_integrator import demo_integrator
 from local_airflow import AirflowStartError, LocalAirflow, end_by_signals
 from showcase import add_showcase
 
+from airflow_provider_integrator.simulator.__main__ import port
 from airflow_provider_integrator.simulator.demo import DemoActivity
 from airflow_provider_integrator.ui.plugin import is_supported
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 EXAMPLES = CHECKOUT / "example_dags"
+HAS_PAGE = is_supported(AIRFLOW_VERSION)
+PAGE = "/plugin/integrator"
+#: Airflow's own settings, in which its start page leads to ours.
+_SETTINGS = f"""
+from airflow.api_fastapi.common.types import UIAlert
+
+DASHBOARD_UIALERTS = [UIAlert(text="[Integrator]({PAGE}): every flow's health", category="info")]
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="make airflow", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=8080, help="the port of Airflow's UI (default: %(default)s)"
+        "--port", type=port, default=8080, help="the port of Airflow's UI (default: %(default)s)"
     )
     parser.add_argument(
         "--host",
@@ -42,13 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--login", action="store_true", help="ask for a login (Airflow 3), as admin, op or viewer"
     )
+    parser.add_argument("--no-open", action="store_true", help="don't open the page in a browser")
     options = parser.parse_args(arguments)
     end_by_signals()
     if _is_taken(options.port):
         print(f'Port {options.port} is in use; set another one with ARGS="--port 9090"')
         return 1
     try:
-        _run(options.host, options.port, has_login=options.login)
+        _run(options)
     except KeyboardInterrupt:
         print("\nAll processes are stopped.")
     except AirflowStartError as error:
@@ -57,9 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(host: str, port: int, *, has_login: bool) -> None:
+def _run(options: argparse.Namespace) -> None:
     folder = CHECKOUT / ".airflow" / ".".join(AIRFLOW_VERSION.split(".")[:2])
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config").mkdir(parents=True, exist_ok=True)
+    if HAS_PAGE:
+        (folder / "config" / "airflow_local_settings.py").write_text(_SETTINGS, "utf-8")
     with ExitStack() as stack:
         world = stack.enter_context(demo_integrator(folder / "integrator.log", recovers=True))
         print(f"Starting Airflow {AIRFLOW_VERSION}; this takes up to a minute …", flush=True)
@@ -68,9 +82,9 @@ def _run(host: str, port: int, *, has_login: bool) -> None:
                 folder,
                 EXAMPLES,
                 {"AIRFLOW_VAR_INTEGRATOR_LOG_FOLDER": f"file://{folder}/integrator-logs/"},
-                host,
-                port,
-                has_login=has_login and IS_AIRFLOW_3,
+                options.host,
+                options.port,
+                has_login=options.login,
             )
         )
         add_showcase(world.integrator, world.project.partner_id)
@@ -89,6 +103,8 @@ def _run(host: str, port: int, *, has_login: bool) -> None:
         )
         stack.enter_context(DemoActivity(world))
         _welcome(airflow, world.integrator.url, folder)
+        if not options.no_open and is_watched(os.environ, sys.platform, is_terminal=sys.stdout.isatty()):
+            webbrowser.open(f"{airflow.url}{PAGE if HAS_PAGE else ''}")
         while True:
             time.sleep(3600)
 
@@ -97,14 +113,28 @@ def _welcome(airflow: LocalAirflow, integrator_url: str, folder: Path) -> None:
     login = f"user admin, password {airflow.password}" if airflow.password else "no login needed"
     print(f"\nAirflow:      {airflow.url}  ({login})")
     print(f"Integrator:   {integrator_url}  (connection integrator_default; its flows run every 10 s)")
-    if is_supported(AIRFLOW_VERSION):
-        print(f"The page:     {airflow.url}/plugin/integrator  (project Acme Fashion has a past)")
+    if HAS_PAGE:
+        print(f"The page:     {airflow.url}{PAGE}  (project Acme Fashion has a past)")
     print("DAGs to try; each can succeed, and price fails every second time:")
     for dag_id, text in example_dags():
         print(f"    {dag_id:31}{text}")
     print(f"Kept logs:    {folder / 'integrator-logs'}")
     print(f"Output:       {airflow.output}")
     print("\nCtrl-C stops it; its database and logs are kept.", flush=True)
+
+
+def is_watched(environment: Mapping[str, str], platform: str, *, is_terminal: bool) -> bool:
+    """Return whether somebody sits in front of a browser's window.
+
+    :param environment: The environment variables.
+    :param platform: ``sys.platform``.
+    :param is_terminal: Whether a terminal shows the output.
+    """
+    if not is_terminal or environment.get("CI"):
+        return False
+    if platform == "darwin":  # has a display for those who sit there
+        return "SSH_CONNECTION" not in environment
+    return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def example_dags() -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,11 @@ def pytest_xdist_make_scheduler(config, log):
     from tests.scheduling import GroupScheduling
 
     return GroupScheduling(config, log)
+
+
+def pytest_collection_finish():
+    # What was imported and collected lives as long as the process: it needn't be looked through for garbage.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +55,11 @@ def one_ca(tmp_path_factory):
     return file
 
 
+@pytest.fixture(autouse=True)
+def _one_ca(one_ca, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
+
+
 @pytest.fixture
 def hasty(mocker):
     """Let calls be repeated as often as ever, but without the pauses that nobody asked for."""
@@ -56,10 +67,9 @@ def hasty(mocker):
 
 
 @pytest.fixture
-def simulator(hasty, one_ca, monkeypatch):
+def simulator(hasty, monkeypatch):
     """A simulator with the project Acme, which the connection integrator_default leads to."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     with IntegratorSimulator(seed=1, password=secrets.PASSWORD) as integrator:
         secrets.INTEGRATORS.append(integrator)
         integrator.add_project("Acme", slug="acme", partner_id="partner-1")

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,15 @@ def test_the_caches_follow_the_locks(jobs):
     ]
     assert paths
     assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
+def test_one_lock_has_the_floors():
+    """What the package depends on is installed and tested at its lowest versions, too: on Airflow 3.0."""
+    floors = subprocess.run(
+        [sys.executable, "scripts/floors.py"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert len(floors) >= 4
+    assert set(floors) <= set((ROOT / "requirements/airflow-3.0.txt").read_text("utf-8").split())
 
 
 def test_ci_run_and_the_workflow_call_the_same_targets(workflow_targets):

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from airflow_provider_integrator.api.endpoints import Call, Pause, Script
-from airflow_provider_integrator.api.fields import shown
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Step
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import RequestError
 
 T = TypeVar("T")
@@ -55,11 +55,9 @@ class LogPatience:
         """
         if error.status not in (400, 404):
             raise error
-        now = time.time()
         if self.until is None:
-            # A server clock ahead of ours must not extend the deadline.
-            began = now if self._finished is None else min(now, self._finished.timestamp())
-            self.until = began + self._log_timeout
+            self.until = retries_end(self._finished, self._log_timeout)
+        now = time.time()
         if now >= self.until:
             raise RequestError(f"{error} {self._explanation()}", error.status) from None
         pause = min(self._poll_interval, self.until - now)
@@ -80,6 +78,17 @@ class LogPatience:
         return (
             f"{text} Its is_send_S3 in List logs is {shown(self._log.is_send_s3)} (1 seems to mean: stored)."
         )
+
+
+def retries_end(finished: datetime | None, log_timeout: float) -> float:
+    """Choose when a refused download is retried no more.
+
+    :param finished: When the execution finished; None: ``log_timeout`` counts from now.
+    :param log_timeout: Seconds after that.
+    :return: Seconds since the epoch. A server's clock that is ahead of ours doesn't extend them.
+    """
+    now = time.time()
+    return (now if finished is None else min(now, finished.timestamp())) + log_timeout
 
 
 def download_when_stored(call: Call[T], patience: LogPatience) -> Script[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -262,7 +263,7 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
             answer.status,
         )
     text = f"{call.name}: the Integrator refuses the call ({answer.status}{_quoted(answer.text)})."
-    if answer.status == 400 and any(name == PROJECT for name, _ in call.query):
+    if answer.status == 400 and _may_mean_project_parameter(call, answer.text):
         text = (
             f"{text} If the project is right, try project_parameter projectid or projectId in the "
             "connection's Extra."
@@ -272,6 +273,18 @@ def _refusal(call: Call[Any], answer: Answer[Any]) -> Exception:
     if not call.authorised:
         text = f"{text} Check the connection's Host; it doesn't seem to name an Integrator."
     return RequestError(text, answer.status)
+
+
+def _may_mean_project_parameter(call: Call[Any], text: str) -> bool:
+    """Return whether a 400 may come of the spelling of the project's parameter.
+
+    It doesn't on a later page, as the first one came by the same spelling, or if the text names other parameters.
+    """
+    query = dict(call.query)
+    words = set(re.findall(r"\w+", text.lower()))
+    is_named = not words.isdisjoint({"project", PROJECT})
+    is_other = any(name.lower() in words for name in query)
+    return PROJECT in query and query.get("page", "1") == "1" and (is_named or not is_other)
 
 
 def _quoted(text: str) -> str:

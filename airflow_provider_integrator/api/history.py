@@ -144,8 +144,12 @@ def to_milliseconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-class _HistoryReader:
-    """Collects a flow's executions since a point in time from the logs of several pages."""
+class HistoryReader:
+    """Collects a flow's executions since a point in time from the logs of several pages.
+
+    :param moment: The point in time.
+    :param before: What the logs of other flows have shown of their order; None: nothing.
+    """
 
     def __init__(self, moment: datetime, before: NewestFirst | None = None) -> None:
         self._moment = moment
@@ -156,6 +160,10 @@ class _HistoryReader:
         self._has_dated = False
 
     def take(self, fields: Fields) -> None:
+        """Take the next log.
+
+        :param fields: The log, unparsed.
+        """
         created = fields.optional_time("created")
         if created is None:
             self._undated = self._undated or fields
@@ -175,12 +183,19 @@ class _HistoryReader:
 
     @property
     def is_newest_first(self) -> bool:
+        """Whether the logs so far leave no doubt that the newest ones come first."""
         return self._order.is_shown
 
     def has_all(self) -> bool:
+        """Return whether all further logs must be older than the point in time."""
         return self._order.all_before(self._moment)
 
     def history(self, pages: int, *, is_complete: bool) -> History:
+        """Make the history of the logs so far.
+
+        :param pages: The number of pages read.
+        :param is_complete: Whether these are all pages of the flow.
+        """
         if self._undated is not None and not self._has_dated:
             self._faults.append(self._undated.fault("created", "a time"))
         # Of those of one millisecond a readable one comes first: an unreadable one doesn't hide it from a wait.
@@ -209,7 +224,7 @@ def read_since(
     :return: The history.
     """
     moment, limit, number = to_milliseconds(moment), first_limit, 1
-    reader, paging = _HistoryReader(moment), Paging()
+    reader, paging = HistoryReader(moment), Paging()
     while True:
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
         is_end = is_last(page)
@@ -219,56 +234,7 @@ def read_since(
         if is_end or reader.has_all():
             return reader.history(number, is_complete=is_end)
         if limit < MAX_PAGE_SIZE:
-            limit, reader, paging = MAX_PAGE_SIZE, _HistoryReader(moment), Paging()
-        else:
-            number += 1
-
-
-def read_latest(
-    project_id: str,
-    flow_id: str,
-    is_enough: Callable[[History], bool],
-    *,
-    first_limit: int,
-    before: NewestFirst | None = None,
-    max_requests: int | None = None,
-) -> Script[History]:
-    """Read a flow's latest executions, as many as are needed.
-
-    All pages are read, unless those read so far leave no doubt that the newest executions come first, or
-    ``max_requests`` ends it.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param is_enough: Called with the executions so far, if they come newest first; returns whether older ones
-        aren't needed.
-    :param first_limit: The size of the first page; at least ``NewestFirst.ENOUGH + 1``, as fewer logs show no
-        order. If a full page isn't enough, the history is read again from its beginning, in pages of the usual
-        size.
-    :param before: The order that other flows' logs have shown, so that few logs of this one are enough to show it;
-        None: nothing is known.
-    :param max_requests: The maximum number of requests, after which the history is as it is, not complete; a page
-        that isn't full then counts as the last one. None: as many as it takes.
-    :return: The history, since the epoch.
-    """
-    limit, number, reader, paging, requests = first_limit, 1, _HistoryReader(EPOCH, before), Paging(), 0
-    while True:
-        requests += 1
-        page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
-        for fields in paging.take(page):
-            reader.take(fields)
-        if paging.ended:
-            return reader.history(number, is_complete=True)
-        if reader.is_newest_first:
-            history = reader.history(number, is_complete=False)
-            if is_enough(history):
-                return history
-        is_full = len(page.logs) >= limit
-        if max_requests is not None and (requests >= max_requests or not is_full):
-            return reader.history(number, is_complete=False)
-        # A page that isn't full is probably the only one, which a request for the next one shows.
-        if is_full and limit < MAX_PAGE_SIZE:
-            limit, number, reader, paging = MAX_PAGE_SIZE, 1, _HistoryReader(EPOCH, before), Paging()
+            limit, reader, paging = MAX_PAGE_SIZE, HistoryReader(moment), Paging()
         else:
             number += 1
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
-from airflow_provider_integrator.api.models import sub_log
-
-if TYPE_CHECKING:
-    from pendulum import DateTime
+from airflow_provider_integrator.api.sub_logs import SubLog
 
 #: The name for a status that is missing or unknown.
 UNKNOWN = "unknown"
@@ -24,40 +21,12 @@ _DOCUMENTED = frozenset(
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(SubLog):
     """A line log. Its shape isn't documented: the fields of a sub log are expected, and none is required.
 
-    :param log_id: The log's ``id``, a parameter of Download log; None: its log can't be downloaded.
-    :param filename_uuid: The line's own id.
-    :param execution_id: The line's execution (``original_filename_uuid``).
-    :param slug: The slug of the step that wrote the row (``process_group_id``).
-    :param name: The step's name (``process_group_name``).
-    :param flow_id: The flow (``parent_process_group_id``).
-    :param state: The progress.
-    :param status: The outcome; meaningful only if the state is Finished.
-    :param created: The start time, in UTC.
-    :param finished: The end time, in UTC.
-    :param process_count: The number of rows processed; ``success_count`` and ``fail_count`` are parts of it.
-    :param is_send_s3: Probably whether the log has been stored; unparsed.
-    :param row_num: Undocumented; unparsed.
     :param fields: Everything that came, unparsed.
     """
 
-    log_id: str | None
-    filename_uuid: str | None
-    execution_id: str | None
-    slug: str | None
-    name: str | None
-    flow_id: str | None
-    state: State | None
-    status: Status | None
-    created: DateTime | None
-    finished: DateTime | None
-    process_count: int | None
-    success_count: int | None
-    fail_count: int | None
-    is_send_s3: Any
-    row_num: Any
     fields: dict[str, Any]
 
     @classmethod
@@ -70,7 +39,9 @@ class Line:
         """
         if not fields.values:
             raise fields.fault("id", "an id")
-        return cls(log_id=fields.optional_identifier("id"), **sub_log(fields), fields=dict(fields.values))
+        return cls(
+            log_id=fields.optional_identifier("id"), **cls.values_of(fields), fields=dict(fields.values)
+        )
 
     @property
     def label(self) -> str:

@@ -6,17 +6,21 @@ flow or project. Any other field is None if it is null, absent or unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.sub_logs import SubLog, common_values
 from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from pendulum import DateTime
+
+#: The maximum number of steps in an execution's JSON object, as 3 MB of List logs may have 240,000 of them.
+MAX_STEPS = 100
 
 ReadableT = TypeVar("ReadableT", "Project", "Flow", "Step")
 
@@ -125,71 +129,11 @@ class Flow:
         return self.slug or self.id
 
 
-def _common(fields: Fields) -> dict[str, Any]:
-    """Parse the optional fields that main, sub and line logs have in common."""
-    return {
-        "created": fields.optional_time("created"),
-        "finished": fields.optional_time("finished"),
-        "process_count": fields.optional_count("process_count"),
-        "success_count": fields.optional_count("success_count"),
-        "fail_count": fields.optional_count("fail_count"),
-        "is_send_s3": fields.values.get("is_send_S3"),
-        "row_num": fields.values.get("row_num"),
-    }
-
-
-def sub_log(fields: Fields) -> dict[str, Any]:
-    """Parse the optional fields of a sub log, which a line log is expected to have, too.
-
-    :param fields: The log.
-    :return: The attributes of a step or a line, but for its id.
-    """
-    return {
-        "filename_uuid": fields.optional_identifier("filename_uuid"),
-        "execution_id": fields.optional_identifier("original_filename_uuid"),
-        "slug": fields.optional_identifier("process_group_id"),
-        "name": fields.optional_text("process_group_name"),
-        "flow_id": fields.optional_identifier("parent_process_group_id"),
-        "state": fields.optional_member("state", State),
-        "status": fields.optional_member("status", Status),
-        **_common(fields),
-    }
-
-
 @dataclass(frozen=True)
-class Step:
-    """A sub log: one step of an execution.
-
-    :param log_id: The log's ``id``, a parameter of Download log.
-    :param filename_uuid: The step's own id.
-    :param execution_id: The step's execution (``original_filename_uuid``).
-    :param slug: The step's slug (``process_group_id``): ``login``, ``read_data_from_erp``, …
-    :param name: The step's name (``process_group_name``).
-    :param flow_id: The flow (``parent_process_group_id``).
-    :param state: The progress.
-    :param status: The outcome; meaningful only if the state is Finished.
-    :param created: The start time, in UTC.
-    :param finished: The end time, in UTC; None until then.
-    :param process_count: The number of rows processed; ``success_count`` and ``fail_count`` are parts of it.
-    :param is_send_s3: Probably whether the log has been stored; unparsed.
-    :param row_num: Undocumented; unparsed.
-    """
+class Step(SubLog):
+    """A sub log: one step of an execution. Its ``log_id`` is always known."""
 
     log_id: str
-    filename_uuid: str | None
-    execution_id: str | None
-    slug: str | None
-    name: str | None
-    flow_id: str | None
-    state: State | None
-    status: Status | None
-    created: DateTime | None
-    finished: DateTime | None
-    process_count: int | None
-    success_count: int | None
-    fail_count: int | None
-    is_send_s3: Any
-    row_num: Any
 
     @classmethod
     def read(cls, fields: Fields) -> Step:
@@ -199,7 +143,7 @@ class Step:
         :return: The step.
         :raises ResponseError: The id is missing.
         """
-        return cls(log_id=fields.identifier("id"), **sub_log(fields))
+        return cls(log_id=fields.identifier("id"), **cls.values_of(fields))
 
     @property
     def label(self) -> str:
@@ -264,7 +208,7 @@ class Execution:
             raise fields.fault("status", "other than In Progress once the state is Finished")
         if fields.optional_identifier("original_filename_uuid") != execution_id:
             fields.note("original_filename_uuid", "isn't the filename_uuid of its main log")
-        common = _common(fields)
+        common = common_values(fields)
         if state is State.FINISHED and common["finished"] is None:
             fields.note("finished", "is missing though the state is Finished")
         return cls(
@@ -307,7 +251,13 @@ class Execution:
         return timedelta(seconds=(self.finished - self.created).total_seconds())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None if unknown."""
+        """Return the JSON object for XCom: enums by name, ISO 8601 in UTC, seconds; None if unknown.
+
+        Of more than ``MAX_STEPS`` steps it has the failed ones, and then the first ones.
+        """
+        steps: Sequence[Step] = self.steps
+        if len(steps) > MAX_STEPS:
+            steps = sorted(steps, key=lambda step: step.status is not Status.FAILED)[:MAX_STEPS]
         return {
             "execution_id": self.execution_id,
             "log_id": self.log_id,
@@ -331,7 +281,7 @@ class Execution:
                     "state": None if step.state is None else step.state.name.lower(),
                     "status": None if step.status is None else step.status.name.lower(),
                 }
-                for step in self.steps
+                for step in steps
             ],
         }
 

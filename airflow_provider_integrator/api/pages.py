@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from airflow_provider_integrator.api.fields import Fields, shown, whole_number
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.values import shown, whole_number
 from airflow_provider_integrator.exceptions import ResponseError
 
 #: The maximum number of logs in a page: ten times what can be asked for.
@@ -99,7 +100,8 @@ def _decoders() -> _Decoders:
 
     def page(log: Any) -> Any:
         return msgspec.defstruct(
-            "Page", [("results", list[log]), ("next", object, None), ("limit", object, None)]
+            "Page",
+            [("results", list[log]), *((name, object, None) for name in ("next", "limit", "count"))],
         )
 
     head = msgspec.defstruct("Head", [(name, object, None) for name in _HEAD], gc=False)
@@ -162,12 +164,14 @@ class Page:
     :param has_next: Whether ``next`` is set; the last page may have it, too.
     :param limit: The page size, as the answer gives it.
     :param size: The size of the answer's body in bytes.
+    :param count: The number of logs, as the answer gives it: whether on this page or on all of them isn't documented.
     """
 
     logs: tuple[Fields, ...]
     has_next: bool
     limit: int | None = None
     size: int = 0
+    count: int | None = None
 
     @classmethod
     def decode(cls, call: str, body: bytes, number: int) -> Page:
@@ -198,6 +202,7 @@ class Page:
             has_next=bool(page.next),
             limit=whole_number(page.limit),
             size=len(body),
+            count=whole_number(page.count),
         )
 
     @classmethod
@@ -219,6 +224,7 @@ class Page:
             ),
             has_next=bool(fields.values.get("next")),
             limit=whole_number(fields.values.get("limit")),
+            count=whole_number(fields.values.get("count")),
         )
 
 

@@ -29,12 +29,19 @@ def environment_proxy(base_url: str, schemes: tuple[str, ...] = HTTP_PROXIES) ->
     url = proxy if "://" in proxy else f"http://{proxy}"
     try:
         parts = urlsplit(url)
-        is_usable = parts.scheme.lower() in schemes and bool(parts.hostname) and parts.port != 0
+        is_usable = (
+            parts.scheme.lower() in schemes
+            and bool(parts.hostname)
+            and parts.port != 0
+            # Else a / ? or # of the password, which should be percent-encoded, has ended the host.
+            and not any("@" in part for part in (parts.path, parts.query, parts.fragment))
+        )
     except ValueError:
         is_usable = False
     if not is_usable:
+        # Nothing before the host: in a malformed URL, a password may stand anywhere there.
         raise ConfigurationError(
-            f"The proxy {fit(url)} in the environment can't be used; correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY "
-            f"to a URL such as http://proxy.example.com:3128 ({', '.join(schemes)})."
+            f"The proxy {fit(url.rpartition('@')[2])} in the environment can't be used; correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY "
+            f"to a URL such as http://proxy.example.com:3128 ({', '.join(schemes)}), with its password percent-encoded."
         )
     return url

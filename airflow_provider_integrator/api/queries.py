@@ -9,11 +9,12 @@ from typing import TypeVar
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
 from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.api.texts import listed
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError, ResponseError
 
 T = TypeVar("T")
@@ -135,8 +136,8 @@ def find_project_slug(project_id: str, partner_id: str | None) -> Script[str]:
     """
     if not partner_id:
         raise ConfigurationError(
-            "Download log needs the project's slug: set project_slug in the connection's Extra or in the "
-            "task, or partner_id in the connection's Extra, so that it can be looked up."
+            "Download log needs the project's slug: set project_slug in the connection's Extra, or "
+            "partner_id, so that it can be looked up; a task can set project_slug, too."
         )
     projects: list[Project] = yield endpoints.list_projects(partner_id)
     for project in projects:

@@ -12,7 +12,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from urllib.request import getproxies
 
 from airflow_provider_integrator.api.encodings import Layer, needles
@@ -27,6 +27,8 @@ MAX_SECRETS = 128
 MASK = "***"
 # User and password in a URL, whose slashes may be escaped; bounded, so that a hostile text takes no time.
 _LOGIN_OF_URL = re.compile(r"(?i)(?::|%3a)(?:/|\\/|%2f){2}([^\s/?#\"'<>]{0,1000})@")
+# Where a proxy's login begins, in whatever form the URL is.
+_SCHEME = re.compile(r"(?i)^(?:[a-z][a-z0-9+.-]*://|(?:https?|socks\w*):)/*")
 # Joiners belong to the letters around them; any other invisible mark goes.
 _JOINERS = "\u200c\u200d"
 
@@ -124,15 +126,11 @@ def _secret_spans(text: str, is_cut: bool) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=16)
 def _proxy_secrets(*proxies: str) -> tuple[str, ...]:
-    """Find the passwords in the URLs of proxies, decoded and as they are."""
+    """Find the passwords in the URLs of proxies, decoded and as they are; in malformed URLs, too."""
     found = []
     for proxy in proxies:
-        try:
-            password = urlsplit(proxy if "://" in proxy else f"//{proxy}").password
-        except ValueError:
-            # Not a URL at all: what stands before the host.
-            password = proxy.rpartition("@")[0].rpartition(":")[2]
-        if password:
+        login = _SCHEME.sub("", proxy.rpartition("@")[0], count=1)
+        if password := login.partition(":")[2]:
             found += [password, unquote(password)]
     return tuple(found)
 

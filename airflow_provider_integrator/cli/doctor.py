@@ -9,9 +9,8 @@ import sys
 import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack, closing
+from typing import IO, Any
 
 from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.examination import FAILED, SKIPPED, Examination, Finding
@@ -21,6 +20,11 @@ from airflow_provider_integrator.logs.disk import appearing
 _WIDTH = 100
 _INDENT = " " * 20
 _SCALARS = re.compile(r'\[\s+("[^"]*"(?:,\s+"[^"]*")*|[\d.]+(?:,\s+[\d.]+)*)\s+\]')
+_REPORTED = """
+{path} says what the server speaks: names of fields, types, statuses, sizes and times; no value is in it.
+Look through it, and attach it to an issue. For a simulator that speaks alike:
+  python -m airflow_provider_integrator.simulator --forms {quoted}
+"""
 
 
 def doctor(options: Namespace) -> int:
@@ -29,13 +33,20 @@ def doctor(options: Namespace) -> int:
     :param options: The command's arguments.
     :return: 0 if no step failed, 1 otherwise.
     :raises ConfigurationError: The report's path can't be written to.
+    :raises StorageError: The disk is full or broken.
     """
-    with hook_of(options) as hook, closing(Examination(hook, options.project, options.flow)) as examination:
+    with ExitStack() as stack:
+        # first, as a path that can't be written to is to be found before all the calls
+        file = options.report and stack.enter_context(appearing(options.report, "the report"))
+        hook = stack.enter_context(hook_of(options))
+        examination = stack.enter_context(closing(Examination(hook, options.project, options.flow)))
         for finding in examination.run():
             _write(text_of(finding))  # at once, as a step may take as long as the connection's timeout
         _write(summary_of(examination.findings))
-        if options.report:
-            write_report(examination, options.report)
+        if file:
+            write_report(examination, file)
+    if file:
+        _write(_REPORTED.format(path=options.report, quoted=shlex.quote(str(options.report))))
     return int(any(finding.state == FAILED for finding in examination.findings))
 
 
@@ -82,25 +93,17 @@ def _wrapped(head: str, text: str) -> list[str]:
     )
 
 
-def write_report(examination: Examination, path: Path) -> None:
-    """Write what the server speaks to a file, whole or not at all.
+def write_report(examination: Examination, file: IO[bytes]) -> None:
+    """Ask what only a report needs, and write it.
 
     :param examination: An examination that has been run.
-    :param path: The file; it is replaced.
-    :raises ConfigurationError: The path can't be written to.
-    :raises StorageError: The disk is full or broken.
+    :param file: The file.
     """
     from airflow_provider_integrator.cli.survey import Survey
 
-    with appearing(path, "the report") as file:
-        with progress("Asking what only the report needs"):
-            text = report_text(Survey(examination).report())
-        file.write(text.encode("ascii"))
-    _write(
-        f"\n{path} says what the server speaks: names of fields, types, statuses, sizes and times; no value is in it.\n"
-        "Look through it, and attach it to an issue. For a simulator that speaks alike:\n"
-        f"  python -m airflow_provider_integrator.simulator --forms {shlex.quote(str(path))}\n"
-    )
+    with progress("Asking what only the report needs"):
+        text = report_text(Survey(examination).report())
+    file.write(text.encode("ascii"))
 
 
 def report_text(report: dict[str, Any]) -> str:

@@ -181,7 +181,7 @@ class Examination(Inquiry):
                     str(error), "Name a flow by its id with --flow: this user may not list them."
                 ) from None
             self.flows = [queries.unlisted_flow(self.project, self.wanted_flow)]
-            return Finding("flows", NOTE, f"{error} Tasks have to name flows by their ids, too.")
+            return Finding("flows", NOTE, f"{error} Tasks and commands have to name flows by their ids, too.")
         # The list may hold other process groups; a flow has a slug, unless none has.
         self.flows = [flow for flow in listed_flows if flow.slug] or listed_flows
         if not self.flows:

@@ -27,7 +27,7 @@ from airflow_provider_integrator.exceptions import ResponseError
 from airflow_provider_integrator.executions.health import counted
 from airflow_provider_integrator.executions.lines import check_execution
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.hooks.queries import checked_slug
+from airflow_provider_integrator.hooks.queries import find_slug
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.logs.archive import LogArchive
@@ -59,12 +59,8 @@ def show_execution(options: Namespace, hook: IntegratorHook, flow: Flow, found: 
     :param flow: The flow.
     :param found: The execution.
     """
-    project, url = hook.settings.project(options.project), hook.settings.ui_url
-    link = None
-    if url is not None:
-        link = url.fill(
-            project_id=project, flow_id=flow.id, execution_id=found.execution_id, log_id=found.log_id
-        )
+    settings = hook.settings
+    link = settings.execution_page(settings.project(options.project), flow.id, found)
     row = {**found.as_dict(), "flow": flow.label, "link": link}
     show_one(
         options,
@@ -181,7 +177,7 @@ def _download(
     options: Namespace, hook: IntegratorHook, flow: Flow, found: Execution
 ) -> AbstractContextManager[LogArchive]:
     project = hook.settings.project(options.project)
-    slug = hook.get_conn().run(checked_slug(hook.settings, project, None))
+    slug = hook.get_conn().run(find_slug(hook.settings, project, None, is_checked=True))
     # Nobody waits at a terminal for a log that isn't stored yet: the command is repeated.
     return hook.download_log(
         flow.id, options.log_id or found, project_id=project, project_slug=slug, log_timeout=0

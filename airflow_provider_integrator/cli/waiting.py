@@ -7,7 +7,8 @@ import time
 from argparse import Namespace
 from datetime import datetime, timezone
 
-from airflow_provider_integrator.api.history import NewestFirst, read_latest
+from airflow_provider_integrator.api.history import NewestFirst
+from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
 from airflow_provider_integrator.cli.connection import hook_of

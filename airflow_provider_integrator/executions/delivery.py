@@ -12,22 +12,25 @@ from airflow_provider_integrator.exceptions import LogTooLargeError, RequestErro
 from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
-    from airflow_provider_integrator.logs.archive import LogArchive
+    from airflow_provider_integrator.logs.archive import LogArchive, Written
     from airflow_provider_integrator.logs.storage import Destination
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """A delivered log.
+    """A delivered log, or lines.
 
-    :param value: The task's return value: the log's JSON, or its URI, size and hash with the execution.
+    :param value: The task's return value: the JSON, or the file's URI, size and hash with the execution.
     :param errors: The first entries of the log's ``errors``.
-    :param where: The log's location, as a sentence; None if it is kept nowhere.
+    :param where: The location, as a sentence; None if it is kept nowhere.
     :param stored: ``uri`` (without an Airflow connection in it), ``bytes`` and ``sha256``; None if it wasn't
         stored.
     :param page: The URL of the stored file's web page; None if it has none.
+    :param lines: The number of lines; None for a log.
     """
 
     value: Any
@@ -35,36 +38,64 @@ class Delivered:
     where: str | None
     stored: Mapping[str, Any] | None = None
     page: str | None = None
+    lines: int | None = None
+
+    @classmethod
+    def at(
+        cls,
+        path: ObjectStoragePath,
+        saved: tuple[str, Written],
+        what: str,
+        value: Mapping[str, Any],
+        errors: list[Any] | None = None,
+    ) -> Delivered:
+        """Describe what was stored.
+
+        :param path: Its path.
+        :param saved: Its URI, its size and its hash.
+        :param what: What it is, for the sentence about its location.
+        :param value: What the task returns besides its URI, size and hash.
+        :param errors: The first entries of the log's ``errors``.
+        :return: The delivery.
+        """
+        from airflow_provider_integrator.logs import storage
+
+        uri, size = saved[0], {"bytes": saved[1].bytes, "sha256": saved[1].sha256}
+        return cls(
+            value={"uri": uri, **size, **value},
+            errors=errors,
+            where=f"{what} in {uri} ({size['bytes']} bytes).",
+            stored={"uri": storage.without_connection(uri), **size},
+            page=storage.web_address(path),
+            lines=value.get("lines"),
+        )
 
 
 @dataclass
-class LogDelivery:
-    """The delivery of a task's log.
+class Delivery:
+    """The common base of the deliveries of a log and of lines.
 
-    :param log_id: The log of a step or a line; None: the execution's main log.
     :param output_path: A path or an object storage URI; None: XCom.
     :param project_slug: The project's slug; None: the connection's, or the one in List projects.
     :param log_timeout: Seconds after the execution's end for which a refused download is retried.
     :param max_xcom_bytes: The maximum size of the JSON for XCom.
-    :param max_log_bytes: The maximum size of the unpacked JSON.
+    :param max_log_bytes: The maximum size of a log's unpacked JSON.
     :param file_mode: The permissions of a new local file.
-    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
     """
 
-    log_id: str | None
     output_path: str | None
     project_slug: str | None
     log_timeout: float
     max_xcom_bytes: int
     max_log_bytes: int
     file_mode: int
-    goes_to_xcom: bool
-    _archive: LogArchive | None = field(init=False, default=None)
+    #: Whether logs are downloaded.
+    with_logs = True
     _is_cancelled: bool = field(init=False, default=False)
 
     @cached_property
     def destination(self) -> Destination | None:
-        """The destination of the log, opened once; None if the log goes to XCom."""
+        """The destination, opened once; None if it is XCom."""
         if self.output_path is None:
             return None
         from airflow_provider_integrator.logs.storage import Destination
@@ -72,20 +103,38 @@ class LogDelivery:
         return Destination(self.output_path)
 
     def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
-        """Check, before there is a log, that it can be downloaded and stored.
+        """Check, before there is anything, that it can be downloaded and stored.
 
         :param wait: The wait for its execution.
         :param carried: What a deferral carries; the project's slug is added.
         :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
-        find_slug(wait, carried, self.project_slug)
+        if self.with_logs:
+            find_slug(wait, carried, self.project_slug)
         if self.destination is not None:
             self.destination.check_writable()
-            return
-        from airflow_provider_integrator.logs.disk import check_folders
+        elif self.with_logs:
+            from airflow_provider_integrator.logs.disk import check_folders
 
-        check_folders(None)
+            check_folders(None)
+
+    def cancel(self) -> None:
+        """Stop the delivery, from a signal handler or another thread: nothing of it is stored."""
+        self._is_cancelled = True
+
+
+@dataclass
+class LogDelivery(Delivery):
+    """The delivery of a task's log.
+
+    :param log_id: The log of a step or a line; None: the execution's main log.
+    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
+    """
+
+    log_id: str | None
+    goes_to_xcom: bool
+    _archive: LogArchive | None = field(init=False, default=None)
 
     def run(
         self,
@@ -112,8 +161,8 @@ class LogDelivery:
             return self._deliver(self._archive, execution.flow_slug or wait.spec.flow, execution)
 
     def cancel(self) -> None:
-        """Stop the delivery, from a signal handler or another thread: nothing of the log is left."""
-        self._is_cancelled = True
+        """Stop the delivery, as :meth:`Delivery.cancel` does."""
+        super().cancel()
         if self._archive is not None:
             self._archive.cancel()
 
@@ -147,15 +196,9 @@ class LogDelivery:
 
         log_id = self.log_id or execution.log_id or ""
         path = self.destination.log_path(flow, execution.execution_id, log_id)
-        uri, written = storage.save(archive, path, file_mode=self.file_mode)
-        size = {"bytes": written.bytes, "sha256": written.sha256}
-        return Delivered(
-            value={"uri": uri, **size, "execution": execution.as_dict()},
-            errors=archive.errors,
-            where=f"Its log is in {uri} ({written.bytes} bytes).",
-            stored={"uri": storage.without_connection(uri), **size},
-            page=storage.web_address(path),
-        )
+        saved = storage.save(archive, path, file_mode=self.file_mode)
+        value = {"execution": execution.as_dict()}
+        return Delivered.at(path, saved, "Its log is", value, archive.errors)
 
     def _load(self, archive: LogArchive) -> Delivered:
         try:
@@ -179,6 +222,6 @@ def find_slug(wait: ExecutionWait, carried: dict[str, Any], project_slug: str | 
     :raises ConfigurationError: The slug is unknown, or is another project's.
     """
     if "project_slug" not in carried:
-        script = queries.checked_slug(wait.hook.settings, wait.project_id, project_slug)
+        script = queries.find_slug(wait.hook.settings, wait.project_id, project_slug, is_checked=True)
         carried["project_slug"] = wait.hook.get_conn().run(script)
     return str(carried["project_slug"])

@@ -6,6 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+try:
+    from airflow.sdk.definitions.asset import AssetRef
+except ImportError:  # Airflow 2 has no references
+    _ASSETS: tuple[Any, ...] = (Asset,)
+else:
+    _ASSETS = (Asset, AssetRef)
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -47,10 +56,10 @@ def emit(
     :param alias_uri: The URI of the asset that an alias resolves to; None: an alias emits no event.
     """
     for outlet in outlets:
-        if _is_alias(outlet):
+        if isinstance(outlet, AssetAlias):
             if alias_uri is not None:
-                context["outlet_events"][outlet].add(_asset(alias_uri), extra=dict(extra))
-        elif _is_asset(outlet):
+                context["outlet_events"][outlet].add(Asset(uri=alias_uri), extra=dict(extra))
+        elif isinstance(outlet, _ASSETS):  # Airflow 2 allows outlets of any type
             context["outlet_events"][outlet].extra.update(extra)
 
 
@@ -61,27 +70,3 @@ def file_asset_uri(uri: str) -> str:
     :return: The URI, percent-encoded as needed.
     """
     return quote(uri, safe="/:%!$&'()*+,;=@~")
-
-
-def _is_alias(outlet: Any) -> bool:
-    from airflow.providers.common.compat.sdk import AssetAlias
-
-    return isinstance(outlet, AssetAlias)
-
-
-def _is_asset(outlet: Any) -> bool:
-    from airflow.providers.common.compat.sdk import Asset
-
-    if isinstance(outlet, Asset):
-        return True
-    try:
-        from airflow.sdk.definitions.asset import AssetRef
-    except ImportError:  # Airflow 2 has no references, and allows outlets of any type
-        return False
-    return isinstance(outlet, AssetRef)
-
-
-def _asset(uri: str) -> Any:
-    from airflow.providers.common.compat.sdk import Asset
-
-    return Asset(uri=uri)

@@ -136,7 +136,8 @@ class Criteria:
     :param executions: Judge the last so many Finished executions; used if ``since`` is None.
     :param since: Judge the executions created at or after this point in time.
     :param max_age: The maximum number of seconds since the end of the last Success.
-    :param fresh: The statuses that count as such a Success; with Empty, a flow that has nothing to do isn't stale.
+    :param is_habit: Whether ``max_age`` is the flow's own habit: then an Empty counts as a Success, so that a flow
+        that has nothing to do isn't stale.
     :param max_fail_count: The maximum number of rows that failed in the judged executions together.
     :param max_fail_rate: The maximum share of processed rows that failed in them together, 0 to 1.
     :param max_duration: The maximum number of seconds of each execution, running ones included.
@@ -149,7 +150,7 @@ class Criteria:
     executions: int = 1
     since: datetime | None = None
     max_age: float | None = None
-    fresh: tuple[Status, ...] = (Status.SUCCESS,)
+    is_habit: bool = False
     max_fail_count: int | None = None
     max_fail_rate: float | None = None
     max_duration: float | None = None
@@ -166,6 +167,11 @@ class Criteria:
             )
         if self.on_failed not in ("fail", "continue"):
             raise ConfigurationError(f"on_failed is {self.on_failed!r}; set it to fail or continue.")
+
+    @property
+    def fresh(self) -> tuple[Status, ...]:
+        """The statuses of an execution after which a flow isn't stale."""
+        return (Status.SUCCESS, Status.EMPTY) if self.is_habit else (Status.SUCCESS,)
 
     @property
     def first_limit(self) -> int:
@@ -246,14 +252,13 @@ class Criteria:
             if self.since is None or self.max_age is not None:
                 yield "It has never run."
         elif self.max_age is not None and self._exceeds(age):
-            limit = f"max_age is {in_words(self.max_age)}."
+            most = in_words(self.max_age)
+            limit = f"by its habit, one ends within {most}." if self.is_habit else f"max_age is {most}."
             wanted = " or ".join(status.name.capitalize() for status in self.fresh)
-            if age is not None:
-                yield f"It is stale: its last {wanted} ended {in_words(age)} ago; {limit}"
-            else:
-                last = "" if history.is_complete else "last "
-                count = counted(len(history.sightings), "execution")
-                yield f"It is stale: no {wanted} among its {last}{count}; {limit}"
+            last = "" if history.is_complete else "last "
+            among = f"no {wanted} among its {last}{counted(len(history.sightings), 'execution')}"
+            ended = f"its last {wanted} ended {in_words(age)} ago" if age is not None else among
+            yield f"It is stale: {ended}; {limit}"
 
     def _exceeds(self, age: float | None) -> bool:
         return self.max_age is not None and (age is None or age > self.max_age)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_integrator.api.downloads import retries_end
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, LogCancelledError
-from airflow_provider_integrator.executions.delivery import Delivered, find_slug
+from airflow_provider_integrator.executions.delivery import Delivered, Delivery, find_slug
 from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
 
 if TYPE_CHECKING:
@@ -29,63 +30,47 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class LineDelivery:
-    """The delivery of a task's lines.
+class LineDelivery(Delivery):
+    """The delivery of a task's lines, gzip if the path ends in ``.gz``.
 
-    :param output_path: A path or an object storage URI, gzip if it ends in ``.gz``; None: XCom.
-    :param project_slug: The project's slug; None: the connection's, or the one in List projects.
-    :param with_logs: Whether each line has its log.
     :param concurrency: The number of logs that are downloaded at once.
-    :param log_timeout: Seconds after the execution's end for which refused downloads are retried.
     :param max_lines: The maximum number of lines.
-    :param max_xcom_bytes: The maximum size of their JSON for XCom.
-    :param max_log_bytes: The maximum size of a line's log.
-    :param file_mode: The permissions of a new local file.
+    :param with_logs: Whether each line has its log.
+    :param checkpoint_path: The folder in which logs are kept for the next try; None: as :meth:`_find_journal` chooses.
     """
 
-    output_path: str | None
-    project_slug: str | None
-    with_logs: bool
     concurrency: int
-    log_timeout: float
     max_lines: int
-    max_xcom_bytes: int
-    max_log_bytes: int
-    file_mode: int
-    _cancelled: threading.Event = field(init=False, default_factory=threading.Event)
+    with_logs: bool = True
+    checkpoint_path: str | None = None
 
     @cached_property
-    def destination(self) -> Destination | None:
-        """The destination of the lines, opened once; None if they go to XCom."""
-        if self.output_path is None:
+    def checkpoint(self) -> Destination | None:
+        """The folder in which logs are kept for the next try, opened once; None if none is named."""
+        if self.checkpoint_path is None:
             return None
         from airflow_provider_integrator.logs.storage import Destination
 
-        return Destination(self.output_path)
+        return Destination.folder(self.checkpoint_path)
 
     def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
-        """Check, before there are lines, that their logs can be downloaded and that they can be stored.
+        """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
 
         :param wait: The wait for their execution.
         :param carried: What a deferral carries; the project's slug is added.
-        :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
+        :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
-        if self.with_logs:
-            find_slug(wait, carried, self.project_slug)
-        if self.destination is not None:
-            self.destination.check_writable()
-
-    def cancel(self) -> None:
-        """Stop the delivery, from a signal handler or another thread: nothing is stored."""
-        self._cancelled.set()
+        super().check(wait, carried)
+        if self.checkpoint is not None:
+            self.checkpoint.check_writable()
 
     def check_cancelled(self) -> None:
         """Check whether the lines are still wanted.
 
         :raises LogCancelledError: :meth:`cancel` was called.
         """
-        if self._cancelled.is_set():
+        if self._is_cancelled:
             raise LogCancelledError(
                 "Lines: cancelled, as the task was killed or has timed out; nothing is stored."
             )
@@ -115,7 +100,8 @@ class LineDelivery:
         allowance = Allowance(self.max_lines, max_bytes, max_map_length if self.destination is None else None)
         if not self.with_logs:
             return self._deliver(wait, execution, lines, self._records(lines, allowance))
-        from airflow_provider_integrator.executions.line_logs import Downloads, LineLogs, Spool
+        from airflow_provider_integrator.executions.line_logs import Downloads, LineLogs
+        from airflow_provider_integrator.executions.line_spool import Spool
         from airflow_provider_integrator.logs.disk import temporary_file
 
         slug = find_slug(wait, carried, self.project_slug)
@@ -156,7 +142,7 @@ class LineDelivery:
         from airflow_provider_integrator.logs import json_lines, storage
 
         path = _path(self.destination, wait, execution)
-        uri, written = storage.place(
+        saved = storage.place(
             path,
             "lines",
             lambda file: json_lines.write(
@@ -165,58 +151,68 @@ class LineDelivery:
             self.check_cancelled,
             self.file_mode,
         )
-        size = {"bytes": written.bytes, "sha256": written.sha256}
-        return Delivered(
-            value={
-                "uri": uri,
-                **size,
-                "lines": lines.chosen,
-                "counts": dict(lines.counts),
-                **({"logs_missing": lines.logs_missing} if self.with_logs else {}),
-                "execution": execution and execution.as_dict(),
-            },
-            errors=None,
-            where=f"Its lines are in {uri} ({written.bytes} bytes).",
-            stored={"uri": storage.without_connection(uri), **size},
-            page=storage.web_address(path),
-        )
+        counts = {
+            "lines": lines.chosen,
+            "counts": dict(lines.counts),
+            **({"logs_missing": lines.logs_missing} if self.with_logs else {}),
+        }
+        found = {"execution": execution and execution.as_dict()}
+        return Delivered.at(path, saved, "Its lines are", {**counts, **found})
 
     def _until(self, execution: Execution | None) -> float:
-        if execution is None:  # of the lines of many executions, most are old
-            return 0.0
-        now = time.time()
-        # A server clock ahead of ours must not extend the deadline.
-        ended = now if execution.finished is None else min(now, execution.finished.timestamp())
-        return ended + self.log_timeout
+        # Of the lines of many executions, most are old.
+        return 0.0 if execution is None else retries_end(execution.finished, self.log_timeout)
 
     @contextmanager
     def _journal(
         self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
     ) -> Iterator[Journal | None]:
         """Give out the journal, and remove it once it isn't needed any more: after a success, or the last try."""
-        from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
-
-        ti, store = context["ti"], context.get("task_state_store")
-        wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
-        task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
-        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
-        journal: Journal | None = None
-        if self.destination is not None:
-            journal = journal_beside(
-                _path(self.destination, wait, execution), name, self.check_cancelled, self.file_mode
+        ti, journal = context["ti"], self._find_journal(context, wait, execution, lines)
+        has_next = ti.try_number <= ti.max_tries
+        if journal is None and has_next:
+            log.info(
+                "A next try fetches all logs again, as there is no place to keep them in.\n"
+                "Set checkpoint_path to a folder that all workers share, or output_path."
             )
-        elif store is not None:
-            journal = StateJournal(store, f"lines-{name}")
         try:
             yield journal
         except BaseException as error:
             # These end the task without retries.
             is_last = isinstance(error, (ConfigurationError, AuthenticationError))
-            if journal is not None and (is_last or ti.try_number > ti.max_tries):
+            if journal is not None and (is_last or not has_next):
                 journal.remove()
             raise
         if journal is not None:
             journal.remove()
+
+    def _find_journal(
+        self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
+    ) -> Journal | None:
+        """Choose where logs are kept for the next try.
+
+        :return: The journal: in the named folder, or else beside the file, or else in the task's state store, which
+            Airflow has from 3.3 on, or else where Airflow's object storage backend has XComs. None if there is none.
+        """
+        from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
+        from airflow_provider_integrator.logs.storage import Destination
+
+        ti, store = context["ti"], context.get("task_state_store")
+        wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
+        task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
+        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
+        xcoms = conf.get("common.io", "xcom_objectstorage_path", fallback="")
+        if self.checkpoint is not None:
+            path = self.checkpoint.inside("integrator")
+        elif self.destination is not None:
+            path = _path(self.destination, wait, execution)
+        elif store is not None:
+            return StateJournal(store, f"lines-{name}")
+        elif xcoms:
+            path = Destination.folder(xcoms).inside("integrator")
+        else:
+            return None
+        return journal_beside(path, name, self.check_cancelled, self.file_mode)
 
 
 def _decoded(record: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime, timezone
 
 from airflow_provider_integrator.exceptions import TransientError
 
@@ -41,13 +42,25 @@ class Outage:
         lasted = max(0.0, now - self.began)  # another machine's clock may be ahead
         if lasted >= self.tolerance:
             if lasted:
-                log.error(
-                    "All polls have failed for %.0f s; outage_tolerance is %g s.", lasted, self.tolerance
-                )
+                log.error("%s", self.described())
             raise error
         log.warning(
             "A poll failed; the wait goes on, as polls may fail for %g s (outage_tolerance),\n%.0f s from now. %s",
             self.tolerance,
             self.tolerance - lasted,
             error,
+        )
+
+    def described(self) -> str:
+        """Describe in a sentence since when polls have failed.
+
+        :return: The sentence; empty if the last poll succeeded.
+        """
+        if self.began is None:
+            return ""
+        since = datetime.fromtimestamp(self.began, timezone.utc).isoformat(timespec="seconds")
+        lasted = max(0.0, time.time() - self.began)
+        return (
+            f"All polls have failed since {since}, for {lasted:.0f} s;\n"
+            f"outage_tolerance is {self.tolerance:g} s."
         )

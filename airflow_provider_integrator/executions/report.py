@@ -11,7 +11,8 @@ from datetime import datetime
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType, State, Status
-from airflow_provider_integrator.api.history import History, NewestFirst, Sighting, read_latest
+from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
+from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow
 from airflow_provider_integrator.api.pages import Page, Paging
@@ -184,8 +185,7 @@ def read_report(
     )
     executions = tuple(map(_summary, history.sightings[-count:]))
     if max_age is None:
-        usual = usual_max_age(flow, executions)
-        criteria = Criteria(max_age=usual, fresh=(Status.SUCCESS, Status.EMPTY))
+        criteria = Criteria(max_age=usual_max_age(flow, executions), is_habit=True)
     health = criteria.judge(flow.label, flow.id, history, now)
     # With fewer logs than a full page there are no others, whatever their order.
     is_latest = history.is_complete or history.order.is_shown or len(history.sightings) < count

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
@@ -43,7 +43,7 @@ class AsyncIntegratorHook(IntegratorBaseHook):
         :return: The projects.
         """
         client, settings = await self._ready()
-        return await client.call(endpoints.list_projects(queries.partner(settings, partner_id)))
+        return await client.call(endpoints.list_projects(settings.partner(partner_id)))
 
     async def alist_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
@@ -104,15 +104,14 @@ class AsyncIntegratorHook(IntegratorBaseHook):
             memory at a time.
         """
         client, settings = await self._ready()
-        query = queries.log_query(
-            settings,
+        query = LogQuery(
+            settings.project(project_id),
             flow_id,
-            project_id=project_id,
-            log_type=log_type,
-            filename_uuid=filename_uuid,
-            original_filename_uuid=original_filename_uuid,
-            search=search,
-            limit=limit,
+            log_type,
+            filename_uuid,
+            original_filename_uuid,
+            tuple((search or {}).items()),
+            limit,
         )
         read = LogReader(log_type).read
         if page is not None:

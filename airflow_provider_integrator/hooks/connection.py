@@ -27,6 +27,8 @@ from airflow_provider_integrator.provider_info import CONN_FIELDS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_integrator.api.models import Execution
+
 log = logging.getLogger(__name__)
 
 CONN_TYPE = "integrator"
@@ -66,7 +68,7 @@ class IntegratorConnection:
         if connection.conn_type and connection.conn_type != CONN_TYPE:
             raise ConfigurationError(
                 f"Connection {connection.conn_id} is of type {connection.conn_type}, not {CONN_TYPE}; correct "
-                "the type, or the task's integrator_conn_id. Its credentials were not sent."
+                "the type, or name another connection. Its credentials were not sent."
             )
         base_url = _base_url(connection, extra)
         _check_plain_http(base_url, is_allowed=_flag(extra, "allow_plain_http"))
@@ -107,12 +109,16 @@ class IntegratorConnection:
         :return: The project's id.
         :raises ConfigurationError: Neither the task nor the connection sets one.
         """
-        chosen = project_id or self.project_id
-        if not chosen:
-            raise ConfigurationError(
-                "No project is set: set project_id in the connection's Extra or in the task."
-            )
-        return chosen
+        return _chosen("project", project_id or self.project_id, "the task, or --project of a command")
+
+    def partner(self, partner_id: str | None) -> str:
+        """Choose the partner.
+
+        :param partner_id: The partner of the call; None: the connection's.
+        :return: The partner's id.
+        :raises ConfigurationError: Neither the call nor the connection sets one.
+        """
+        return _chosen("partner", partner_id or self.partner_id, "the call")
 
     def known_slug(self, project_id: str, project_slug: str | None) -> str | None:
         """Choose the project's slug without a call.
@@ -124,6 +130,32 @@ class IntegratorConnection:
         if project_slug:
             return project_slug
         return self.project_slug if self.project_id in (None, project_id) else None
+
+    def execution_page(
+        self, project_id: str, flow_id: str, execution: Execution, log_id: str | None = None
+    ) -> str | None:
+        """Build the URL of an execution's page in the Integrator.
+
+        :param project_id: The project.
+        :param flow_id: The flow.
+        :param execution: The execution.
+        :param log_id: The log to show; None: the execution's main log.
+        :return: The URL; None if the connection has no ``ui_url``, or an id of it is unknown.
+        """
+        if self.ui_url is None:
+            return None
+        return self.ui_url.fill(
+            project_id=project_id,
+            flow_id=flow_id,
+            execution_id=execution.execution_id,
+            log_id=log_id or execution.log_id,
+        )
+
+
+def _chosen(what: str, value: str | None, place: str) -> str:
+    if not value:
+        raise ConfigurationError(f"No {what} is set: set {what}_id in the connection's Extra or in {place}.")
+    return value
 
 
 def _with_guess(name: str) -> str:

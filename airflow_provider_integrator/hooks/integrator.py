@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
+from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.api.history import executions_since
 from airflow_provider_integrator.api.queries import LogReader, find_flow, get_execution
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.arguments import read_mode, read_moment
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks import queries
@@ -36,7 +37,8 @@ class IntegratorHook(AsyncIntegratorHook):
     Every method raises a subclass of :class:`~airflow_provider_integrator.exceptions.IntegratorError`:
     ``ConfigurationError`` if something must be set, ``AuthenticationError`` if credentials are refused,
     ``RequestError`` if a call is refused, ``UnavailableError`` if retries are used up, and
-    ``ResponseError`` if an answer doesn't match the API's documentation.
+    ``ResponseError`` if an answer doesn't match the API's documentation. An unknown connection is Airflow's own
+    ``AirflowNotFoundException``.
 
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
     :param retry: The retry policy for transient faults.
@@ -77,7 +79,7 @@ class IntegratorHook(AsyncIntegratorHook):
         except IntegratorError as error:
             return False, str(error)
         except Exception as error:  # noqa: BLE001 - the form shows any error as a message
-            return False, f"The connection can't be tested: {type(error).__name__}: {error}"
+            return False, f"The connection can't be tested: {fit(f'{type(error).__name__}: {error}')}"
 
     def log_in(self) -> None:
         """Log in, unless there is a token already. All other calls log in automatically."""
@@ -89,7 +91,7 @@ class IntegratorHook(AsyncIntegratorHook):
         :param partner_id: The partner; None: the connection's.
         :return: The projects.
         """
-        return self.get_conn().call(endpoints.list_projects(queries.partner(self.settings, partner_id)))
+        return self.get_conn().call(endpoints.list_projects(self.settings.partner(partner_id)))
 
     def list_flows(self, *, project_id: str | None = None) -> list[Flow]:
         """List a project's flows.
@@ -144,15 +146,14 @@ class IntegratorHook(AsyncIntegratorHook):
         :return: The logs, one by one; unreadable ones are skipped, with a warning. At most two pages are in
             memory at a time.
         """
-        query = queries.log_query(
-            self.settings,
+        query = LogQuery(
+            self.settings.project(project_id),
             flow_id,
-            project_id=project_id,
-            log_type=log_type,
-            filename_uuid=filename_uuid,
-            original_filename_uuid=original_filename_uuid,
-            search=search,
-            limit=limit,
+            log_type,
+            filename_uuid,
+            original_filename_uuid,
+            tuple((search or {}).items()),
+            limit,
         )
         client = self.get_conn()
         logs = (

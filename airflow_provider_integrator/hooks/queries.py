@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.downloads import LogPatience, download_when_stored
-from airflow_provider_integrator.api.endpoints import LogQuery
-from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.arguments import MIN_POLL_INTERVAL, read_seconds
-from airflow_provider_integrator.exceptions import ConfigurationError, ResponseError
+from airflow_provider_integrator.exceptions import ResponseError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
@@ -27,78 +24,28 @@ DEFAULT_LOG_TIMEOUT = 300.0
 DEFAULT_LOG_INTERVAL = 60.0
 
 
-def partner(settings: IntegratorConnection, partner_id: str | None) -> str:
-    """Choose the partner.
-
-    :param settings: The connection.
-    :param partner_id: The partner of the call; None: the connection's.
-    :return: The partner's id.
-    :raises ConfigurationError: Neither the call nor the connection sets one.
-    """
-    chosen = partner_id or settings.partner_id
-    if not chosen:
-        raise ConfigurationError(
-            "No partner is set: set partner_id in the connection's Extra or in the call."
-        )
-    return chosen
-
-
-def log_query(
-    settings: IntegratorConnection,
-    flow_id: str,
-    *,
-    project_id: str | None,
-    log_type: LogType,
-    filename_uuid: str | None,
-    original_filename_uuid: str | None,
-    search: Mapping[str, str] | None,
-    limit: int,
-) -> LogQuery:
-    """Build the query of ``list_logs`` from its arguments.
-
-    :return: The query.
-    """
-    return LogQuery(
-        settings.project(project_id),
-        flow_id,
-        log_type,
-        filename_uuid,
-        original_filename_uuid,
-        tuple((search or {}).items()),
-        limit,
-    )
-
-
 def find_slug(
-    settings: IntegratorConnection, project_id: str | None, project_slug: str | None
+    settings: IntegratorConnection,
+    project_id: str | None,
+    project_slug: str | None,
+    *,
+    is_checked: bool = False,
 ) -> Script[str]:
     """Find the project slug that Download log needs.
 
     :param settings: The connection.
     :param project_id: The project of the call; None: the connection's.
     :param project_slug: The slug of the call; None: the connection's, or the one in List projects.
-    :return: The slug.
-    :raises ConfigurationError: The slug can't be found.
-    """
-    project = settings.project(project_id)
-    known = settings.known_slug(project, project_slug)
-    return known or (yield from queries.find_project_slug(project, settings.partner_id))
-
-
-def checked_slug(settings: IntegratorConnection, project_id: str, project_slug: str | None) -> Script[str]:
-    """Find the project slug that Download log needs, and check one that is set against List projects.
-
-    :param settings: The connection.
-    :param project_id: The project.
-    :param project_slug: The slug of the task; None: the connection's, or the one in List projects.
+    :param is_checked: Whether a slug that is set is checked against List projects, as far as the partner is known.
     :return: The slug.
     :raises ConfigurationError: The slug can't be found, or the project has another one.
     """
-    known = settings.known_slug(project_id, project_slug)
+    project = settings.project(project_id)
+    known = settings.known_slug(project, project_slug)
     if known is None:
-        return (yield from queries.find_project_slug(project_id, settings.partner_id))
-    if settings.partner_id:
-        yield from queries.check_project_slug(project_id, settings.partner_id, known)
+        return (yield from queries.find_project_slug(project, settings.partner_id))
+    if is_checked and settings.partner_id:
+        yield from queries.check_project_slug(project, settings.partner_id, known)
     return known
 
 

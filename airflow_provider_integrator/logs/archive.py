@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import LogArchiveError, LogCancelledError, LogTooLargeError
 from airflow_provider_integrator.logs.disk import temporary_faults, temporary_file
 from airflow_provider_integrator.logs.document import check, check_in_child, load
@@ -33,7 +34,7 @@ _MAX_OPENING_BYTES = MEBIBYTE + 128 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What a log may take.
+    """The limits on the size of a log.
 
     :param max_log_bytes: Bytes of JSON.
     :param max_ratio: Bytes of JSON for each byte of the ZIP; deflate itself reaches 1,032.
@@ -70,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """The size and the hash of a written file.
 
     :param bytes: How many bytes.
     :param sha256: Their SHA-256, in hexadecimal digits.
@@ -147,7 +148,7 @@ class LogArchive:
 
     @property
     def needs(self) -> str:
-        """What a file that takes the log has to hold, for messages."""
+        """The content of the log's file and its size, for messages."""
         return f"the log's JSON, of {self._log.file_size} bytes"
 
     @property
@@ -195,7 +196,7 @@ class LogArchive:
         :param max_bytes: Bytes of JSON at most, None for no limit but the archive's.
         :return: The decoded JSON; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
         :raises LogTooLargeError: The log is larger; read no further.
-        :raises LogArchiveError: As :meth:`write` does.
+        :raises LogArchiveError: The ZIP is damaged, or its first file isn't JSON in UTF-8.
         """
         with temporary_file(self.needs) as file:
             self._unpack(file, max_bytes)
@@ -262,7 +263,7 @@ def _read(read: Callable[[], Any]) -> Any:
         OverflowError,
         struct.error,
     ) as error:
-        raise LogArchiveError(f"Download log: the ZIP can't be read ({error}).") from error
+        raise LogArchiveError(f"Download log: the ZIP can't be read ({fit(str(error))}).") from None
     except OSError as error:
         # What a file on disk says to a place before its beginning; any other is the disk's own fault.
         if error.errno != errno.EINVAL:

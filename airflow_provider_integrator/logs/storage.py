@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.logs.disk import appearing, check_folders, temporary_file
@@ -32,6 +33,15 @@ class Destination:
     def __init__(self, path: str | os.PathLike[str] | ObjectStoragePath) -> None:
         self._path, self._named = open_store(path), str(path)
         self._is_folder = self._named.endswith("/")
+
+    @classmethod
+    def folder(cls, path: str) -> Destination:
+        """Open a folder.
+
+        :param path: An object storage URI or a local path, with or without ``/`` at its end.
+        :raises ConfigurationError: No such file system is installed, or its connection can't be used.
+        """
+        return cls(path if path.endswith("/") else f"{path}/")
 
     def check_writable(self) -> None:
         """Check that a log can be written, by writing; a store in the cloud only says so when it is.
@@ -68,6 +78,13 @@ class Destination:
         folders = [flow] if execution_id is None else [flow, execution_id]
         return self._path_of(*folders, name="lines.jsonl")
 
+    def inside(self, name: str) -> ObjectStoragePath:
+        """Find the path of a file in the folder.
+
+        :param name: The file's name.
+        """
+        return self._path / name
+
     def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
 
@@ -92,7 +109,7 @@ def open_store(path: str | os.PathLike[str] | ObjectStoragePath) -> ObjectStorag
         target.fs  # noqa: B018 - makes the file system
     except Exception as error:  # each store has errors of its own
         raise ConfigurationError(
-            f"The path {str(path)!r} can't be used ({type(error).__name__}: {error}). Install the provider of "
+            f"The path {str(path)!r} can't be used ({type(error).__name__}: {fit(str(error))}). Install the provider of "
             "its scheme (such as apache-airflow-providers-amazon[s3fs] for s3://) and check its connection."
         ) from error
     return target
@@ -117,7 +134,7 @@ def save(
     :param archive: The log. Its :meth:`LogArchive.cancel` ends the save, and an upload with it.
     :param path: An object storage URI or a local path, folders made as needed.
     :param file_mode: The permissions of a new local file, and of new folders but for their execute bits.
-    :param beside_loop: As :meth:`LogArchive.write` takes it.
+    :param beside_loop: Whether an event loop runs in this process.
     :return: The URI of what was written; its size and hash.
     :raises ConfigurationError: The path can't be written to.
     :raises StorageError: The disk is full or broken, or the store refuses the log; nothing is left at the path.

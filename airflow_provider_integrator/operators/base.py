@@ -29,6 +29,7 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.links import IntegratorExecutionLink
 from airflow_provider_integrator.operators.ending import ends_task
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
+from airflow_provider_integrator.triggers.outage_xcom import push_outage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -215,14 +216,19 @@ class ExecutionTask(BaseOperator):
         """
         return {**self._carried, "spec": wait.suspend().as_arguments()}
 
-    def defer_wait(self, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete") -> None:
+    def defer_wait(
+        self, context: Context, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete"
+    ) -> None:
         """Defer the task, carrying the resolved values.
 
+        :param context: The task's context.
         :param wait: The wait.
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
         carried = self.carry(wait)
+        if trigger is None and wait.spec.outage_began is not None:
+            push_outage(context["ti"], wait.spec.outage_began)
         left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
         self.defer(
             trigger=trigger or IntegratorExecutionTrigger(**wait.spec.as_arguments()),
@@ -265,7 +271,7 @@ class WaitingOperator(ExecutionTask):
         return self.run_wait(context)
 
     def run_wait(self, context: Context) -> Any:
-        """Do the task from its beginning, as ``execute`` does, inside of what ends the task as it should.
+        """Run the task from its beginning; ``execute`` adds what an error leaves and whether it is retried.
 
         :param context: The task's context.
         :return: The value of :meth:`conclude`.
@@ -276,7 +282,9 @@ class WaitingOperator(ExecutionTask):
             if execution is None or not execution.is_finished:
                 raise IntegratorError(_not_finished_message(wait, execution))
         else:
-            execution = wait.until_finished(partial(self.defer_wait, wait) if self.deferrable else None)
+            execution = wait.until_finished(
+                partial(self.defer_wait, context, wait) if self.deferrable else None
+            )
         return self.conclude(context, wait, execution)
 
     @ends_task

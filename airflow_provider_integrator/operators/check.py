@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_integrator.api import queries
-from airflow_provider_integrator.api.history import NewestFirst, read_latest
+from airflow_provider_integrator.api.latest import Evidence, read_latest
 from airflow_provider_integrator.arguments import (
     is_template,
     read_count,
@@ -94,7 +94,6 @@ class IntegratorFlowCheckOperator(BaseOperator):
         self.allow_running = allow_running
         self.project_id = project_id
         self.integrator_conn_id = integrator_conn_id
-        self._order: NewestFirst | None = None
         if executions is not None and since is not None:
             raise ConfigurationError("executions and since are both set; set one of them.")
         if not is_template(flow):
@@ -119,7 +118,8 @@ class IntegratorFlowCheckOperator(BaseOperator):
         wanted, criteria = read_flows(self.flow), self._criteria(self.since)
         project = self.hook.settings.project(rendered("project_id", self.project_id))
         flows = self.hook.get_conn().run(queries.find_flows(project, wanted))
-        health = [self._check(project, flow, criteria) for flow in flows]
+        evidence = Evidence()  # the server's, so that the next flow needn't show it again
+        health = [self._check(project, flow, criteria, evidence) for flow in flows]
         ill = [each for each in health if each.problems]
         self.log.log(logging.WARNING if ill else logging.INFO, "%s", "\n".join(table(health)))
         for each in health:
@@ -147,32 +147,27 @@ class IntegratorFlowCheckOperator(BaseOperator):
             allow_running=self.allow_running,
         )
 
-    def _check(self, project: str, flow: Flow, criteria: Criteria) -> FlowHealth:
+    def _check(self, project: str, flow: Flow, criteria: Criteria, evidence: Evidence) -> FlowHealth:
         now = datetime.now(timezone.utc)
-        is_enough = partial(criteria.is_enough, now=now)
+        script = read_latest(
+            project,
+            flow.id,
+            partial(criteria.is_enough, now=now),
+            first_limit=criteria.first_limit,
+            evidence=evidence,
+        )
         try:
-            history = self.hook.get_conn().run(
-                read_latest(project, flow.id, is_enough, first_limit=criteria.first_limit, before=self._order)
-            )
+            history = self.hook.get_conn().run(script)
         except RequestError as error:  # of this flow: the others are checked nevertheless
             return FlowHealth(flow.label, flow.id, problems=(str(error),))
-        self._order = history.order  # the server's, so that the next flow's need not be shown again
         return criteria.judge(flow.label, flow.id, history, now)
 
     def _facts(self, project: str, health: FlowHealth) -> dict[str, Any]:
-        execution, ui_url, link = health.execution, self.hook.settings.ui_url, None
-        if execution is not None and ui_url is not None:
-            link = ui_url.fill(
-                project_id=project,
-                flow_id=health.flow_id,
-                execution_id=execution.execution_id,
-                log_id=execution.log_id,
-            )
-        return {
-            **health.as_dict(),
-            "execution": None if execution is None else execution.as_dict(),
-            "link": link,
-        }
+        found = health.execution
+        if found is None:
+            return {**health.as_dict(), "execution": None, "link": None}
+        link = self.hook.settings.execution_page(project, health.flow_id, found)
+        return {**health.as_dict(), "execution": found.as_dict(), "link": link}
 
 
 def read_flows(flow: object) -> list[str]:

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_integrator.arguments import (
-    check_scheme,
-    is_template,
-    read_count,
-    read_mode,
-    read_seconds,
-    rendered,
-)
-from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
-    IntegratorError,
-    LogCancelledError,
-    StorageError,
-    TransientError,
-)
-from airflow_provider_integrator.executions import events
+from airflow_provider_integrator.arguments import check_scheme, is_template, read_count, rendered
+from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.delivery import Delivered
-from airflow_provider_integrator.executions.failures import failure
 from airflow_provider_integrator.executions.line_delivery import LineDelivery
 from airflow_provider_integrator.executions.lines import LineList, line_query, read_search, read_statuses
-from airflow_provider_integrator.executions.policy import Policy
 from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS
-from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT
-from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
-from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
-from airflow_provider_integrator.operators.judging import JudgingTask
-from airflow_provider_integrator.operators.log import DEFAULT_MAX_XCOM_BYTES, EXECUTION_KEY, RETURN_KEY
+from airflow_provider_integrator.operators.delivering import DeliveringOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -51,9 +30,20 @@ DEFAULT_CONCURRENCY = 8
 #: The default maximum size of a line's log, in bytes of JSON: it is one row's.
 DEFAULT_MAX_LINE_LOG_BYTES = 1024**2
 COUNTS_KEY = "counts"
+#: Arguments that choose, wait for or judge one execution, with the values that ask for nothing of it. How a wait is
+#: carried out isn't among them, as a DAG's default_args may have that for all its tasks.
+_OF_ONE_EXECUTION = {
+    "execution_id": None,
+    "created_after": None,
+    "created_before": None,
+    "on_missing": "fail",
+    "wait": True,
+    "on_failed": "continue",
+    "on_empty": "succeed",
+}
 
 
-class IntegratorLinesOperator(JudgingTask, WaitingOperator):
+class IntegratorLinesOperator(DeliveringOperator):
     """Fetches the lines of an execution, or of a whole flow: what became of each row.
 
     Pushes the execution to XCom, key ``execution``, as soon as it is found, and the number of lines of each status,
@@ -61,10 +51,8 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
     came), for tasks that are mapped over them; with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256``,
     ``lines``, ``counts`` and ``execution``. If the task is to fail, the lines are delivered first.
 
-    :param flow: The flow's slug, name or id.
-    :param execution_id: The execution, usually from the sensor's XCom; None: the flow's first one created at
-        or after ``created_after``.
-    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged.
+    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged, so
+        arguments that choose, wait for or judge an execution are an error.
     :param status: The statuses of the lines that are fetched: ``failed``, ``success``, ``empty``, ``in_progress``,
         ``unknown`` (none that can be read), several of them, or ``any``.
     :param search: Names of fields and the values that a line must have in all of them.
@@ -72,23 +60,28 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         gzip if it ends in ``.gz``. If it ends in ``/``, ``<flow>/<execution id>/lines.jsonl`` is appended. None: XCom.
     :param with_logs: Whether each line has its decoded log as ``log``, or else the reason as ``log_error``.
     :param concurrency: The number of logs that are downloaded at once.
-    :param log_timeout: Seconds after the execution's end, or a timedelta, for which downloads refused with 400 or 404
-        are retried at the poll interval, as logs may not be stored yet; 0: no retries.
+    :param checkpoint_path: A folder, an object storage URI or a local path, in which what was fetched is kept until the
+        task succeeds or its last try fails, so that a next try goes on from there. None: beside the file of
+        ``output_path``; without one in the task's state store, which Airflow has from 3.3 on; below, where Airflow's
+        object storage backend has XComs (``[common.io] xcom_objectstorage_path``).
     :param on_failed: The action for the status Failed of the execution: ``continue`` or ``fail``.
-    :param on_empty: The action for the status Empty: ``succeed``, ``skip`` (without fetching lines) or ``fail``.
     :param max_lines: The maximum number of lines; more are an error.
-    :param max_xcom_bytes: The maximum size of the lines' JSON for XCom.
     :param max_log_bytes: The maximum size of the unpacked JSON of a line's log.
-    :param file_mode: The permissions of a new local file; new folders get them, too, and may be entered by
-        those who may read the file.
-    :param kwargs: Arguments of :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, such as
-        ``created_after``, ``deferrable`` and ``outage_tolerance``, of
-        :class:`~airflow_provider_integrator.operators.judging.JudgingTask`, and of ``BaseOperator``.
+    :param kwargs: Arguments of :class:`~airflow_provider_integrator.operators.delivering.DeliveringOperator`, such as
+        ``on_empty`` and ``log_timeout``, of
+        :class:`~airflow_provider_integrator.operators.base.WaitingOperator`, such as ``flow``, ``execution_id`` and
+        ``deferrable``, of :class:`~airflow_provider_integrator.operators.judging.JudgingTask`, and of
+        ``BaseOperator``.
     """
 
-    template_fields: Sequence[str] = (*ExecutionTask.template_fields, "status", "search", "output_path")
+    template_fields: Sequence[str] = (
+        *DeliveringOperator.template_fields,
+        "status",
+        "search",
+        "checkpoint_path",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"search": "json"}
-    operator_extra_links: Collection[BaseOperatorLink] = (IntegratorExecutionLink(), StoredLogLink())
+    what = "Its lines were"
 
     def __init__(
         self,
@@ -96,34 +89,25 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         whole_flow: bool = False,
         status: str | Sequence[str] = "failed",
         search: Mapping[str, str] | None = None,
-        output_path: str | None = None,
         with_logs: bool = False,
         concurrency: int = DEFAULT_CONCURRENCY,
-        log_timeout: float | timedelta = DEFAULT_LOG_TIMEOUT,
+        checkpoint_path: str | None = None,
         on_failed: Literal["fail", "continue"] = "continue",
-        on_empty: Literal["succeed", "skip", "fail"] = "succeed",
         max_lines: int = DEFAULT_MAX_LINES,
-        max_xcom_bytes: int = DEFAULT_MAX_XCOM_BYTES,
         max_log_bytes: int = DEFAULT_MAX_LINE_LOG_BYTES,
-        file_mode: int = DEFAULT_FILE_MODE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        check_scheme("output_path", output_path)
+        super().__init__(on_failed=on_failed, max_log_bytes=max_log_bytes, **kwargs)
+        check_scheme("checkpoint_path", checkpoint_path)
         self.whole_flow = whole_flow
         self.status = status
         self.search = search
-        self.output_path = output_path
         self.with_logs = with_logs
         self.concurrency = read_count("concurrency", concurrency)
-        self.log_timeout = read_seconds("log_timeout", log_timeout)
-        self.on_failed = on_failed
-        self.on_empty = on_empty
+        self.checkpoint_path = checkpoint_path
         self.max_lines = read_count("max_lines", max_lines)
-        self.max_xcom_bytes = read_count("max_xcom_bytes", max_xcom_bytes)
-        self.max_log_bytes = read_count("max_log_bytes", max_log_bytes)
-        self.file_mode = read_mode("file_mode", file_mode)
-        self.policy = Policy(on_failed, on_empty, self.thresholds)
+        if checkpoint_path is not None and not with_logs:
+            raise ConfigurationError("checkpoint_path is for the lines' logs: set with_logs=True with it.")
         if not concurrency:
             raise ConfigurationError("concurrency is 0; set it to 1 or more.")
         if not _is_rendered_later(status):
@@ -134,27 +118,23 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             self._check_whole_flow()
 
     def _check_whole_flow(self) -> None:
-        given = ("execution_id", "created_after", "created_before")
-        names = [name for name in given if getattr(self, name) is not None]
+        names = [name for name, value in _OF_ONE_EXECUTION.items() if getattr(self, name) != value]
         if self.thresholds != NO_THRESHOLDS:
             names.append("a threshold")
         if names:
             raise ConfigurationError(
-                f"whole_flow takes the lines of all executions, so {names[0]} has no meaning; leave it out."
+                "whole_flow takes the lines of all executions and neither waits for one nor judges one, so\n"
+                f"{names[0]} has no meaning; leave it out."
             )
 
     @cached_property
     def _delivery(self) -> LineDelivery:
         return LineDelivery(
-            rendered("output_path", self.output_path),
-            rendered("project_slug", self.project_slug),
-            self.with_logs,
+            *self.delivery_arguments(),
             self.concurrency,
-            self.log_timeout,
             self.max_lines,
-            self.max_xcom_bytes,
-            self.max_log_bytes,
-            self.file_mode,
+            self.with_logs,
+            rendered("checkpoint_path", self.checkpoint_path),
         )
 
     def check(self, wait: ExecutionWait) -> None:
@@ -165,17 +145,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
         """
         read_statuses(self.status)
         read_search(self.search)
-        self._delivery.check(wait, self._carried)
-
-    def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
-        """Push the execution and the link to its page.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The execution.
-        """
-        context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
-        super().saw(context, wait, execution)
+        super().check(wait)
 
     def run_wait(self, context: Context) -> Any:
         """Fetch the lines of a whole flow at once, and those of an execution once it has finished.
@@ -187,37 +157,19 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
             return super().run_wait(context)
         wait = self.make_wait(context, polled=1)
         self.check(wait)
-        return self._conclude(context, None, self._deliver(context, wait, None))
+        flow = self.hook.find_flow(wait.spec.flow, project_id=wait.project_id)
+        wait.spec = replace(wait.spec, flow_id=flow.id)
+        self.found = (wait.project_id, flow.label, None)
+        return self.deliver(context, wait, None)
 
-    def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
-        """Judge the execution and deliver its lines.
+    def run_delivery(self, context: Context, wait: ExecutionWait, execution: Execution | None) -> Delivered:
+        """Deliver the lines.
 
         :param context: The task's context.
         :param wait: The wait.
-        :param execution: The finished execution.
-        :return: The lines, or the file.
+        :param execution: The execution; None: the whole flow.
+        :return: The delivered lines.
         """
-        verdict = self.judge(execution)
-        if verdict.action != "fail":
-            return self._conclude(context, execution, self._deliver(context, wait, execution))
-        try:
-            delivered = self._deliver(context, wait, execution)
-        except (TransientError, StorageError, LogCancelledError):
-            raise  # a retry may deliver them
-        except IntegratorError as error:
-            raise failure(verdict, where=f"Its lines were not delivered: {error}") from error
-        if self.do_xcom_push:
-            context["ti"].xcom_push(key=RETURN_KEY, value=delivered.value)
-        raise failure(verdict, where=delivered.where, log_uri=(delivered.stored or {}).get("uri"))
-
-    def on_kill(self) -> None:
-        """Stop the delivery: nothing is stored, and no object appears later.
-
-        What was fetched of the lines' logs is kept for the next try.
-        """
-        self._delivery.cancel()
-
-    def _deliver(self, context: Context, wait: ExecutionWait, execution: Execution | None) -> Delivered:
         execution_id = None if execution is None else execution.execution_id
         query = line_query(wait.project_id, wait.find_flow(), execution_id, read_search(self.search))
         rows = None if execution is None or query.search else execution.process_count
@@ -231,17 +183,7 @@ class IntegratorLinesOperator(JudgingTask, WaitingOperator):
                 lines.logs_missing,
                 lines.chosen,
             )
-        if delivered.where:
-            self.log.info("%s", delivered.where)
-        StoredLogLink().push(context, self, delivered.page)
         return delivered
-
-    def _conclude(self, context: Context, execution: Execution | None, delivered: Delivered) -> Any:
-        stored = delivered.stored or {}
-        extra = {**({} if execution is None else events.execution_extra(execution)), **stored}
-        uri = events.file_asset_uri(stored["uri"]) if stored else None
-        events.emit(context, self.outlets, extra, uri)
-        return delivered.value
 
     def _max_map_length(self) -> int | None:
         """The number of tasks that Airflow maps over the lines at most; None if it maps none."""

@@ -12,8 +12,8 @@ from datetime import datetime
 from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import TransientError
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.polling.kept_outage import KeptOutage
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 
@@ -88,7 +88,7 @@ class Subscription:
             await self.poller.leave(self._open.pop(each))
         for each in wanted - self._open.keys():
             spec = replace(self.wait, execution_id=each)
-            self._open[each] = _OpenExecution(spec, Outage(math.inf), None, math.inf)
+            self._open[each] = _OpenExecution(spec, KeptOutage(math.inf), None, math.inf)
             self.poller.join(self._open[each])
 
     def since(self, *, is_newest_first: bool) -> datetime:

@@ -14,31 +14,37 @@ from airflow_provider_integrator.exceptions import (
     UnavailableError,
     WaitTimeoutError,
 )
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.executions.wait import EMPTY_POLLS
 from airflow_provider_integrator.polling.connection import SharedConnection, shared_connection
+from airflow_provider_integrator.polling.kept_outage import KeptOutage, OutageStore
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import FlowDoubtError, Wait
 
 log = logging.getLogger(__name__)
+
+#: Seconds in which no triggerer has begun a wait, died and been replaced.
+FIRST_START = 10.0
 
 
 class TriggerWait:
     """Waits in a triggerer until an execution has finished.
 
     :param spec: The specification.
+    :param store: Keeps the beginning of an outage for a triggerer that goes on with the wait; None: nothing does.
+    :param deferred_at: When Airflow put the task into the triggerer, in seconds since the epoch; None: a worker
+        did, or it is unknown.
+    :ivar outage: The outage of the wait's polls.
     """
 
-    __slots__ = ("_doubt_after", "_outage", "_progress", "_spec")
+    __slots__ = ("_doubt_after", "_progress", "_spec", "outage")
 
-    def __init__(self, spec: WaitSpec) -> None:
+    def __init__(
+        self, spec: WaitSpec, store: OutageStore | None = None, deferred_at: float | None = None
+    ) -> None:
         self._spec = spec
-        # An older outage is over: the trigger, which a restart begins again, has polled since.
-        began = spec.outage_began
-        is_recent = began is not None and time.time() - began < spec.outage_tolerance
-        self._outage = Outage(spec.outage_tolerance, began if is_recent else None)
+        self.outage = _outage(spec, store, deferred_at)
         # A worker that has looked the flow up has logged what is waited for.
         self._progress = Progress(spec.poll_interval, is_continued=spec.flow_id is not None)
         self._doubt_after = EMPTY_POLLS
@@ -68,7 +74,7 @@ class TriggerWait:
                     poller = await self._find_poller(shared)
             while True:
                 # Here, as one coroutine less for each wait is less for the garbage collector.
-                wait = Wait(self._spec, self._outage, self._progress, self._doubt_after)
+                wait = Wait(self._spec, self.outage, self._progress, self._doubt_after)
                 poller.join(wait)
                 try:
                     return (await wait.done).execution_id
@@ -100,7 +106,9 @@ class TriggerWait:
             except WaitTimeoutError:
                 raise
             except IntegratorError as error:
-                self._outage.add(error)
+                if (recalled := self.outage.recall(error)) is not None:
+                    await recalled
+                self.outage.add(error)
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
             pause, left = max(spec.poll_interval, asked or 0.0), self._left()
             await asyncio.sleep(pause if left is None else min(pause, left))
@@ -137,3 +145,20 @@ class TriggerWait:
         if not finding.done():
             raise WaitTimeoutError("The time to wait is over.")
         return finding.result()
+
+
+def _outage(spec: WaitSpec, store: OutageStore | None, deferred_at: float | None) -> KeptOutage:
+    """Make the outage of a wait that begins now, in this triggerer or for the first time."""
+    tolerance, began, now = spec.outage_tolerance, spec.outage_began, time.time()
+    if store is None:
+        # An older outage is over: the trigger, which a restart begins again, has polled since.
+        is_recent = began is not None and now - began < tolerance
+        return KeptOutage(tolerance, None, began if is_recent else None)
+    if spec.polled_at is not None:
+        is_restart = now >= spec.polled_at + spec.poll_interval  # no trigger polls sooner
+    else:
+        is_restart = deferred_at is None or now >= deferred_at + FIRST_START
+    earliest = (began or spec.polled_at or deferred_at or 2.0) - 1.0
+    return KeptOutage(
+        tolerance, store, None if is_restart else began, is_restart=is_restart, earliest=earliest
+    )

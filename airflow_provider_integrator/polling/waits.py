@@ -13,10 +13,10 @@ from datetime import datetime
 from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ExecutionMissingError, WaitTimeoutError
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.progress import Progress
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.executions.wait import EMPTY_POLLS
+from airflow_provider_integrator.polling.kept_outage import KeptOutage
 from airflow_provider_integrator.polling.schedule import adaptive_interval
 
 
@@ -40,7 +40,7 @@ class Wait:
     """
 
     spec: WaitSpec
-    outage: Outage
+    outage: KeptOutage
     progress: Progress | None = None
     doubt_after: float = EMPTY_POLLS
     execution_id: str | None = field(init=False)
@@ -124,14 +124,26 @@ class Wait:
         """
         if self.done.done():
             return
-        try:
-            self.context.run(self.outage.add, error)
-        except Exception as final:  # noqa: BLE001 - it goes to whoever awaits the wait
-            self._end(final)
+        recalled = self.outage.recall(error)
+        if recalled is None:
+            self._count(error)
+        else:
+            recalled.add_done_callback(lambda _: self._count_recalled(error))
 
     def expire(self) -> None:
         """End the wait, as its deadline has passed."""
         self._end(WaitTimeoutError("The time to wait is over."))
+
+    def _count_recalled(self, error: Exception) -> None:
+        # A poll may have succeeded in the meantime, or the wait may be over.
+        if self.outage.began is not None and not self.done.done():
+            self._count(error)
+
+    def _count(self, error: Exception) -> None:
+        try:
+            self.context.run(self.outage.add, error)
+        except Exception as final:  # noqa: BLE001 - it goes to whoever awaits the wait
+            self._end(final)
 
     def _end(self, error: Exception) -> None:
         if not self.done.done():

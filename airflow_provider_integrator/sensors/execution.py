@@ -166,7 +166,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             else:
                 if execution is not None:
                     return self._conclude(context, execution)
-                self.defer_wait(wait)
+                self.defer_wait(context, wait)
 
     def _continue_silently(self, wait: ExecutionWait, error: Exception) -> None:
         """Pause after an error if ``silent_fail`` is set; raise it otherwise."""

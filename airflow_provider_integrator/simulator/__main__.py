@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEFAULT_PORT = 8900
+_MAX_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=_DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"
+        "--port", type=port, default=_DEFAULT_PORT, help="port, 0 for any free one (default: %(default)s)"
     )
     parser.add_argument(
         "--speed",
@@ -122,6 +123,19 @@ def _forms(text: str) -> tuple[str, ...] | Path:
         return Reported(Path(text)).path if Path(text).is_file() else Forms(text.split(",")).names
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def port(text: str) -> int:
+    """Read a port.
+
+    :param text: The argument.
+    :return: The port.
+    :raises ArgumentTypeError: It isn't one.
+    """
+    number = int(text)
+    if not 0 <= number <= _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text} isn't a port: 0 to {_MAX_PORT}")
+    return number
 
 
 def _positive(text: str) -> float:

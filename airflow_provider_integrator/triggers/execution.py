@@ -13,9 +13,11 @@ from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import (
     ExecutionMissingError,
     IntegratorError,
+    TransientError,
     WaitTimeoutError,
 )
 from airflow_provider_integrator.executions.spec import DEFERRAL_GRACE, WaitSpec
+from airflow_provider_integrator.triggers.outage_xcom import outage_store
 
 
 class IntegratorExecutionTrigger(BaseTrigger):
@@ -56,8 +58,9 @@ class IntegratorExecutionTrigger(BaseTrigger):
         """Wait, and yield the one event."""
         from airflow_provider_integrator.polling.waiting import TriggerWait
 
+        wait: TriggerWait | None = None
         try:
-            wait = TriggerWait(self._final_spec())
+            wait = TriggerWait(self._final_spec(), outage_store(self.task_instance), self._deferred_at())
             try:
                 execution_id = await wait.until_finished()
             finally:
@@ -70,6 +73,14 @@ class IntegratorExecutionTrigger(BaseTrigger):
         except IntegratorError as error:
             event = {"status": "error", "execution_id": self.execution_id, "message": str(error)}
             event["error"] = type(error).__name__
+            if wait is not None and isinstance(error, TransientError) and self.spec.outage_tolerance:
+                event["message"] = f"{error}\n{wait.outage.described()}"
+        except BaseException:  # cancelled, or a programming error
+            if wait is not None:
+                wait.outage.abandon()
+            raise
+        if wait is not None:
+            await wait.outage.close()
         yield TriggerEvent(event)
 
     def _final_spec(self) -> WaitSpec:
@@ -78,6 +89,14 @@ class IntegratorExecutionTrigger(BaseTrigger):
         if spec.end_time is None and self.timeout_after is not None:
             spec = replace(spec, end_time=(self.timeout_after - DEFERRAL_GRACE).timestamp())
         return spec
+
+    def _deferred_at(self) -> float | None:
+        """Return when the task started in the triggerer; None: a worker deferred it, or Airflow doesn't say."""
+        arguments = getattr(getattr(self, "task", None), "start_trigger_args", None)
+        if self.timeout_after is None or arguments is None or arguments.timeout is None:
+            return None
+        began: datetime = self.timeout_after - arguments.timeout
+        return began.timestamp()
 
     async def on_kill(self) -> None:
         """Log that this triggerer no longer waits.

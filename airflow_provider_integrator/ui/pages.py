@@ -146,7 +146,7 @@ class Pages:
             summary=ExecutionSummary.of(execution),
             steps=views.timeline(execution, datetime.now(timezone.utc)),
             search=search or ("", ""),
-            page_url=source.page_url(connection_id, place.project_id, flow.id, execution),
+            page_url=source.settings(connection_id).execution_page(place.project_id, flow.id, execution),
             runs=dag_runs(user, execution_id, execution.created),
             snippet=views.snippet(connection_id, place.project_id, place.default_project_id, flow),
             **lines,

@@ -264,25 +264,6 @@ class Source:
         ):
             yield archive
 
-    def page_url(self, connection_id: str, project_id: str, flow_id: str, execution: Execution) -> str | None:
-        """Build the URL of an execution's page in the Integrator.
-
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :param flow_id: The flow.
-        :param execution: The execution.
-        :return: The URL; None if the connection has no ``ui_url``.
-        """
-        ui_url = self.settings(connection_id).ui_url
-        if ui_url is None:
-            return None
-        return ui_url.fill(
-            project_id=project_id,
-            flow_id=flow_id,
-            execution_id=execution.execution_id,
-            log_id=execution.log_id,
-        )
-
     def _ask(self, what: str, connection_id: str, key: object, load: Callable[[PageHook], T]) -> T:
         def ask() -> T:
             with self._open(connection_id) as hook:

@@ -10,7 +10,6 @@ from airflow_provider_integrator.api.history import (
     NewestFirst,
     executions_since,
     first_execution_since,
-    read_latest,
     read_since,
 )
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
@@ -260,60 +259,3 @@ def test_an_execution_of_which_only_its_end_is_known_has_its_place_in_the_histor
     # It may have been created before: it isn't the next one.
     found, _ = play(first_execution_since("p", "f", START + timedelta(minutes=2)), pages_of(logs, 100))
     assert found.execution_id == "execution-3"
-
-
-def latest(logs, is_enough=lambda history: True, first_limit=20):
-    """Read the latest executions, of a server that honours ``limit``."""
-
-    def answer(call):
-        return pages_of(logs, int(dict(call.query)["limit"]))(call)
-
-    return play(read_latest("p", "f", is_enough, first_limit=first_limit), answer)
-
-
-def test_read_latest_is_content_with_one_small_page_that_shows_the_order():
-    history, sent = latest([main_log(number, -number) for number in range(300)])
-    assert [one.execution_id for one in history.executions][-1] == "execution-0"
-    assert len(history.executions) == 20
-    assert limits(sent) == [("1", "20")]
-    assert not history.is_complete
-
-
-def test_read_latest_goes_on_in_whole_pages_until_it_is_enough():
-    logs = [main_log(number, -number) for number in range(1000)]
-    history, sent = latest(logs, lambda history: len(history.sightings) > 150)
-    assert limits(sent) == [("1", "20"), ("1", "100"), ("2", "100")]
-    assert len(history.executions) == 200
-
-
-@pytest.mark.parametrize("order", ["oldest", "shuffled", "ties"])
-def test_read_latest_reads_all_if_no_order_is_shown(order):
-    logs = [main_log(number, 0 if order == "ties" else number) for number in range(250)]
-    if order == "shuffled":
-        random.Random(1).shuffle(logs)
-    history, sent = latest(logs)
-    assert history.is_complete
-    assert len(history.executions) == 250
-    assert limits(sent) == [("1", "20"), ("1", "100"), ("2", "100"), ("3", "100"), ("4", "100")]
-
-
-@pytest.mark.parametrize("count", [1, 10, 19])
-def test_read_latest_does_not_begin_again_after_a_page_that_is_not_full(count):
-    history, sent = latest([main_log(number, number) for number in range(count)])
-    assert history.is_complete
-    assert len(history.executions) == count
-    assert limits(sent) == [("1", "20"), ("2", "20")]
-
-
-def test_read_latest_of_a_flow_that_never_ran():
-    history, sent = latest([])
-    assert history.is_complete
-    assert history.sightings == history.faults == ()
-    assert len(sent) == 1
-
-
-def test_read_latest_lets_no_log_hide_another_one():
-    logs = [main_log(0, 0, id=None, filename_uuid=None), main_log(1, 1), main_log(2, 2, status=99)]
-    history, _ = latest(logs)
-    assert [one.execution_id for one in history.sightings] == ["execution-1", "execution-2"]
-    assert [one.execution_id for one in history.executions] == ["execution-1"]

@@ -10,7 +10,7 @@ import textwrap
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import texts
@@ -108,6 +108,7 @@ PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.jus
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=30)  # of each form
 @given(secret=st.text(PRINTABLE, min_size=8, max_size=40), around=st.text(max_size=20))
 def test_no_form_of_any_secret_is_shown(form, secret, around):
     try:
@@ -193,7 +194,8 @@ def test_urls_lose_their_login(text, shown):
 @pytest.mark.parametrize(
     "proxy",
     ["http://user:pr%40xy%2Fpass@host:80", "user:pr%40xy%2Fpass@host", "http://user:pr%40xy%2Fpass@host:80a",
-     "http://user:pr%40xy%2Fpass@[host"],
+     "http://user:pr%40xy%2Fpass@[host", "http://user:pr@xy/pass@host", "user:pr@xy/pass@host:80",
+     "http:/user:pr@xy/pass@host", "http:user:pr%40xy%2Fpass@host"],
 )  # fmt: skip
 def test_the_passwords_of_proxies_are_masked(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)

@@ -295,6 +295,8 @@ def test_a_report_that_cannot_be_written_is_an_error(command, simulator, flow, t
         done = command("doctor", "--report", str(path))
         assert done.code == 2
         assert f"doctor: The folder {path.parent} can't be written" in done.err
+        assert done.out == ""
+    assert simulator.count() == 0  # found out before the first call
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
     assert list((tmp_path / "folder").iterdir()) == []
 

@@ -60,7 +60,9 @@ def test_stale_by_its_habit(command, simulator, flow):
         simulator.add_execution(flow, created=now - timedelta(minutes=minutes), lasts=60)
     done = command("health -o json")
     assert done.code == 1
-    assert done.json[0]["problems"][0].startswith("It is stale: its last Success or Empty ended 1 h 39 min")
+    (problem,) = done.json[0]["problems"]
+    assert problem.startswith("It is stale: its last Success or Empty ended 1 h 39 min")
+    assert problem.endswith("; by its habit, one ends within 1 h 31 min.")
     assert command("health --max-age 2h").code == 0
 
 

@@ -42,6 +42,15 @@ def test_the_flow_goes_in_and_the_stored_log_comes_out(
     assert file["facets"]["version"]["datasetVersion"] == stored["sha256"]
 
 
+def test_the_flow_goes_in_and_its_lines_come_out(stage: Stage, outlets_run: Run):
+    event, stored = event_of(stage, "lists", "COMPLETE"), stage.xcom(outlets_run, "lists")
+    ((flow,), (file,)) = event["inputs"], event["outputs"]
+    assert flow["name"] == f"{stage.demo.project.id}/keeps"
+    assert (file["namespace"], file["name"]) == ("file", urlsplit(stored["uri"]).path)
+    written = file["outputFacets"]["outputStatistics"]
+    assert (written["rowCount"], written["size"]) == (stored["lines"], stored["bytes"])
+
+
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])
 def test_the_run_is_that_of_an_execution(stage: Stage, outlets_run: Run, task_id: str, kind: str):
     facets, execution = (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ EACH = [
     ("iso-z", "text-ids", "end-repeat", "numbers", "canvas", "garbage"),
     ("epoch", "hex-ids", "no-next-field", "texts", "sparse", "canvas", "garbage"),
 ]
+#: Forms enough for a second way to the same readers: the pages, and all kinds of forms at once.
+MIXED = [EACH[0], *EACH[-2:]]
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 ROWS = [{"sku": f"A-{number}", "shop": "x"} for number in range(3)]
 _numbers = count()
@@ -118,6 +119,27 @@ def described(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def each_form(name: str, first: Any, *others: Any, indirect: Sequence[str] = ()) -> pytest.MarkDecorator:
+    """Go one way in each form, and the others in some: what reads an answer is the same on all of them.
+
+    :param name: The test's parameter for the way.
+    :param first: The way that is gone in each form.
+    :param others: The ways that are gone in :data:`MIXED` alone.
+    :param indirect: ``name``, if it is a fixture's.
+    :return: The mark of the test.
+    """
+    both = [*((form, first) for form in EACH), *((form, other) for other in others for form in MIXED)]
+    return pytest.mark.parametrize(
+        ("integrator_of_a_form", name),
+        [pytest.param(form, way, id=f"{'+'.join(form)}-{_name(way)}") for form, way in both],
+        indirect=["integrator_of_a_form", *indirect],
+    )
+
+
+def _name(way: Any) -> str:
+    return way if isinstance(way, str) else way.__name__
+
+
 @pytest.fixture(scope="session", params=EACH, ids="+".join)
 def integrator_of_a_form(request: pytest.FixtureRequest) -> Iterator[World]:
     with IntegratorSimulator(seed=1, password=secrets.PASSWORD, forms=request.param) as integrator:
@@ -125,13 +147,10 @@ def integrator_of_a_form(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(
-    integrator_of_a_form: World, hasty: None, one_ca: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(integrator_of_a_form: World, hasty: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world of a form, which the connection integrator_default leads to."""
     integrator = integrator_of_a_form.integrator
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     monkeypatch.setenv(
         "AIRFLOW_CONN_INTEGRATOR_DEFAULT",
         json.dumps(integrator.connection(project_slug=None, partner_id="partner-1")),

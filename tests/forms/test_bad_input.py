@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
@@ -13,10 +14,6 @@ from airflow_provider_integrator.simulator import Fault
 from tests.api.samples import MISSING
 from tests.tasks import MODES, run_operator, run_sensor
 
-TASKS = [
-    *((f"sensor {mode}", run_sensor, mode) for mode in MODES),
-    *((f"operator {mode}", run_operator, mode) for mode in ("poke", "deferrable")),
-]
 #: Values that say nothing that is known, and the error.
 UNKNOWN = [
     ("state", 7, r"state should be one of 1 (start), 2 (in_progress), 3 (finished) but is 7."),
@@ -29,16 +26,32 @@ UNKNOWN = [
     ),
     ("status", 1, "status should be other than In Progress once the state is Finished but is 1."),
 ]
-BAD = pytest.mark.parametrize(
-    ("field", "value", "message"), UNKNOWN, ids=[f"{field} {value!r}" for field, value, _ in UNKNOWN]
-)
+TASKS = {
+    **{f"sensor {mode}": partial(run_sensor, mode) for mode in MODES},
+    **{f"operator {mode}": partial(run_operator, mode) for mode in ("poke", "deferrable")},
+}
+#: The two that poll by themselves, in a worker and in a triggerer; the others share their polls.
+POLLING = ("sensor poke", "sensor deferrable")
+#: Seconds: of an outage that is to pass, and of one that isn't.
+PATIENT, IMPATIENT = 30.0, 0.1
 
 
-@pytest.fixture(params=TASKS, ids=lambda task: task[0])
-def run(request):
-    """Run a task that tolerates a short outage."""
-    _, run, mode = request.param
-    return lambda **arguments: run(mode, outage_tolerance=0.3, **arguments)
+def each_task(names, values):
+    """Give both kinds of polls each value, and the other tasks the first one."""
+    pairs = [(task, value) for value in values for task in POLLING]
+    pairs += [(task, values[0]) for task in TASKS if task not in POLLING]
+    return pytest.mark.parametrize(
+        ("task", *names), [pytest.param(task, *value, id=f"{task}-{value[:2]}") for task, value in pairs]
+    )
+
+
+BAD = each_task(("field", "value", "message"), UNKNOWN)
+
+
+@pytest.fixture
+def run(task):
+    """Run a task that tolerates an outage for a moment."""
+    return partial(TASKS[task], **{"outage_tolerance": IMPATIENT})
 
 
 @pytest.fixture
@@ -65,9 +78,7 @@ def change(simulator, field, value, **when):
     simulator.inject(Fault.mutate(spoil, on="logs", **when))
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("state", "3"), ("status", 2.0), ("id", 1920), ("created", 1687519997186)]
-)
+@each_task(("field", "value"), [("state", "3"), ("status", 2.0), ("id", 1920), ("created", 1687519997186)])
 def test_another_form_is_understood(run, simulator, flow, awaited, field, value):
     change(simulator, field, str(awaited.number) if field == "id" else value)
     outcome = run(execution_id="awaited")
@@ -89,7 +100,7 @@ def test_what_is_unknown_is_an_error_and_never_a_success(run, simulator, awaited
     assert simulator.count("download") == 0
 
 
-@BAD
+@pytest.mark.parametrize(("field", "value", "message"), UNKNOWN)
 def test_neither_is_it_one_where_nobody_waits(simulator, awaited, field, value, message):
     change(simulator, field, value)
     outcome = run_operator(execution_id="awaited", wait=False)
@@ -120,19 +131,20 @@ def test_other_executions_are_unharmed(run, simulator, flow, awaited, field, val
 @BAD
 def test_it_is_tolerated_for_a_while(run, simulator, awaited, logged, field, value, message):
     change(simulator, field, value, times=2)
-    outcome = run(execution_id="awaited")
+    outcome = run(execution_id="awaited", outage_tolerance=PATIENT)
     assert outcome.state == "success", outcome.message
     assert message in logged.text
 
 
+@pytest.mark.parametrize("task", TASKS)
 def test_without_its_id_it_is_tolerated_for_a_while(run, simulator, awaited, logged):
     change(simulator, "filename_uuid", MISSING, times=2)
-    outcome = run(execution_id="awaited")
+    outcome = run(execution_id="awaited", outage_tolerance=PATIENT)
     assert outcome.state == "success", outcome.message
     assert "filename_uuid should be the id of the requested execution but is missing" in logged.text
 
 
-@pytest.mark.parametrize("value", [MISSING, None, "", []], ids=repr)
+@each_task(("value",), [(MISSING,), (None,), ("",), ([],)])
 def test_without_its_id_the_awaited_log_is_an_error_within_the_tolerance(run, simulator, awaited, value):
     change(simulator, "filename_uuid", value)
     outcome = run(execution_id="awaited")
@@ -141,7 +153,7 @@ def test_without_its_id_the_awaited_log_is_an_error_within_the_tolerance(run, si
     assert simulator.count("logs") >= 3
 
 
-@pytest.mark.parametrize(
+@each_task(
     ("field", "value"),
     [
         ("original_filename_uuid", "another"), ("finished", None), ("finished", "soon"), ("process_count", -1),

@@ -8,10 +8,12 @@ import pytest
 
 from airflow_provider_integrator.api.enums import LogType
 from tests.calls import Async, Sync
-from tests.forms.conftest import NOW, described
+from tests.forms.conftest import NOW, described, each_form
+
+pytestmark = each_form("call", Sync, Async, indirect=["call"])
 
 
-@pytest.fixture(params=[Sync, Async], ids=["sync", "async"])
+@pytest.fixture
 def call(request, world):
     return request.param()
 

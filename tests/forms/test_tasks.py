@@ -11,13 +11,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.triggers.execution import IntegratorExecutionTrigger
-from tests.forms.conftest import described
+from tests.forms.conftest import described, each_form
 from tests.stores import attached, uri
-from tests.tasks import MODES, POLL, run_lines, run_operator, run_sensor
+from tests.tasks import POLL, run_lines, run_operator, run_sensor
 
 #: Seconds; a test that gets this far is wrong.
 PATIENCE = 20.0
-WAITS = ("poke", "deferrable")
+#: A deferrable task looks itself first, so that worker and triggerer read each form.
+OF_SENSORS = each_form("mode", "deferrable", "poke", "reschedule")
+OF_OPERATORS = each_form("mode", "deferrable", "poke")
 LOG = {"errors": ["no such SKU"], "rows": [1]}
 
 
@@ -31,7 +33,7 @@ def begun(world, status, looks=4):
     return flow, execution
 
 
-@pytest.mark.parametrize("mode", MODES)
+@OF_SENSORS
 def test_sensor(world, mode):
     flow, execution = begun(world, Status.SUCCESS)
     outcome = run_sensor(mode, flow=flow.slug, timeout=PATIENCE, fail_on_failed=True)
@@ -39,7 +41,7 @@ def test_sensor(world, mode):
     assert described(outcome.value) == world.described(execution)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@OF_SENSORS
 def test_sensor_that_judges(world, mode):
     flow, execution = begun(world, Status.FAILED)
     outcome = run_sensor(
@@ -49,7 +51,7 @@ def test_sensor_that_judges(world, mode):
     assert f"Execution {execution.id} of flow" in outcome.message
 
 
-@pytest.mark.parametrize("mode", WAITS)
+@OF_OPERATORS
 def test_operator_to_xcom(world, mode):
     flow, execution = begun(world, Status.SUCCESS)
     outcome = run_operator(mode, flow=flow.slug, timeout=PATIENCE)
@@ -57,7 +59,7 @@ def test_operator_to_xcom(world, mode):
     assert described(outcome.xcoms["execution"]) == world.described(execution)
 
 
-@pytest.mark.parametrize("mode", WAITS)
+@OF_OPERATORS
 def test_operator_to_object_storage(world, mode):
     flow, execution = begun(world, Status.FAILED)
     store = attached()

@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import asyncio
+import resource
 
 import pytest
 
+from airflow_provider_integrator.exceptions import StorageError
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.simulator import BigLog
+from tests.processes import started
+from tests.stores import attached
 
 #: A log whose ZIP is on disk while it is received, and one whose ZIP stays in memory.
 LARGE, SMALL = BigLog(40_000_000), BigLog(10_000_000)
 MEBIBYTE = 2**20
 
-SAVE = """
-import asyncio, resource, sys
-from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from tests.stores import attached
 
-ways, limit, flow, log, path = sys.argv[1:]
-store = attached("memory", "full")
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+def fetch(pipe, ways, limit, flow, log, path):
+    """Fetch a log in each of several ways, where no file can be longer than a limit, and send how each ended."""
+    store = attached("memory", "full")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-async def beside_loop(method, *to):
-    async with IntegratorHook() as hook:
-        await getattr(hook, method)(flow, log, *to)
+    async def beside_loop(method, *to):
+        async with IntegratorHook() as hook:
+            await getattr(hook, method)(flow, log, *to)
 
-def save(method, *to):
-    with IntegratorHook() as hook:
-        getattr(hook, method)(flow, log, *to)
+    def save(method, *to):
+        with IntegratorHook() as hook:
+            getattr(hook, method)(flow, log, *to)
 
-for way in ways.split():
-    to = [path] if way.endswith("save_log") else []
-    try:
-        asyncio.run(beside_loop(way, *to)) if way.startswith("a") else save(way, *to)
-    except Exception as error:
-        print(way, type(error).__name__, error, sep=": ")
-assert store.objects == {}
-"""
+    ends = []
+    for way in ways:
+        to = [path] if way.endswith("save_log") else []
+        try:
+            asyncio.run(beside_loop(way, *to)) if way.startswith("a") else save(way, *to)
+        except StorageError as error:
+            ends.append((way, f"StorageError: {error}"))
+    pipe.send((ends, store.objects))
 
 
 def attempt(ways, limit, execution, path, temporary):
     """Fetch a log in each of several ways, in a process whose files can't be longer than a limit."""
     temporary.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", SAVE, " ".join(ways), str(limit), execution.flow.id, execution.log_id, path],
-        env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    arguments = ways, limit, execution.flow.id, execution.log_id, path
+    with started(fetch, *arguments, TMPDIR=str(temporary)) as (_, pipe):
+        ends, stored = pipe.recv()
+    assert stored == {}
     assert list(temporary.iterdir()) == []
-    said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": StorageError: " in line)
-    assert list(said) == ways
-    return set(said.values())
+    assert [way for way, _ in ends] == ways
+    return {said for _, said in ends}
 
 
 def test_while_the_log_is_received(simulator, flow, tmp_path):

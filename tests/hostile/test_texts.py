@@ -73,6 +73,10 @@ def test_a_proxy_that_refuses_the_connection(transport, monkeypatch, status):
         "http://pxu5er:s3cr3t-w0rd@",
         "pxu5er:s3cr3t-w0rd@127.0.0.1:80a",
         "nonsense://pxu5er:s3cr3t-w0rd@127.0.0.1:80",
+        "http:///pxu5er:s3cr3t-w0rd@127.0.0.1:80",
+        "http://pxu5er:/s3cr3t-w0rd@127.0.0.1:80",
+        "http://pxu5er:#s3cr3t-w0rd@127.0.0.1:80a",
+        "pxu5er:?s3cr3t-w0rd@127.0.0.1:80a",
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -210,7 +214,7 @@ def test_an_id_that_can_not_be_one(transport, integrator, flow, execution, odd):
 
 
 def test_an_unknown_flow_among_many_with_long_slugs(transport, integrator, project):
-    for number in range(2000):
+    for number in range(300):
         integrator.add_flow(project, f"Flow {number}", slug=f"{number}-" + "s" * 1000)
     integrator.add_flow(project, "Price", slug="price")
     client = transport(access_to(integrator))

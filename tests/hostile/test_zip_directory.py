@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_integrator.api.texts import hide
 from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
 from airflow_provider_integrator.logs import archive as archive_module
 from airflow_provider_integrator.logs.archive import MEBIBYTE, Limits, LogArchive
@@ -175,3 +176,15 @@ def test_a_million_entries_take_no_memory():
         check=True,
     )
     assert int(done.stdout) <= 8
+
+
+def test_a_name_in_a_message_is_fit_for_it():
+    hide("s3cr3t-w0rd")
+    name = "s3cr3t-w0rd\u202e" * 4000
+    packed = zip_of((name, LOG)).replace(b"s3cr3t", b"S3cr3t", 1)  # the file's own header says another name
+    with pytest.raises(
+        LogArchiveError, match=r"^Download log: the ZIP can't be read \(File name in"
+    ) as caught:
+        read(packed)
+    assert len(str(caught.value)) < 1000
+    assert "s3cr3t" not in str(caught.value)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import hashlib
-import os
-import subprocess
-import sys
+import resource
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -14,45 +13,62 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
+from airflow_provider_integrator.logs import disk, document
 from airflow_provider_integrator.simulator import BigLog
+from tests.processes import started
+from tests.stores import attached
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="the system doesn't show open files"
 )
 
-LARGE = BigLog(200_000_000)
-#: Bytes of a file that is being written when its process is killed.
-MIDDLE = 30_000_000
+#: A log whose ZIP, of 8 MB, is on disk while it is received.
+LARGE = BigLog(40_000_000)
+#: Bytes of a file that has the ZIP's middle, and of one that has the whole ZIP and the JSON's middle.
+IN_ZIP, IN_JSON = 6_000_000, 20_000_000
 
-SAVE = """
-import asyncio, sys, time
-from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.logs import disk, document
-from tests.stores import attached
 
-way, flow, log, path = sys.argv[1:]
+def save(pipe, way, limit, flow, log, path):
+    """Save a log, until a file grows over a limit, or halt where one way does."""
 
-def halt(*_, **__):
-    print("halted", flush=True)
-    time.sleep(600)
+    def halt(*_, **__):
+        pipe.send("halted")
+        time.sleep(600)
 
-if way == "named":
+    if way == "named":
+        disk._open_unnamed = lambda _: None
+    elif way == "upload":
+        store = attached("s3", "killed")
+        store.between = lambda upload: len(upload.parts) == 3 and halt()
+    elif way == "store":
+        attached("memory", "killed")
+    elif way == "child":
+        document._CHILD = "import time; time.sleep(2)"
+        document.subprocess.Popen.communicate = halt
+    if limit:
+        # Python ignores the signal; its default is to end the process where it stands.
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    hook = IntegratorHook()
+    if way == "child":
+        asyncio.run(hook.asave_log(flow, log, path))
+    else:
+        hook.save_log(flow, log, path)
+
+
+def save_slowly(pipe, flow, log, path):
+    """Save a log into a named part, and ask before it takes its name."""
     disk._open_unnamed = lambda _: None
-elif way == "upload":
-    store = attached("s3", "killed")
-    store.between = lambda upload: len(upload.parts) == 3 and halt()
-elif way == "store":
-    attached("memory", "killed")
-elif way == "child":
-    document._CHILD = "import time; time.sleep(2)"
-    document.subprocess.Popen.communicate = halt
+    set_mode = disk._set_mode
 
-hook = IntegratorHook()
-if way == "child":
-    asyncio.run(hook.asave_log(flow, log, path))
-else:
-    hook.save_log(flow, log, path)
-"""
+    def ask(file, mode):
+        pipe.send("written")
+        pipe.recv()
+        set_mode(file, mode)
+
+    disk._set_mode = ask
+    IntegratorHook().save_log(flow, log, path)
 
 
 @pytest.fixture
@@ -67,54 +83,32 @@ def files(*folders):
     return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
 
-def written(pid, folder):
-    """Bytes of the files that a process has open in a folder, with or without a name."""
-    sizes = [0]
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):  # closed by now
-            if str(link.readlink()).startswith(str(folder)):
-                sizes.append(link.stat().st_size)
-    return max(sizes)
-
-
-@contextlib.contextmanager
-def saving(way, execution, path, temporary):
-    command = [sys.executable, "-c", SAVE, way, execution.flow.id, execution.log_id, str(path)]
-    with subprocess.Popen(
-        command, env={**os.environ, "TMPDIR": str(temporary)}, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize(
-    ("way", "form", "in_temporary", "in_target"),
+    ("way", "form", "limit"),
     [
-        ("download", "{}/x.json", MIDDLE, 0),
-        ("local", "{}/x.json", 0, MIDDLE),
-        ("named", "{}/x.json", 0, MIDDLE),
-        ("store", "memory://killed@/x.json", 2 * MIDDLE, 0),
-        ("upload", "s3://killed@bucket/x.json", 0, 0),
-        ("child", "{}/x.json", 0, 0),
+        ("download", "{}/x.json", IN_ZIP),
+        ("local", "{}/x.json", IN_JSON),
+        ("named", "{}/x.json", IN_JSON),
+        ("store", "memory://killed@/x.json", IN_JSON),
+        ("upload", "s3://killed@bucket/x.json", None),
+        ("child", "{}/x.json", None),
     ],
 )
-def test_a_kill_leaves_nothing(way, form, in_temporary, in_target, simulator, flow, folders, mocker):
+def test_a_kill_leaves_nothing(way, form, limit, simulator, flow, folders, mocker):
     temporary, target = folders
     execution = simulator.add_execution(flow, lasts=0, log=LARGE)
     path = form.format(target)
-    with saving(way, execution, path, temporary) as process:
-        if not in_temporary and not in_target:
-            assert "halted\n" in iter(process.stdout.readline, "")
-        while written(process.pid, temporary) < in_temporary or written(process.pid, target) < in_target:
-            assert process.poll() is None
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
+    with started(save, way, limit, execution.flow.id, execution.log_id, path, TMPDIR=str(temporary)) as (
+        process,
+        pipe,
+    ):
+        if not limit:
+            assert pipe.recv() == "halted"
+            process.kill()
+        process.join()
+        assert process.exitcode == -(signal.SIGXFSZ if limit else signal.SIGKILL)
     assert files(temporary) == []
-    left = files(target)
-    assert len(left) == (way == "named")
+    assert [part.stat().st_size for part in files(target)] == [IN_JSON] * (way == "named")
     if "://" in path:
         return
     mocker.patch.object(tempfile, "tempdir", str(temporary))
@@ -128,16 +122,16 @@ def test_a_kill_leaves_nothing(way, form, in_temporary, in_target, simulator, fl
 def test_a_save_that_runs_keeps_its_part(simulator, flow, folders):
     temporary, target = folders
     execution = simulator.add_execution(flow, lasts=0, log=LARGE)
-    with saving("named", execution, target / "x.json", temporary) as process:
-        while not written(process.pid, target):
-            assert process.poll() is None
-            time.sleep(0.005)
+    path = target / "x.json"
+    with started(save_slowly, flow.id, execution.log_id, path, TMPDIR=str(temporary)) as (process, pipe):
+        assert pipe.recv() == "written"
         (part,) = files(target)
         small = simulator.add_execution(flow, lasts=0, log=b"{}")
         with IntegratorHook() as hook:
-            hook.save_log(flow.id, small.log_id, target / "x.json")
-        assert process.poll() is None
-        assert sorted(files(target)) == [part, target / "x.json"]
-        assert process.wait() == 0
-    assert files(target) == [target / "x.json"]
-    assert (target / "x.json").stat().st_size == LARGE.size
+            hook.save_log(flow.id, small.log_id, path)
+        assert sorted(files(target)) == [part, path]
+        pipe.send("go on")
+        process.join()
+        assert process.exitcode == 0
+    assert files(target) == [path]
+    assert path.stat().st_size == LARGE.size

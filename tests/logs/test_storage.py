@@ -132,6 +132,15 @@ class TestDestination:
         with pytest.raises(ConfigurationError, match=r"'no-such://x/' can't be used .*Install the provider"):
             Destination("no-such://x/")
 
+    def test_a_stores_own_error_is_fit_for_a_message(self, mocker):
+        error = ConnectionError("no way to https://user:s3cr3t-w0rd@store\nforged" + "." * 1000)
+        mocker.patch.object(storage.ObjectStoragePath, "fs", mocker.PropertyMock(side_effect=error))
+        with pytest.raises(ConfigurationError, match=r"ConnectionError: no way to .*\.\.\.") as caught:
+            Destination("memory://logs/")
+        assert "s3cr3t" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 1000
+
     def test_a_folder_without_its_slash(self, tmp_path):
         with pytest.raises(ConfigurationError, match=f"The path {tmp_path} is a folder; end it in /"):
             Destination(tmp_path).check_writable()

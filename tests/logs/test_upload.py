@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_integrator.exceptions import LogCancelledError, StorageError
 from airflow_provider_integrator.logs import upload as upload_module
@@ -119,3 +120,24 @@ def test_a_file_of_another_kind_is_closed_and_removed(tmp_path, mocker):
         send(target, mocker.Mock(side_effect=[None, LogCancelledError]))
     assert list(tmp_path.iterdir()) == [tmp_path / "x.json"]
     assert open_files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "store", [LocalFileSystem(auto_mkdir=True), MemoryFileSystem()], ids=["local", "memory"]
+)
+@pytest.mark.parametrize("before", [None, b"before"])
+@pytest.mark.parametrize("calls", [1, 3, len(PIECES) + 1])
+def test_fsspecs_own_stores_have_the_whole_file_or_what_was_there(store, before, calls, tmp_path, mocker):
+    mocker.patch.object(upload_module, "_PIECE", 5)
+    folder = str(tmp_path / "folder")
+    target = SimpleNamespace(protocol="another", fs=store, path=f"{folder}/x.json")
+    store.makedirs(folder)
+    if before is not None:
+        store.pipe_file(target.path, before)
+    with pytest.raises(LogCancelledError):
+        send(target, mocker.Mock(side_effect=[*[None] * (calls - 1), LogCancelledError]))
+    found = {path: store.cat_file(path) for path in store.find(folder)}
+    assert found == ({} if before is None else {target.path: before})
+    send(target)
+    found = {path: store.cat_file(path) for path in store.find(folder)}
+    assert found == {target.path: b"".join(PIECES)}

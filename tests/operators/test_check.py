@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import re
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,25 @@ from tests.tasks import Runner
 
 ORDERS = ("newest", "oldest", "shuffled")
 HOUR = 3600
+
+
+#: Of each of 20 flows: the number of its executions, their order in List logs, and what is checked.
+SHAPES = {
+    **{f"{runs} executions": (runs, "newest", {}) for runs in (0, 1, 2, 3, 11, 20, 40)},
+    "fewer executions than are asked for": (3, "newest", {"executions": 5}),
+    "just as many": (5, "newest", {"executions": 5}),
+    "more than a page has": (60, "newest", {"executions": 100}),
+    "all since": (5, "newest", {"since": timedelta(days=1)}),
+    "a small page since": (20, "newest", {"since": timedelta(days=1)}),
+    "more than a small page since": (30, "newest", {"since": timedelta(days=2)}),
+    "more than a page since, and all of it": (90, "newest", {"since": timedelta(days=9)}),
+    "no Success since": (30, "newest", {"max_age": None, "since": timedelta(days=2)}),
+    **{
+        f"{runs} executions, {order}": (runs, order, {})
+        for order in ("oldest", "shuffled")
+        for runs in (19, 90)
+    },
+}
 
 
 def a_check(**arguments):
@@ -188,16 +208,25 @@ class TestSeveralFlows:
         assert simulator.count("flows") == 1
         assert simulator.count() <= 22
 
-    @pytest.mark.parametrize(("runs", "most"), [(1, 42), (3, 32), (5, 26), (10, 24), (11, 22), (40, 22)])
-    def test_requests_of_the_check_of_20_flows(self, runs, most, simulator, fill):
-        """As many as 40, of flows that have run three times or more: what one shows of the order holds for all."""
+    @pytest.mark.parametrize(
+        ("shape", "end"),
+        [
+            *((shape, "end-404") for shape in SHAPES),
+            *itertools.product(("1 executions", "all since"), ("end-empty", "end-repeat", "no-next")),
+        ],
+    )
+    def test_requests_of_the_check_of_20_flows(self, shape, end, simulator, fill):
+        """As many as 40: what some flows have shown of the server holds for all."""
+        runs, order, arguments = SHAPES[shape]
         flows = [simulator.add_flow(simulator.projects[0], f"Flow {number}") for number in range(20)]
         for each in flows:
             fill(*[Status.SUCCESS] * runs, flow=each)
-        outcome = run_check(flow=[each.slug for each in flows], max_age=2 * HOUR, max_fail_rate=0.01)
-        assert outcome.state == "success"
-        assert [each["runs"] for each in outcome.value] == [1] * 20
-        assert simulator.count() <= most
+        simulator.forms, simulator.order = (end,), order
+        outcome = run_check(flow=[each.slug for each in flows], **{"max_age": 2 * HOUR, **arguments})
+        assert outcome.state == ("success" if runs else "failed")
+        wanted = arguments.get("executions", runs if "since" in arguments else 1)
+        assert [each["runs"] for each in outcome.xcoms["return_value"]] == [min(wanted, runs)] * 20
+        assert simulator.count() <= 40
 
     def test_requests_of_the_check_of_20_flows_that_fail(self, flows, simulator, fill):
         for each in flows:

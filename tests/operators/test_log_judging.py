@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_integrator.api.enums import Status
+from airflow_provider_integrator.executions.failures import ExecutionFailedError
 from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import SPOILED, WAITS, files, spoiled
 from tests.tasks import after_looks, run_operator
@@ -134,6 +135,14 @@ class TestFailed:
         assert SPOILED[kind][1] in outcome.message
         assert files(tmp_path) == []
 
+    def test_a_folder_that_can_not_be_written_hides_no_failure(self, simulator, failed, tmp_path, mocker):
+        denied = PermissionError(13, "Permission denied")
+        mocker.patch("airflow_provider_integrator.logs.archive.LogArchive.write", side_effect=denied)
+        outcome = run_operator(output_path=f"{tmp_path}/x.json")
+        assert isinstance(outcome.error, ExecutionFailedError)
+        assert "status Failed" in outcome.message
+        assert f"Its log was not delivered: The folder {tmp_path} can't be written" in outcome.message
+
     def test_log_is_refused(self, simulator, failed):
         simulator.inject(Fault.status(400, on="download", body="no such log"))
         outcome = run_operator()
@@ -189,3 +198,21 @@ class TestEmpty:
     @pytest.mark.parametrize("on_empty", ["skip", "fail"])
     def test_means_nothing_for_others(self, on_empty, simulator, execution):
         assert run_operator(on_empty=on_empty).state == "success"
+
+
+@pytest.mark.parametrize(
+    "count", [10**400, 1e300, -1, "9" * 400], ids=["integer", "number", "negative", "digits"]
+)
+@pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED])
+def test_a_count_that_is_none_stops_nothing(count, status, simulator, flow):
+    def change(page):
+        for log in page["results"]:
+            log.update(process_count=1, fail_count=count)
+        return page
+
+    simulator.add_execution(flow, status=status, lasts=0)
+    simulator.inject(Fault.mutate(change, on="logs"))
+    outcome = run_operator(on_failed="continue")
+    assert outcome.error is None
+    assert outcome.xcoms["execution"]["process_count"] == 1
+    assert outcome.xcoms["execution"]["fail_count"] is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from airflow_provider_integrator.executions.outage import Outage
 from airflow_provider_integrator.executions.spec import WaitSpec
+from airflow_provider_integrator.polling.kept_outage import KeptOutage
 from airflow_provider_integrator.polling.waits import Wait
 
 
@@ -37,5 +37,5 @@ def make_wait(
             outage_tolerance=tolerance,
             adaptive=adaptive,
         ),
-        Outage(tolerance),
+        KeptOutage(tolerance),
     )

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,10 +40,9 @@ has_store = pytest.mark.skipif(
 
 @pytest.fixture
 def simulator(
-    hasty: None, one_ca: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+    hasty: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> Iterator[IntegratorSimulator]:
     mocker.patch.object(flow_watcher, "PAUSE", 0.1)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one_ca))
     with IntegratorSimulator() as simulator:
         project = simulator.add_project("Acme", slug="acme")
         simulator.add_flow(project, "Price", slug="price")
