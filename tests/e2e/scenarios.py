@@ -81,12 +81,12 @@ def woken_example(stage: Stage, others_ended: Callable[[], None]) -> Path:
     others_ended()
     cursor = "SELECT value FROM asset_state_store WHERE key LIKE '%:stock:%'"
     stage.pause("integrator_woken_by_flow", is_paused=False)
-    stage.until(lambda: bool(stage.rows(cursor)), 60)
+    stage.until(lambda: bool(stage.rows(cursor)))
     stage.integrator.add_execution(
         stage.demo.flows["stock"], id="stock-1", lasts=0, log={"errors": [], "rows": [1]}
     )
     kept = stage.airflow.home.parent / "logs" / "stock" / "stock-1"
-    stage.until(lambda: kept.is_dir() and any(file.suffix == ".json" for file in kept.iterdir()), 90)
+    stage.until(lambda: kept.is_dir() and any(file.suffix == ".json" for file in kept.iterdir()))
     return kept
 
 

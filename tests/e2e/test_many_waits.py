@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.restart import FLOWS, WAITS, Restarted
+from tests.e2e.restart import FLOWS, MOST, WAITS, Restarted
 from tests.e2e.stage import IS_AIRFLOW_3_3
 
 pytestmark = pytest.mark.e2e
 
 
 def test_they_share_their_polls_and_their_login(restarted: Restarted) -> None:
-    assert restarted.requests <= 1.2 * FLOWS * restarted.intervals
+    assert restarted.requests <= MOST * FLOWS * restarted.intervals
     assert restarted.logins <= 2 + WAITS * (not IS_AIRFLOW_3_3)
 
 

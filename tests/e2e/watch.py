@@ -63,7 +63,7 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Played:
     chance = random.Random(20)
     flow = stage.watched.flows[0]
     stage.pause("e2e_woken", is_paused=False)
-    stage.until(lambda: bool(stage.rows(_CURSOR)), 120)
+    stage.until(lambda: bool(stage.rows(_CURSOR)))
     others_ended()
 
     def kill_in_window() -> None:
@@ -109,7 +109,7 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Played:
 
 def _until(stage: Stage, what: str, missing: Callable[[], Collection[str]]) -> None:
     try:
-        stage.until(lambda: not missing(), 60)
+        stage.until(lambda: not missing())
     except TimeoutError as error:
         raise TimeoutError(f"{what} {sorted(missing())}: {stage.rows(_CURSOR)}") from error
 
