@@ -12,11 +12,12 @@ from airflow_provider_integrator.simulator.demo import DemoWorld, demo_world
 
 
 @contextmanager
-def demo_integrator(access_log: Path, *, recovers: bool = False) -> Iterator[DemoWorld]:
+def demo_integrator(access_log: Path, *, recovers: bool = False, port: int = 0) -> Iterator[DemoWorld]:
     """Serve the demo's flows; they run only within a ``DemoActivity``.
 
     :param access_log: The file to log requests to.
     :param recovers: Whether ``price`` fails in every second execution only.
+    :param port: The port; 0: a free one.
     :return: A context manager of the served world.
     """
     handler = logging.FileHandler(access_log, "w", "utf-8")
@@ -25,5 +26,5 @@ def demo_integrator(access_log: Path, *, recovers: bool = False) -> Iterator[Dem
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    with IntegratorSimulator() as integrator:
+    with IntegratorSimulator(port=port) as integrator:
         yield demo_world(integrator, recovers=recovers)

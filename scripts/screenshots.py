@@ -199,7 +199,7 @@ def take_assets(page: Page, url: str, task: str) -> None:
     page.goto(f"{url}/assets")
     page.get_by_role("link", name=ASSET).wait_for()
     take(page, "assets")
-    page.set_viewport_size({"width": 1100, "height": 760})
+    page.set_viewport_size({"width": 1300, "height": 800})
     page.get_by_role("link", name=ASSET).click()
     for _ in ("extra", "its payload"):  # of the newest event
         page.get_by_title("Click to expand the range.").first.click()

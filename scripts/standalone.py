@@ -74,8 +74,13 @@ def _run(options: argparse.Namespace) -> None:
     (folder / "config").mkdir(parents=True, exist_ok=True)
     if HAS_PAGE:
         (folder / "config" / "airflow_local_settings.py").write_text(_SETTINGS, "utf-8")
+    last_port = folder / "integrator.port"
     with ExitStack() as stack:
-        world = stack.enter_context(demo_integrator(folder / "integrator.log", recovers=True))
+        integrator_port = _same_port(last_port)
+        world = stack.enter_context(
+            demo_integrator(folder / "integrator.log", recovers=True, port=integrator_port)
+        )
+        last_port.write_text(world.integrator.url.rpartition(":")[2], "utf-8")
         print(f"Starting Airflow {AIRFLOW_VERSION}; this takes up to a minute …", flush=True)
         airflow = stack.enter_context(
             LocalAirflow(
@@ -147,6 +152,12 @@ def example_dags() -> Iterator[tuple[str, str]]:
             text = file.read_text("utf-8")
             (dag_id,) = re.findall(r'dag_id="(\w+)"', text)
             yield dag_id, (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
+def _same_port(file: Path) -> int:
+    """Choose the last run's port, where its tasks' links lead to; 0 if there is none, or it is taken."""
+    last = int(file.read_text("utf-8")) if file.exists() else 0
+    return 0 if _is_taken(last) else last
 
 
 def _is_taken(port: int) -> bool:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 import standalone
 
 URL = "http://localhost:9090"
+INTEGRATOR = "http://127.0.0.1:40123"
 
 
 @pytest.fixture
@@ -21,6 +22,8 @@ def opened(mocker, tmp_path, monkeypatch):
         mocker.patch.object(standalone, name)
     airflow = standalone.LocalAirflow.return_value.__enter__.return_value
     airflow.url, airflow.password = URL, None
+    world = standalone.demo_integrator.return_value.__enter__.return_value
+    world.integrator.url = INTEGRATOR
     mocker.patch.object(standalone, "CHECKOUT", tmp_path)
     mocker.patch.object(standalone, "is_watched", return_value=True)
     mocker.patch.object(standalone.time, "sleep", side_effect=KeyboardInterrupt)
@@ -56,6 +59,16 @@ def test_nobody_is_there_to_see_it(opened):
     standalone.is_watched.return_value = False
 
     assert opened() == []
+
+
+def test_links_of_the_last_run_lead_to_the_same_port(opened, mocker):
+    is_taken = mocker.patch.object(standalone, "_is_taken", return_value=False)
+    for ports in ([0], [0, 40123]):
+        opened()
+        assert [call.kwargs["port"] for call in standalone.demo_integrator.call_args_list] == ports
+    is_taken.side_effect = lambda port: port == 40123
+    opened()
+    assert standalone.demo_integrator.call_args.kwargs["port"] == 0
 
 
 def test_what_is_no_port_is_refused(opened, capsys):

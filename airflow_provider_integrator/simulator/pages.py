@@ -40,7 +40,9 @@ def execution_page(world: World, execution_id: str) -> Answer:
     try:
         execution = world.execution(execution_id)
     except KeyError:
-        return Answer.text(404, "Not Found: there is no such execution.")
+        return Answer.text(
+            404, "Not Found: there is no such execution, or it is of an earlier run of this Integrator."
+        )
     now = world.clock()
     shown = log_json(execution, now)
     ended = execution.ended_at(now)
