@@ -8,12 +8,17 @@ import logging
 from pathlib import Path
 
 import certifi
+import hypothesis
 import pytest
 
 from airflow_provider_integrator.api import texts, tokens
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.simulator import IntegratorSimulator
 from tests import secrets
+
+# A busy machine takes its time for an example now and then.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -196,7 +196,7 @@ def words_of(name):
     return {word.lower() for word in apart.split()}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.lists(documents, min_size=1, max_size=4), secrets=st.lists(hostile, max_size=3))
 def test_no_value_is_in_a_shape(values, secrets):
     seen = {text for value in values for text in texts_in(value)} | set(secrets)
@@ -244,7 +244,7 @@ def normal(shape):
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=st.lists(simple | shapes_of(2), min_size=1, max_size=4, unique_by=json.dumps).map(normal))
 def test_the_values_of_a_shape_have_this_shape(shape):
     assert shape_of(*(shaped(None, shape, turn) for turn in range(600))) == shape

@@ -127,7 +127,7 @@ def test_files_that_overlap_are_not_unpacked():
         assert write(log)[1] == LOG
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_structure_gives_the_log_or_an_error(data):
     number = st.sampled_from(

@@ -449,7 +449,7 @@ def test_what_is_cancelled_ends_at_the_next_piece(mocker):
 # fuzz
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_mutated_zip_gives_the_log_or_an_archive_error(data):
     spoiled = bytearray(WHOLE)
@@ -476,7 +476,7 @@ def on_disk(packed):
     return file
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(DIRECTORY, len(WHOLE) - 1), st.integers(0, 255))
 @example(at=DIRECTORY + 28, value=0)  # the name's length: a file without a name
 def test_a_mutated_directory_on_disk_gives_the_log_or_an_archive_error(at, value):

@@ -129,7 +129,7 @@ class World:
             self.poll(0, n, None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.tuples(*[st.integers(1, 8)] * 3), st.booleans())
 def test_each_is_delivered_once(seed: int, steps: int, weights: tuple[int, int, int], dies: bool) -> None:
     chance, world = random.Random(seed), World()
@@ -154,7 +154,7 @@ def test_each_is_delivered_once(seed: int, steps: int, weights: tuple[int, int, 
     assert all(times <= 1 for each, times in world.delivered.items() if each not in world.maybe_twice)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=300), st.integers(1, 40))
 def test_the_cursor_stays_small(made: list[tuple[int, bool]], every: int) -> None:
     world = World()

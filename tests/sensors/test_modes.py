@@ -285,6 +285,14 @@ CASES = [
         "created should be",
     ),
     Case(
+        "results missing",
+        unfinished(lambda: Fault.mutate(lambda page: page.pop("results") and None, on="logs")),
+        "failed",
+        IMPATIENT,
+        IntegratorError,
+        "results",
+    ),
+    Case(
         "400",
         unfinished(on_logs(Fault.status, 400, body="flowId is odd")),
         "failed",
