@@ -1,4 +1,4 @@
-"""OpenLineage datasets and facets of the log operator. Needs the OpenLineage provider, so imported late."""
+"""OpenLineage datasets and facets of the log and the lines operator. Needs the OpenLineage provider, so imported late."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from openlineage.client.facet_v2 import (
 
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.executions import policy
+from airflow_provider_integrator.executions.delivery import Delivered
 
 
 @attr.define
@@ -42,21 +43,22 @@ class IntegratorExecutionRunFacet(RunFacet):
     duration: float | None = None
 
 
-def log_lineage(
-    base_url: str, project_id: str, execution: Execution, stored: Mapping[str, Any] | None
+def delivery_lineage(
+    base_url: str, project_id: str, flow: str, execution: Execution | None, delivered: Delivered | None
 ) -> OperatorLineage[Dataset, RunFacet]:
     """Describe the datasets that a task read and wrote.
 
     :param base_url: The base URL of the Integrator.
     :param project_id: The flow's project.
-    :param execution: The execution.
-    :param stored: ``uri``, ``bytes`` and ``sha256`` of the stored log; None if none was stored.
-    :return: The flow as input, the stored log as output, and facets of the execution.
+    :param flow: The flow's slug.
+    :param execution: The execution; None: the whole flow.
+    :param delivered: The delivered log, or lines; None if nothing was delivered.
+    :return: The flow as input, the stored file as output, and facets of the execution.
     """
     return OperatorLineage(
-        inputs=[_flow(base_url, project_id, execution)],
-        outputs=[] if stored is None else [_stored_log(stored)],
-        run_facets=_run_facets(base_url, execution),
+        inputs=[_flow(base_url, project_id, flow, execution)],
+        outputs=[] if delivered is None or delivered.stored is None else [_file(delivered, delivered.stored)],
+        run_facets={} if execution is None else _run_facets(base_url, execution),
     )
 
 
@@ -84,16 +86,18 @@ def file_names(uri: str) -> tuple[str, str]:
     return f"{scheme}://{store}", path
 
 
-def _flow(base_url: str, project_id: str, execution: Execution) -> InputDataset:
-    namespace, name = flow_names(base_url, project_id, execution.flow_label)
+def _flow(base_url: str, project_id: str, flow: str, execution: Execution | None) -> InputDataset:
+    namespace, name = flow_names(base_url, project_id, flow)
+    if execution is None:
+        return InputDataset(namespace=namespace, name=name)
     rows = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rowCount=execution.process_count)
     return InputDataset(namespace=namespace, name=name, inputFacets={"inputStatistics": rows})
 
 
-def _stored_log(stored: Mapping[str, Any]) -> OutputDataset:
+def _file(delivered: Delivered, stored: Mapping[str, Any]) -> OutputDataset:
     namespace, name = file_names(stored["uri"])
     written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-        size=stored["bytes"], fileCount=1
+        rowCount=delivered.lines, size=stored["bytes"], fileCount=1
     )
     version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=stored["sha256"])
     return OutputDataset(

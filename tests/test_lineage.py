@@ -1,14 +1,15 @@
-"""What the log operator tells OpenLineage, and that it needs no OpenLineage otherwise."""
+"""What log and lines operator report to OpenLineage, and that they need no OpenLineage otherwise."""
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 
 import pytest
 
 from airflow_provider_integrator.api.enums import Status
-from tests.tasks import a_context, an_operator
+from tests.tasks import a_context, an_operator, lines_operator
 
 pytest.importorskip("airflow.providers.openlineage")
 
@@ -18,12 +19,13 @@ from openlineage.client.serde import Serde
 from airflow_provider_integrator.lineage import file_names, flow_names
 
 
-def ran(**arguments):
+def ran(make=an_operator, **arguments):
     """Run a task to its end in a worker.
 
+    :param make: Makes the task.
     :return: The task, and what its OpenLineage methods answer, as OpenLineage's own extractor takes it.
     """
-    task = an_operator(**arguments)
+    task = make(**arguments)
     try:
         task.execute(a_context())
     except Exception as error:  # noqa: BLE001 - the task's
@@ -82,10 +84,50 @@ def test_a_failed_execution_has_its_message(on_failed, simulator, flow):
     assert told.run_facets["errorMessage"].message.startswith(f"Execution {execution.id} of flow price")
 
 
-def test_a_log_in_xcom_is_no_output(simulator, flow):
+@pytest.mark.parametrize("make", [an_operator, lines_operator])
+def test_what_goes_to_xcom_is_no_output(make, simulator, flow):
     simulator.add_execution(flow, lasts=0)
-    _, told = ran()
+    _, told = ran(make)
     assert told.outputs == []
+
+
+@pytest.mark.parametrize("on_failed", ["fail", "continue"])
+def test_flow_in_and_stored_lines_out(on_failed, tmp_path, simulator, flow):
+    execution = simulator.add_execution(flow, lasts=0, status=Status.FAILED, process_count=10)
+    simulator.add_lines(execution, [{"sku": "A"}] * 3, status=Status.FAILED)
+    simulator.add_lines(execution, [{"sku": "B"}] * 7)
+    path = tmp_path / "lines.jsonl"
+    _, told = ran(lines_operator, output_path=str(path), on_failed=on_failed)
+    ((source,), (file,)) = told.inputs, told.outputs
+    host = simulator.url.partition("://")[2]
+    assert (source.namespace, source.name) == (f"integrator://{host}", f"{simulator.projects[0].id}/price")
+    assert source.inputFacets["inputStatistics"].rowCount == 10
+    assert (file.namespace, file.name) == ("file", str(path))
+    written = file.outputFacets["outputStatistics"]
+    assert (written.rowCount, written.size, written.fileCount) == (3, path.stat().st_size, 1)
+    assert file.facets["version"].datasetVersion == hashlib.sha256(path.read_bytes()).hexdigest()
+    facets = facets_of(told)
+    assert facets["externalQuery"]["externalQueryId"] == execution.id
+    assert facets["integrator_execution"]["status"] == "failed"
+    assert facets["errorMessage"]["message"].startswith(f"Execution {execution.id} of flow price")
+
+
+@pytest.mark.parametrize("name", ["slug", "name", "id"])
+def test_a_whole_flow_has_no_execution(name, tmp_path, simulator, flow):
+    simulator.add_lines(simulator.add_execution(flow, lasts=0), [{}], status=Status.FAILED)
+    wanted = getattr(flow, name)
+    _, told = ran(lines_operator, flow=wanted, whole_flow=True, output_path=f"{tmp_path}/lines.jsonl")
+    ((source,), (file,)) = told.inputs, told.outputs
+    assert source.name == f"{simulator.projects[0].id}/price"
+    assert source.inputFacets in (None, {})
+    assert file.outputFacets["outputStatistics"].rowCount == 1
+    assert told.run_facets == {}
+
+
+def test_lines_that_did_not_arrive_are_no_output(tmp_path, simulator, flow):
+    simulator.add_lines(simulator.add_execution(flow, lasts=0), [{}] * 2, status=Status.FAILED)
+    _, told = ran(lines_operator, output_path=f"{tmp_path}/lines.jsonl", max_lines=1)
+    assert (len(told.inputs), told.outputs) == (1, [])
 
 
 def test_a_log_that_did_not_arrive_is_no_output(tmp_path, simulator, flow):
@@ -136,7 +178,8 @@ def test_names_of_flows(base_url, namespace):
 
 
 def test_importing_the_tasks_imports_no_openlineage():
-    modules = "airflow_provider_integrator.operators.log, airflow_provider_integrator.sensors.execution"
+    package = "airflow_provider_integrator"
+    modules = f"{package}.operators.log, {package}.operators.lines, {package}.sensors.execution"
     code = f"import sys, {modules}; print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     loaded = set(printed.split())

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Delivered:
-    """A delivered log.
+    """A delivered log, or lines.
 
-    :param value: The task's return value: the log's JSON, or its URI, size and hash with the execution.
+    :param value: The task's return value: the JSON, or the file's URI, size and hash with the execution.
     :param errors: The first entries of the log's ``errors``.
-    :param where: The log's location, as a sentence; None if it is kept nowhere.
+    :param where: The location, as a sentence; None if it is kept nowhere.
     :param stored: ``uri`` (without an Airflow connection in it), ``bytes`` and ``sha256``; None if it wasn't
         stored.
     :param page: The URL of the stored file's web page; None if it has none.
+    :param lines: The number of lines; None for a log.
     """
 
     value: Any
@@ -37,6 +38,7 @@ class Delivered:
     where: str | None
     stored: Mapping[str, Any] | None = None
     page: str | None = None
+    lines: int | None = None
 
     @classmethod
     def at(
@@ -65,12 +67,13 @@ class Delivered:
             where=f"{what} in {uri} ({size['bytes']} bytes).",
             stored={"uri": storage.without_connection(uri), **size},
             page=storage.web_address(path),
+            lines=value.get("lines"),
         )
 
 
 @dataclass
 class Delivery:
-    """What the deliveries of a log and of lines have in common.
+    """The common base of the deliveries of a log and of lines.
 
     :param output_path: A path or an object storage URI; None: XCom.
     :param project_slug: The project's slug; None: the connection's, or the one in List projects.

@@ -8,7 +8,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_integrator.api.downloads import retries_end
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, LogCancelledError
@@ -33,11 +36,34 @@ class LineDelivery(Delivery):
     :param concurrency: The number of logs that are downloaded at once.
     :param max_lines: The maximum number of lines.
     :param with_logs: Whether each line has its log.
+    :param checkpoint_path: The folder in which logs are kept for the next try; None: as :meth:`_find_journal` chooses.
     """
 
     concurrency: int
     max_lines: int
     with_logs: bool = True
+    checkpoint_path: str | None = None
+
+    @cached_property
+    def checkpoint(self) -> Destination | None:
+        """The folder in which logs are kept for the next try, opened once; None if none is named."""
+        if self.checkpoint_path is None:
+            return None
+        from airflow_provider_integrator.logs.storage import Destination
+
+        return Destination.folder(self.checkpoint_path)
+
+    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+        """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
+
+        :param wait: The wait for their execution.
+        :param carried: What a deferral carries; the project's slug is added.
+        :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
+        :raises StorageError: A disk is full or broken.
+        """
+        super().check(wait, carried)
+        if self.checkpoint is not None:
+            self.checkpoint.check_writable()
 
     def check_cancelled(self) -> None:
         """Check whether the lines are still wanted.
@@ -74,7 +100,8 @@ class LineDelivery(Delivery):
         allowance = Allowance(self.max_lines, max_bytes, max_map_length if self.destination is None else None)
         if not self.with_logs:
             return self._deliver(wait, execution, lines, self._records(lines, allowance))
-        from airflow_provider_integrator.executions.line_logs import Downloads, LineLogs, Spool
+        from airflow_provider_integrator.executions.line_logs import Downloads, LineLogs
+        from airflow_provider_integrator.executions.line_spool import Spool
         from airflow_provider_integrator.logs.disk import temporary_file
 
         slug = find_slug(wait, carried, self.project_slug)
@@ -141,29 +168,51 @@ class LineDelivery(Delivery):
         self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
     ) -> Iterator[Journal | None]:
         """Give out the journal, and remove it once it isn't needed any more: after a success, or the last try."""
-        from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
-
-        ti, store = context["ti"], context.get("task_state_store")
-        wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
-        task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
-        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
-        journal: Journal | None = None
-        if self.destination is not None:
-            journal = journal_beside(
-                _path(self.destination, wait, execution), name, self.check_cancelled, self.file_mode
+        ti, journal = context["ti"], self._find_journal(context, wait, execution, lines)
+        has_next = ti.try_number <= ti.max_tries
+        if journal is None and has_next:
+            log.info(
+                "A next try fetches all logs again, as there is no place to keep them in.\n"
+                "Set checkpoint_path to a folder that all workers share, or output_path."
             )
-        elif store is not None:
-            journal = StateJournal(store, f"lines-{name}")
         try:
             yield journal
         except BaseException as error:
             # These end the task without retries.
             is_last = isinstance(error, (ConfigurationError, AuthenticationError))
-            if journal is not None and (is_last or ti.try_number > ti.max_tries):
+            if journal is not None and (is_last or not has_next):
                 journal.remove()
             raise
         if journal is not None:
             journal.remove()
+
+    def _find_journal(
+        self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
+    ) -> Journal | None:
+        """Choose where logs are kept for the next try.
+
+        :return: The journal: in the named folder, or else beside the file, or else in the task's state store, which
+            Airflow has from 3.3 on, or else where Airflow's object storage backend has XComs. None if there is none.
+        """
+        from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
+        from airflow_provider_integrator.logs.storage import Destination
+
+        ti, store = context["ti"], context.get("task_state_store")
+        wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
+        task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
+        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
+        xcoms = conf.get("common.io", "xcom_objectstorage_path", fallback="")
+        if self.checkpoint is not None:
+            path = self.checkpoint.inside("integrator")
+        elif self.destination is not None:
+            path = _path(self.destination, wait, execution)
+        elif store is not None:
+            return StateJournal(store, f"lines-{name}")
+        elif xcoms:
+            path = Destination.folder(xcoms).inside("integrator")
+        else:
+            return None
+        return journal_beside(path, name, self.check_cancelled, self.file_mode)
 
 
 def _decoded(record: bytes) -> Any:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
+from airflow_provider_integrator.executions.line_spool import END, ERROR, LINE, LOG, PENDING, Entry, Spool
 from airflow_provider_integrator.executions.lines import line_json
 from airflow_provider_integrator.executions.progress import Rate
 from airflow_provider_integrator.hooks import queries
@@ -33,100 +34,9 @@ log = logging.getLogger(__name__)
 _LOOK = 0.5
 #: Seconds for which a failed try waits for the downloads under way.
 _GRACE = 5.0
-_LINE, _LOG, _ERROR, _PENDING, _END = b"line", b"log", b"error", b"pending", b"end"
 _NO_ID = "The line has no id that can be read, so its log can't be downloaded."
-_NONE = -1
 #: Bytes that a log or an error takes in its line besides its JSON.
 _NAMES = len(',"log":,"log_error":null')
-
-
-class Entry(NamedTuple):
-    """A line, its log, or why there is none (``pending``: yet); or the end of the lines. Appended to the journal.
-
-    :param at: The line's number, from 0; of the end, the number of lines.
-    :param kind: Which of these it is.
-    :param json: The JSON text.
-    """
-
-    at: int
-    kind: bytes
-    json: bytes
-
-    def text(self) -> bytes:
-        """Write it as a line of the journal."""
-        return b"%d %s %s\n" % self
-
-    @classmethod
-    def read(cls, text: bytes) -> Entry:
-        """Read what :meth:`text` wrote.
-
-        :param text: A line of the journal.
-        """
-        at, kind, json = text.split(b" ", 2)
-        return cls(int(at), kind, json.rstrip(b"\n"))
-
-
-class Spool:
-    """Lines and logs in the order in which they come, in a temporary file; only their places are in memory.
-
-    :param file: The file.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.end: Any = None
-        self._lines = array("q")
-        self._logs = array("q")
-
-    def __len__(self) -> int:
-        """Return the number of lines."""
-        return len(self._lines)
-
-    def add(self, entry: Entry) -> bytes:
-        """Add an entry.
-
-        :param entry: The entry.
-        :return: Its text.
-        """
-        place, text = self.file.seek(0, 2), entry.text()
-        self.file.write(text)
-        if entry.kind == _LINE:
-            self._lines.append(place)
-            self._logs.append(_NONE)
-        elif entry.kind == _END:
-            self.end = decode(entry.json)
-        elif entry.at < len(self):
-            self._logs[entry.at] = place
-        return text
-
-    def clear(self) -> None:
-        """Remove all entries."""
-        self.file.seek(0)
-        self.file.truncate()
-        self.end = None
-        del self._lines[:], self._logs[:]
-
-    def line(self, at: int) -> bytes:
-        """Read a line's JSON.
-
-        :param at: Its number.
-        """
-        return self._entry(self._lines[at]).json
-
-    def missing(self) -> Iterator[int]:
-        """Find the lines that have neither a log nor an error."""
-        return (at for at in range(len(self)) if self._logs[at] == _NONE)
-
-    def records(self) -> Iterator[tuple[bytes, bool]]:
-        """Read each line's JSON with its log, or with the error instead, and whether it has its log."""
-        for at, place in enumerate(self._logs):
-            entry = self._entry(place)
-            values = (entry.json, b"null") if entry.kind == _LOG else (b"null", entry.json)
-            yield self.line(at)[:-1] + b',"log":%s,"log_error":%s}' % values, entry.kind == _LOG
-
-    def _entry(self, place: int) -> Entry:
-        self.file.seek(place)
-        return Entry.read(self.file.readline())
 
 
 class Downloads:
@@ -179,9 +89,9 @@ class Downloads:
         client = self._idle.get()
         try:
             with client.run(script) as archive:
-                return Entry(at, _LOG, encode(archive.load()))
+                return Entry(at, LOG, encode(archive.load()))
         except RequestError as error:
-            return _error(at, str(error), _PENDING if error.status in (400, 404) else _ERROR)
+            return _error(at, str(error), PENDING if error.status in (400, 404) else ERROR)
         except LogArchiveError as error:
             return _error(at, str(error))
         except RecursionError:
@@ -239,11 +149,14 @@ class LineLogs:
         :return: Whether it had read all lines.
         """
         for text in self.journal.entries() if self.journal else ():
-            entry = Entry.read(text)
-            self.spool.add(entry)
-            if entry.kind == _LINE:
+            entry = self.spool.restore(text)
+            if entry is None or entry.kind == END:
+                continue
+            if entry.kind == LINE:
+                if entry.at == 0:
+                    self.allowance.clear()
                 self.allowance.take_line(len(entry.json))
-            elif entry.kind != _END:
+            else:
                 self.allowance.take(len(entry.json) + _NAMES)
         if self.spool.end is None:
             self.spool.clear()
@@ -259,10 +172,10 @@ class LineLogs:
             self.check_cancelled()
             text = line_json(line)
             self.allowance.take_line(len(text))
-            self.spool.add(Entry(at, _LINE, text))
+            self.spool.add(Entry(at, LINE, text))
             if line.log_id is None:
                 self.spool.add(_error(at, _NO_ID))
-        self.spool.add(Entry(len(self.spool), _END, encode(self.lines.summary())))
+        self.spool.add(Entry(len(self.spool), END, encode(self.lines.summary())))
         if self.journal is not None:
             self.journal.remove()
             self.journal.append(self.spool.file)
@@ -293,7 +206,8 @@ class LineLogs:
                 rate.add(self._keep(done, pending))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            wait(running, _GRACE)
+            # A cancelled one never counts as done.
+            wait([each for each in running if not each.cancelled()], _GRACE)
 
     def _keep(self, done: Iterable[Future[Entry]], pending: array[int]) -> int:
         """Put what was downloaded into the spool and the journal, before an error among it is raised."""
@@ -303,10 +217,10 @@ class LineLogs:
                 errors.append(error)
                 continue
             entry = each.result()
-            if entry.kind == _PENDING and time.time() < self.until:
+            if entry.kind == PENDING and time.time() < self.until:
                 pending.append(entry.at)
                 continue
-            entry = entry._replace(kind=_ERROR) if entry.kind == _PENDING else entry
+            entry = entry._replace(kind=ERROR) if entry.kind == PENDING else entry
             self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1
@@ -323,5 +237,5 @@ class LineLogs:
             time.sleep(min(left, _LOOK))
 
 
-def _error(at: int, reason: str, kind: bytes = _ERROR) -> Entry:
+def _error(at: int, reason: str, kind: bytes = ERROR) -> Entry:
     return Entry(at, kind, encode(reason))

@@ -99,15 +99,16 @@ def target_faults(path: Path, needs: str) -> Iterator[None]:
         raise _fault(error, f"folder {path.parent}", f"{path.name}, {needs}", _TARGET_REMEDY) from error
 
 
-def open_growing(path: Path, folder_mode: int) -> IO[bytes]:
-    """Open a file that grows piece by piece and survives its process; its owner's alone.
+def create_growing(path: Path, folder_mode: int) -> IO[bytes]:
+    """Create a file that grows piece by piece and survives its process; its owner's alone.
 
     :param path: The file's path.
     :param folder_mode: The permissions of new folders but for their execute bits.
-    :return: The file, open for reading and writing; at its beginning.
+    :return: The file, open for writing.
+    :raises FileExistsError: There is such a file already.
     """
     _make_folders(path.parent, folder_mode)
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, DEFAULT_FILE_MODE), "r+b")
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, DEFAULT_FILE_MODE), "wb")
 
 
 @contextmanager

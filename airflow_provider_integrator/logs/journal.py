@@ -1,11 +1,18 @@
-"""A journal: entries that survive the kill of their process, so that the next try goes on from there."""
+"""A journal: entries that survive the kill of their process, so that the next try goes on from there.
+
+Two tries of a task may run at once, as one that Airflow takes for dead may live on. So each writes files or objects of
+its own, and nobody changes another one's.
+"""
 
 from __future__ import annotations
 
+import glob
 import io
+import itertools
 import logging
 import re
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import StorageError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.logs.disk import open_growing, target_faults
+from airflow_provider_integrator.logs.disk import create_growing, target_faults
 from airflow_provider_integrator.logs.storage import local_path
 from airflow_provider_integrator.logs.upload import upload
 
@@ -25,7 +32,7 @@ log = logging.getLogger(__name__)
 
 #: Characters of a value in the state store, which takes 64 KB of JSON: a character may take six bytes there.
 _STATE_CHARACTERS = 16_000
-_PIECE = re.compile(r"[0-9]{6,}")
+_OBJECT = re.compile(r"([0-9]{6,})-[0-9a-f]{8}")
 
 
 class Journal(Protocol):
@@ -61,7 +68,7 @@ def journal_beside(
     :param name: Sets the journal apart from those of other tasks with the same path.
     :param check_cancelled: Called between two pieces of an upload; what it raises is raised there.
     :param file_mode: The permissions of the file, which new folders are as open as.
-    :return: The journal: a hidden file in a local folder, and objects of a folder in a store.
+    :return: The journal: hidden files in a local folder, and objects of a folder in a store.
     """
     local = local_path(path)
     if local is not None:
@@ -70,9 +77,9 @@ def journal_beside(
 
 
 class FileJournal:
-    """A journal in a local file.
+    """A journal in local files: one for each try, numbered.
 
-    :param path: The file.
+    :param path: What the files' paths begin with.
     :param folder_mode: The permissions of new folders but for their execute bits.
     """
 
@@ -84,17 +91,11 @@ class FileJournal:
         self._file: IO[bytes] | None = None
 
     def entries(self) -> Iterator[bytes]:
-        """Read the entries, and cut off a last one that isn't whole."""
-        if not self._path.exists():
-            return
-        with target_faults(self._path, "lines"), open_growing(self._path, self._folder_mode) as file:
-            whole = 0
-            for entry in file:
-                if not entry.endswith(b"\n"):
-                    file.truncate(whole)
-                    return
-                whole += len(entry)
-                yield entry
+        """Read the entries file by file, without a last one that isn't whole."""
+        with target_faults(self._path, "lines"):
+            for _, path in self._files():
+                with suppress(FileNotFoundError), path.open("rb") as file:  # another try may remove it
+                    yield from itertools.takewhile(_is_whole, file)
 
     def append(self, entries: IO[bytes]) -> None:
         """Append entries.
@@ -102,20 +103,36 @@ class FileJournal:
         :param entries: A file of entries.
         """
         with target_faults(self._path, "lines"):
-            if self._file is None:
-                self._file = open_growing(self._path, self._folder_mode)
-                self._file.seek(0, 2)
+            file = self._file = self._file or self._create()
             entries.seek(0)
-            shutil.copyfileobj(entries, self._file)
-            self._file.flush()
+            shutil.copyfileobj(entries, file)
+            file.flush()
 
     def remove(self) -> None:
-        """Remove the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Remove the files."""
         with target_faults(self._path, "lines"):
-            self._path.unlink(missing_ok=True)
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            for _, path in self._files():
+                path.unlink(missing_ok=True)
+
+    def _create(self) -> IO[bytes]:
+        while True:
+            number = max((number for number, _ in self._files()), default=0) + 1
+            with suppress(FileExistsError):  # another try has made it meanwhile
+                return create_growing(self._path.with_name(f"{self._path.name}.{number}"), self._folder_mode)
+
+    def _files(self) -> list[tuple[int, Path]]:
+        """List the files by their numbers."""
+        begin = f"{self._path.name}."
+        found = self._path.parent.glob(f"{glob.escape(begin)}*")
+        named = [(path.name.removeprefix(begin), path) for path in found]
+        return sorted((int(name), path) for name, path in named if name.isascii() and name.isdigit())
+
+
+def _is_whole(entry: bytes) -> bool:
+    return entry.endswith(b"\n")
 
 
 class StoreJournal:
@@ -130,6 +147,7 @@ class StoreJournal:
     def __init__(self, folder: ObjectStoragePath, check_cancelled: Callable[[], None]) -> None:
         self._folder = folder
         self._check_cancelled = check_cancelled
+        self._writer = uuid.uuid4().hex[:8]
         self._next = 0
 
     def entries(self) -> Iterator[bytes]:
@@ -137,13 +155,14 @@ class StoreJournal:
         try:
             for number, path in self._objects():
                 self._next = number + 1
-                with self._folder.fs.open(path, "rb") as file:
-                    yield from file
+                with suppress(FileNotFoundError), self._folder.fs.open(path, "rb") as file:
+                    yield from file  # unless another try has removed it
         except Exception as error:  # each store has errors of its own
             raise StorageError(
                 f"The lines of an earlier try can't be listed or read in {self._folder}\n"
                 f"({type(error).__name__}: {fit(str(error))}).\n"
-                "With logs, the connection needs the rights to list, read and delete there."
+                "With logs, the connection needs the rights to list, read and delete there; checkpoint_path names\n"
+                "another folder for them."
             ) from error
 
     def append(self, entries: IO[bytes]) -> None:
@@ -151,7 +170,7 @@ class StoreJournal:
 
         :param entries: A file of entries.
         """
-        upload(entries, self._folder / f"{self._next:06d}", self._check_cancelled)
+        upload(entries, self._folder / f"{self._next:06d}-{self._writer}", self._check_cancelled)
         self._next += 1
 
     def remove(self) -> None:
@@ -174,12 +193,14 @@ class StoreJournal:
             found = self._folder.fs.find(self._folder.path)
         except FileNotFoundError:
             return []
-        named = [(path.rpartition("/")[2], path) for path in found]
-        return sorted((int(name), path) for name, path in named if _PIECE.fullmatch(name))
+        named = [(_OBJECT.fullmatch(path.rpartition("/")[2]), path) for path in found]
+        return sorted((int(name[1]), path) for name, path in named if name)
 
 
 class StateJournal:
     """A journal in the task's state store, which Airflow has from 3.3 on.
+
+    A value of another try that runs at once may be replaced, as its keys can't be listed.
 
     :param store: The state store.
     :param name: What the keys begin with.

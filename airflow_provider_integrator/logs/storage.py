@@ -34,6 +34,15 @@ class Destination:
         self._path, self._named = open_store(path), str(path)
         self._is_folder = self._named.endswith("/")
 
+    @classmethod
+    def folder(cls, path: str) -> Destination:
+        """Open a folder.
+
+        :param path: An object storage URI or a local path, with or without ``/`` at its end.
+        :raises ConfigurationError: No such file system is installed, or its connection can't be used.
+        """
+        return cls(path if path.endswith("/") else f"{path}/")
+
     def check_writable(self) -> None:
         """Check that a log can be written, by writing; a store in the cloud only says so when it is.
 
@@ -68,6 +77,13 @@ class Destination:
         """
         folders = [flow] if execution_id is None else [flow, execution_id]
         return self._path_of(*folders, name="lines.jsonl")
+
+    def inside(self, name: str) -> ObjectStoragePath:
+        """Find the path of a file in the folder.
+
+        :param name: The file's name.
+        """
+        return self._path / name
 
     def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
@@ -118,7 +134,7 @@ def save(
     :param archive: The log. Its :meth:`LogArchive.cancel` ends the save, and an upload with it.
     :param path: An object storage URI or a local path, folders made as needed.
     :param file_mode: The permissions of a new local file, and of new folders but for their execute bits.
-    :param beside_loop: As :meth:`LogArchive.write` takes it.
+    :param beside_loop: Whether an event loop runs in this process.
     :return: The URI of what was written; its size and hash.
     :raises ConfigurationError: The path can't be written to.
     :raises StorageError: The disk is full or broken, or the store refuses the log; nothing is left at the path.

@@ -22,6 +22,7 @@ from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLog
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
 from airflow_provider_integrator.operators.judging import JudgingTask
+from airflow_provider_integrator.operators.lineage import DeliveryLineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
@@ -36,7 +37,7 @@ EXECUTION_KEY = "execution"
 RETURN_KEY = "return_value"
 
 
-class DeliveringOperator(JudgingTask, WaitingOperator):
+class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     """An operator that judges an execution and delivers what belongs to it, to XCom or object storage.
 
     :param output_path: An object storage URI or a local path, written whole or not at all; None: XCom.
@@ -58,7 +59,6 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
     what: str
     log_id: str | None = None
     show_errors = True
-    delivered: Delivered | None = None
 
     def __init__(
         self,
@@ -114,6 +114,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
+        self.found = (wait.project_id, execution.flow_label, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
         log_id = rendered("log_id", self.log_id)
         IntegratorExecutionLink().push_for(context, self, wait, execution, log_id)

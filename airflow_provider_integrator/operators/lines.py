@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_integrator.arguments import (
-    is_template,
-    read_count,
-)
-from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
-)
+from airflow_provider_integrator.arguments import check_scheme, is_template, read_count, rendered
+from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.delivery import Delivered
 from airflow_provider_integrator.executions.line_delivery import LineDelivery
 from airflow_provider_integrator.executions.lines import LineList, line_query, read_search, read_statuses
@@ -34,6 +30,17 @@ DEFAULT_CONCURRENCY = 8
 #: The default maximum size of a line's log, in bytes of JSON: it is one row's.
 DEFAULT_MAX_LINE_LOG_BYTES = 1024**2
 COUNTS_KEY = "counts"
+#: Arguments that choose, wait for or judge one execution, with the values that ask for nothing of it. How a wait is
+#: carried out isn't among them, as a DAG's default_args may have that for all its tasks.
+_OF_ONE_EXECUTION = {
+    "execution_id": None,
+    "created_after": None,
+    "created_before": None,
+    "on_missing": "fail",
+    "wait": True,
+    "on_failed": "continue",
+    "on_empty": "succeed",
+}
 
 
 class IntegratorLinesOperator(DeliveringOperator):
@@ -44,7 +51,8 @@ class IntegratorLinesOperator(DeliveringOperator):
     came), for tasks that are mapped over them; with ``output_path`` a dict of ``uri``, ``bytes``, ``sha256``,
     ``lines``, ``counts`` and ``execution``. If the task is to fail, the lines are delivered first.
 
-    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged.
+    :param whole_flow: Whether the lines of all the flow's executions are fetched; nothing is waited for or judged, so
+        arguments that choose, wait for or judge an execution are an error.
     :param status: The statuses of the lines that are fetched: ``failed``, ``success``, ``empty``, ``in_progress``,
         ``unknown`` (none that can be read), several of them, or ``any``.
     :param search: Names of fields and the values that a line must have in all of them.
@@ -52,6 +60,10 @@ class IntegratorLinesOperator(DeliveringOperator):
         gzip if it ends in ``.gz``. If it ends in ``/``, ``<flow>/<execution id>/lines.jsonl`` is appended. None: XCom.
     :param with_logs: Whether each line has its decoded log as ``log``, or else the reason as ``log_error``.
     :param concurrency: The number of logs that are downloaded at once.
+    :param checkpoint_path: A folder, an object storage URI or a local path, in which what was fetched is kept until the
+        task succeeds or its last try fails, so that a next try goes on from there. None: beside the file of
+        ``output_path``; without one in the task's state store, which Airflow has from 3.3 on; below, where Airflow's
+        object storage backend has XComs (``[common.io] xcom_objectstorage_path``).
     :param on_failed: The action for the status Failed of the execution: ``continue`` or ``fail``.
     :param max_lines: The maximum number of lines; more are an error.
     :param max_log_bytes: The maximum size of the unpacked JSON of a line's log.
@@ -62,7 +74,12 @@ class IntegratorLinesOperator(DeliveringOperator):
         ``BaseOperator``.
     """
 
-    template_fields: Sequence[str] = (*DeliveringOperator.template_fields, "status", "search")
+    template_fields: Sequence[str] = (
+        *DeliveringOperator.template_fields,
+        "status",
+        "search",
+        "checkpoint_path",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"search": "json"}
     what = "Its lines were"
 
@@ -74,18 +91,23 @@ class IntegratorLinesOperator(DeliveringOperator):
         search: Mapping[str, str] | None = None,
         with_logs: bool = False,
         concurrency: int = DEFAULT_CONCURRENCY,
+        checkpoint_path: str | None = None,
         on_failed: Literal["fail", "continue"] = "continue",
         max_lines: int = DEFAULT_MAX_LINES,
         max_log_bytes: int = DEFAULT_MAX_LINE_LOG_BYTES,
         **kwargs: Any,
     ) -> None:
         super().__init__(on_failed=on_failed, max_log_bytes=max_log_bytes, **kwargs)
+        check_scheme("checkpoint_path", checkpoint_path)
         self.whole_flow = whole_flow
         self.status = status
         self.search = search
         self.with_logs = with_logs
         self.concurrency = read_count("concurrency", concurrency)
+        self.checkpoint_path = checkpoint_path
         self.max_lines = read_count("max_lines", max_lines)
+        if checkpoint_path is not None and not with_logs:
+            raise ConfigurationError("checkpoint_path is for the lines' logs: set with_logs=True with it.")
         if not concurrency:
             raise ConfigurationError("concurrency is 0; set it to 1 or more.")
         if not _is_rendered_later(status):
@@ -96,18 +118,24 @@ class IntegratorLinesOperator(DeliveringOperator):
             self._check_whole_flow()
 
     def _check_whole_flow(self) -> None:
-        given = ("execution_id", "created_after", "created_before")
-        names = [name for name in given if getattr(self, name) is not None]
+        names = [name for name, value in _OF_ONE_EXECUTION.items() if getattr(self, name) != value]
         if self.thresholds != NO_THRESHOLDS:
             names.append("a threshold")
         if names:
             raise ConfigurationError(
-                f"whole_flow takes the lines of all executions, so {names[0]} has no meaning; leave it out."
+                "whole_flow takes the lines of all executions and neither waits for one nor judges one, so\n"
+                f"{names[0]} has no meaning; leave it out."
             )
 
     @cached_property
     def _delivery(self) -> LineDelivery:
-        return LineDelivery(*self.delivery_arguments(), self.concurrency, self.max_lines, self.with_logs)
+        return LineDelivery(
+            *self.delivery_arguments(),
+            self.concurrency,
+            self.max_lines,
+            self.with_logs,
+            rendered("checkpoint_path", self.checkpoint_path),
+        )
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the arguments and the preconditions of the delivery before waiting.
@@ -129,6 +157,9 @@ class IntegratorLinesOperator(DeliveringOperator):
             return super().run_wait(context)
         wait = self.make_wait(context, polled=1)
         self.check(wait)
+        flow = self.hook.find_flow(wait.spec.flow, project_id=wait.project_id)
+        wait.spec = replace(wait.spec, flow_id=flow.id)
+        self.found = (wait.project_id, flow.label, None)
         return self.deliver(context, wait, None)
 
     def run_delivery(self, context: Context, wait: ExecutionWait, execution: Execution | None) -> Delivered:

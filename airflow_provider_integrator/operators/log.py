@@ -12,7 +12,6 @@ from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.operators.delivering import DeliveringOperator
 from airflow_provider_integrator.operators.ending import ends_task
-from airflow_provider_integrator.operators.lineage import LogLineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.executions.wait import ExecutionWait
 
 
-class IntegratorLogOperator(LogLineage, DeliveringOperator):
+class IntegratorLogOperator(DeliveringOperator):
     """Fetches the decoded log of an execution, and fails if the execution failed or breached a threshold.
 
     Pushes the execution as a JSON object to XCom, key ``execution``, as soon as it is found. Returns the
@@ -54,16 +53,6 @@ class IntegratorLogOperator(LogLineage, DeliveringOperator):
     def _delivery(self) -> LogDelivery:
         log_id = rendered("log_id", self.log_id)
         return LogDelivery(*self.delivery_arguments(), log_id, bool(self.do_xcom_push))
-
-    def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
-        """Push the execution and the link to its page.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The execution.
-        """
-        self.found = (wait.project_id, execution)
-        super().saw(context, wait, execution)
 
     def run_delivery(  # type: ignore[override]  # a log is one execution's
         self, context: Context, wait: ExecutionWait, execution: Execution

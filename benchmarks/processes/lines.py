@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.measuring import own_bytes
+from benchmarks.processes.store import attach_store
 from benchmarks.processes.talking import answer_requests
 
 
@@ -21,7 +22,13 @@ class _TaskInstance:
 
 
 def fetch_lines(
-    connection: dict[str, Any], flow: str, execution: str, path: str, idle: bool, **arguments: Any
+    connection: dict[str, Any],
+    flow: str,
+    execution: str,
+    path: str,
+    idle: bool,
+    store_delay: float = 0.0,
+    **arguments: Any,
 ) -> dict[str, Any]:
     """Fetch lines into a file.
 
@@ -30,6 +37,7 @@ def fetch_lines(
     :param execution: The execution.
     :param path: The file.
     :param idle: Whether only to get ready, for the memory that this takes.
+    :param store_delay: How many seconds it takes to put an object into the store.
     :param arguments: The operator's arguments.
     :return: Seconds, and what the operator returns.
     """
@@ -41,6 +49,7 @@ def fetch_lines(
 
     # Imported and made before the clock starts.
     assert all((archive, client, journal, line_logs, receiver))  # noqa: S101
+    attach_store(store_delay)
     task = IntegratorLinesOperator(
         task_id="lines", flow=flow, execution_id=execution, output_path=path, log_timeout=0, **arguments
     )

@@ -17,9 +17,9 @@ from typing import Any
 import requests
 
 from benchmarks.measuring import Heartbeat, available_bytes, own_bytes, peak_resident_bytes, quantile
+from benchmarks.processes.store import STORE, attach_store
 from benchmarks.processes.talking import answer_requests
 
-_STORE = "store"
 _PARSED_SIZE = 8
 
 #: A way's figures, once it has saved the log.
@@ -76,23 +76,8 @@ def _hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callabl
 
 def _hook_to_store(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:
     """Save to a store that isn't local for the hook, though it puts its objects into a folder of this machine."""
-    try:
-        from airflow.sdk.io import attach
-    except ImportError:  # Airflow 2
-        from airflow.io.store import attach
-    from fsspec import register_implementation
-    from fsspec.implementations.local import LocalFileSystem
-
-    class Store(LocalFileSystem):
-        protocol = _STORE
-
-        @classmethod
-        def _strip_protocol(cls, path: str) -> str:
-            return path.removeprefix(f"{_STORE}://")
-
-    register_implementation(_STORE, Store, clobber=True)
-    attach(_STORE, fs=Store())
-    return _hook(connection, flow, log, f"{_STORE}://{path}")
+    attach_store()
+    return _hook(connection, flow, log, f"{STORE}://{path}")
 
 
 def _async_hook(connection: dict[str, Any], flow: str, log: str, path: str) -> Callable[[], Measured]:

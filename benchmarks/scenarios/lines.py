@@ -14,9 +14,11 @@ from typing import Any
 
 from benchmarks.children import Child, ChildError, ask_once
 from benchmarks.measuring import MEBIBYTE, OwnPeak
+from benchmarks.processes.store import STORE
 from benchmarks.results import Figure, Section, Size, Table, mebibytes, number
 
 _DELAY = 0.05
+_STORE_DELAY = 0.05
 _CONCURRENCY = 8
 _PARTS = 10
 _PAGE = 100
@@ -50,16 +52,28 @@ def measure(size: Size, say: Callable[[str], None]) -> dict[str, Any]:
         together = _weighed(few, idle)
         say(f"{logs:,} logs, killed half way")
         killed = _killed(server, few, logs)
+        store = {**few, "path": f"{STORE}://{few['path']}.store", "store_delay": _STORE_DELAY}
+        say(f"{logs:,} logs to a store, {_CONCURRENCY} at once")
+        stored = _weighed(store, idle)
+        say(f"{logs:,} logs to a store, killed half way")
+        killed_stored = _killed(server, store, logs)
         server.ask(do="delay", seconds=0)
         say(f"{lines:,} lines")
         many = request(lines)
         before = server.ask(do="counts")["list_logs"]
         listed = _weighed(many, idle)
         pages = server.ask(do="counts")["list_logs"] - before - 1  # one for the execution
-    for run, count in ((alone, logs // _PARTS), (together, logs), (listed, lines)):
+    for run, count in ((alone, logs // _PARTS), (together, logs), (stored, logs), (listed, lines)):
         if run["lines"] != count or run["missing"]:
             raise RuntimeError(f"{run['lines']} lines of {count} were fetched, {run['missing']} without logs")
-    return {"alone": alone, "together": together, "killed": killed, "listed": {**listed, "requests": pages}}
+    return {
+        "alone": alone,
+        "together": together,
+        "killed": killed,
+        "stored": stored,
+        "killed_stored": killed_stored,
+        "listed": {**listed, "requests": pages},
+    }
 
 
 def _weighed(request: dict[str, Any], idle: int) -> dict[str, Any]:
@@ -96,10 +110,8 @@ def show(results: dict[str, Any]) -> Section:
 
     :param results: What :func:`measure` returned.
     """
-    alone, together, killed, listed = (results[name] for name in ("alone", "together", "killed", "listed"))
-    each = {id(run): run["seconds"] / run["lines"] for run in (alone, together, listed)}
-    gain = each[id(alone)] / each[id(together)]
-    again = killed["downloads"] - together["lines"]
+    alone, together, stored, listed = (results[name] for name in ("alone", "together", "stored", "listed"))
+    each = {id(run): run["seconds"] / run["lines"] for run in (alone, together, stored, listed)}
     most = -(-listed["lines"] // _PAGE) + 1
     rows = [
         [
@@ -111,29 +123,28 @@ def show(results: dict[str, Any]) -> Section:
         for run, what in (
             (alone, "lines with logs, one after another"),
             (together, f"lines with logs, {_CONCURRENCY} at once"),
+            (stored, f"lines with logs, {_CONCURRENCY} at once, to a store"),
             (listed, "lines without logs"),
         )
     ]
     return Section(
         "Lines",
-        "Failed lines of an execution, written as JSON Lines to a local file by the lines operator: with the log of "
-        f"each, which the server answers {_DELAY * 1000:g} ms later than it could, and without. Lines and logs are "
-        "small, as the embedded Integrator makes them. Then the process is killed with SIGKILL when half of the logs "
-        "were requested, and another one goes on. Server and operator share the machine. Memory is the process's own, "
-        "at its peak, above that of one which got ready and did no more.",
+        "Failed lines of an execution, written as JSON Lines by the lines operator, to a local file if nothing else is "
+        f"said: with the log of each, which the server answers {_DELAY * 1000:g} ms later than it could, and without. "
+        "Lines and logs are small, as the embedded Integrator makes them. What is kept for a next try is beside the file. "
+        f"The store takes {_STORE_DELAY * 1000:g} ms for each object. Then the process is killed with SIGKILL when half "
+        "of the logs were requested, and another one goes on. Server and operator share the machine. Memory is the "
+        "process's own, at its peak, above that of one which got ready and did no more.",
         [Table("Fetching lines", ["", "s", "ms a line", "own MiB"], rows)],
         [
-            Figure(
-                f"{together['lines']:,} logs at {_DELAY * 1000:g} ms: against one after another",
-                f"≥ x {_LEAST_GAIN}",
-                f"x {gain:.1f}",
-                gain >= _LEAST_GAIN,
-            ),
-            Figure(
-                f"a SIGKILL after {killed['until']:,} of them: downloads made again",
-                f"≤ {_CONCURRENCY}",
-                str(again),
-                again <= _CONCURRENCY,
+            *_figures(each[id(alone)] / each[id(together)], together["lines"], results["killed"], "", 1),
+            # Those whose logs are just being put into the store are under way, too.
+            *_figures(
+                each[id(alone)] / each[id(stored)],
+                stored["lines"],
+                results["killed_stored"],
+                " to a store",
+                2,
             ),
             *(
                 Figure(
@@ -142,7 +153,11 @@ def show(results: dict[str, Any]) -> Section:
                     f"{mebibytes(run['own'])} MiB",
                     run["own"] <= _MOST_MEMORY,
                 )
-                for run, what in ((together, "lines with logs"), (listed, "lines"))
+                for run, what in (
+                    (together, "lines with logs"),
+                    (stored, "lines with logs to a store"),
+                    (listed, "lines"),
+                )
             ),
             Figure(
                 f"{listed['lines']:,} lines: requests",
@@ -152,3 +167,21 @@ def show(results: dict[str, Any]) -> Section:
             ),
         ],
     )
+
+
+def _figures(gain: float, lines: int, killed: dict[str, Any], where: str, times: int) -> list[Figure]:
+    again, most = killed["downloads"] - lines, times * _CONCURRENCY
+    return [
+        Figure(
+            f"{lines:,} logs{where} at {_DELAY * 1000:g} ms: against one after another",
+            f"≥ x {_LEAST_GAIN}",
+            f"x {gain:.1f}",
+            gain >= _LEAST_GAIN,
+        ),
+        Figure(
+            f"a SIGKILL after {killed['until']:,} of them: downloads made again",
+            f"≤ {most}",
+            str(again),
+            again <= most,
+        ),
+    ]

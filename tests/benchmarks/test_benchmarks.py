@@ -119,7 +119,8 @@ def test_histories_are_read_whole(environment, simulator, tmp_path, way):
     assert paging.show({"runs": runs, "logs": 205}).tables
 
 
-def test_lines_are_fetched_and_shown(environment, simulator, tmp_path):
+@pytest.mark.parametrize("store", ["", "store://"])
+def test_lines_are_fetched_and_shown(store, environment, simulator, tmp_path):
     flow = simulator.add_flow(simulator.projects[0], "Product")
     execution = simulator.add_execution(flow, lasts=0)
     simulator.add_lines(execution, [{"part": number % 2} for number in range(20)], status=Status.FAILED)
@@ -128,7 +129,7 @@ def test_lines_are_fetched_and_shown(environment, simulator, tmp_path):
         "connection": simulator.connection(),
         "flow": flow.id,
         "execution": execution.id,
-        "path": str(path),
+        "path": f"{store}{path}",
     }
 
     measured = fetch_lines(**request, idle=False, with_logs=True, search={"part": 0})
@@ -141,11 +142,13 @@ def test_lines_are_fetched_and_shown(environment, simulator, tmp_path):
             "alone": measured,
             "together": run,
             "killed": {"until": 5, "downloads": 18},
+            "stored": run,
+            "killed_stored": {"until": 5, "downloads": 27},
             "listed": {**run, "requests": 2},
         }
     )
-    assert [figure.got for figure in shown.figures] == ["x 1.0", "8", "0 MiB", "0 MiB", "2"]
-    assert [figure.met for figure in shown.figures] == [False, True, True, True, True]
+    assert [figure.got for figure in shown.figures] == ["x 1.0", "8", "x 1.0", "17", *["0 MiB"] * 3, "2"]
+    assert [figure.met for figure in shown.figures] == [False, True, False, False, True, True, True, True]
 
 
 def test_dag_files_are_compared():

@@ -15,13 +15,17 @@ pytestmark = pytest.mark.e2e
 
 
 def event_of(stage: Stage, task_id: str, kind: str) -> dict[str, Any]:
-    lines = (stage.airflow.home / "lineage.jsonl").read_text("utf-8").splitlines()
-    (found,) = (
-        event
-        for event in map(json.loads, lines)
-        if (event["job"]["name"], event["eventType"]) == (f"e2e_outlets.{task_id}", kind)
-    )
-    return found
+    def found() -> list[dict[str, Any]]:
+        # each line is whole once it ends; the last may be about to be written
+        lines = (stage.airflow.home / "lineage.jsonl").read_text("utf-8").split("\n")[:-1]
+        wanted = (f"e2e_outlets.{task_id}", kind)
+        return [
+            event for event in map(json.loads, lines) if (event["job"]["name"], event["eventType"]) == wanted
+        ]
+
+    stage.until(lambda: bool(found()))  # a task sends it after its state
+    (event,) = found()
+    return event
 
 
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])
@@ -36,6 +40,15 @@ def test_the_flow_goes_in_and_the_stored_log_comes_out(
     assert (file["namespace"], file["name"]) == ("file", urlsplit(stored["uri"]).path)
     assert file["outputFacets"]["outputStatistics"]["size"] == stored["bytes"]
     assert file["facets"]["version"]["datasetVersion"] == stored["sha256"]
+
+
+def test_the_flow_goes_in_and_its_lines_come_out(stage: Stage, outlets_run: Run):
+    event, stored = event_of(stage, "lists", "COMPLETE"), stage.xcom(outlets_run, "lists")
+    ((flow,), (file,)) = event["inputs"], event["outputs"]
+    assert flow["name"] == f"{stage.demo.project.id}/keeps"
+    assert (file["namespace"], file["name"]) == ("file", urlsplit(stored["uri"]).path)
+    written = file["outputFacets"]["outputStatistics"]
+    assert (written["rowCount"], written["size"]) == (stored["lines"], stored["bytes"])
 
 
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])

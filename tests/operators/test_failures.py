@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import pickle
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import BaseNotifier
+from airflow.providers.common.compat.sdk import DAG, BaseNotifier
 
 from airflow_provider_integrator.exceptions import WaitTimeoutError
 from airflow_provider_integrator.executions.failures import (
@@ -15,10 +18,14 @@ from airflow_provider_integrator.executions.failures import (
     SensorTimeoutError,
     WindowPassedError,
 )
+from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
 from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import WAITS
-from tests.tasks import MODES, run_operator, run_sensor
+from tests.tasks import MODES, Runner, run_operator, run_sensor
 
+ROOT = Path(__file__).parents[2]
+#: A template in quotes, as the argument of a notifier.
+TEMPLATE = re.compile(r'''(?:text|subject|html_content)=(?:"""(.+?)"""|"(.+?)",\n)''', re.DOTALL)
 UI_URL = "https://integrator.example/executions/{execution_id}"
 SHORT = {"timeout": 0.1}
 PASSED = {"created_after": "2026-01-01T00:00:00Z", "created_before": "2026-01-01T01:00:00Z"}
@@ -112,8 +119,37 @@ class Notifier(BaseNotifier):
         """Is called once the fields are rendered."""
 
 
-def test_a_notifiers_template_reads_the_facts(simulator, failed):
+def notified(template, error):
+    """Render a notifier's template as Airflow does."""
+    notifier = Notifier(template)
+    ti = SimpleNamespace(task=None, task_id="keep")
+    notifier({"exception": error, "dag": DAG("prices", schedule=None), "ti": ti})
+    return notifier.text
+
+
+def templates(page):
+    """Find the templates of the notifiers that a page of the documentation shows."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return [quoted[1] or quoted[2] for quoted in TEMPLATE.finditer(text)]
+
+
+def test_the_documented_notifiers_read_the_facts(simulator, failed, connect):
+    connect(ui_url=UI_URL)
+    slack, subject, smtp = templates("operator.md")
     error = run_operator().error
-    notifier = Notifier("{{ exception.execution.flow_slug }}: {{ exception.execution.fail_count }} failed")
-    notifier({"exception": error, "dag": None, "ti": SimpleNamespace(task=None)})
-    assert notifier.text == "price: 3 failed"
+    assert notified(slack, error).split("\n") == [
+        "price: 3 of 10 rows failed.",
+        UI_URL.format(execution_id=failed.id),
+    ]
+    assert notified(subject, error) == "prices: keep failed"
+    mail = notified(smtp, error)
+    assert html.unescape(mail) == f"<pre>{error}</pre>"
+    assert '"' not in mail  # of the errors' JSON
+    assert notified(slack, ValueError("another's")).strip() == "another's"
+
+
+def test_the_documented_notifier_of_the_check_reads_the_facts(simulator, flow):
+    (slack,) = templates("check.md")
+    outcome = Runner(lambda: IntegratorFlowCheckOperator(task_id="check", flow="price"), {}).run()
+    assert notified(slack, outcome.error).strip() == "*price*: It has never run."
+    assert notified(slack, ValueError("another's")).strip() == "another's"

@@ -14,7 +14,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.exceptions import LogCancelledError, StorageError, UnavailableError
+from airflow_provider_integrator.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    LogCancelledError,
+    StorageError,
+    UnavailableError,
+)
 from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.simulator import Fault
 from tests.operators.conftest import SPOILED, files, spoiled
@@ -43,7 +49,8 @@ class Tries:
 
     def run(self, **arguments):
         self.context["ti"].try_number += 1
-        return lines_operator(with_logs=True, **arguments).execute(self.context)
+        # Not execute, which Airflow 2 allows in the main thread alone.
+        return lines_operator(with_logs=True, **arguments).run_wait(self.context)
 
 
 class StateStore:
@@ -60,7 +67,7 @@ class StateStore:
         self.values[key] = value
 
     def delete(self, key):
-        del self.values[key]
+        self.values.pop(key, None)
 
 
 def downloads(simulator):
@@ -164,7 +171,7 @@ class TestLogs:
         assert len(downloads(simulator)) == COUNT + 4
 
     def test_that_are_never_stored_are_waited_for_together(self, simulator, flow):
-        ended = datetime.now(timezone.utc) - timedelta(seconds=59.8)
+        ended = datetime.now(timezone.utc) - timedelta(seconds=59)
         execution = simulator.add_execution(flow, lasts=0, created=ended)
         simulator.add_lines(execution, [{"row": number} for number in range(20)], status=Status.FAILED)
         simulator.inject(Fault.status(400, on="download"))
@@ -193,22 +200,37 @@ class TestLogs:
         assert all(line["log"] for line in run_lines(with_logs=True, whole_flow=True).value)
 
 
-def kept_by(kind, tmp_path):
-    """Make what keeps a task's logs over its tries: where they go, the context, and what is left of them."""
-    if kind == "folder":
-        return {"output_path": f"{tmp_path}/lines.jsonl"}, {}, lambda: files(tmp_path)
-    if kind == "state":
-        store = StateStore()
-        return {}, {"task_state_store": store}, lambda: list(store.values)
-    memory = attached("s3" if kind == "s3" else "memory")
-    path = uri(memory, "lines.jsonl")
-    return {"output_path": path}, {}, lambda: list(memory.objects)
+#: What keeps a task's logs over its tries.
+KEEPERS = ("folder", "store", "state", "named folder", "named store", "XComs' folder", "XComs' store")
 
 
-@pytest.mark.parametrize("kind", ["folder", "store", "state"])
+@pytest.fixture
+def kept_by(tmp_path, monkeypatch):
+    """Make what keeps a task's logs over its tries: the operator's arguments, the context, and what is left of them."""
+
+    def make(kind):
+        memory, store = attached(), StateStore()
+        if kind == "state":
+            return {}, {"task_state_store": store}, lambda: list(store.values)
+        in_store = kind.endswith("store")
+        left = (lambda: list(memory.objects)) if in_store else (lambda: files(tmp_path))
+        if kind.startswith("XComs'"):
+            path = uri(memory, "xcoms") if in_store else f"file://{tmp_path}/xcoms"
+            monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", path)
+            return {}, {}, left
+        if kind.startswith("named"):  # before all others
+            path = uri(memory, "kept/") if in_store else f"{tmp_path}/kept"
+            return {"checkpoint_path": path}, {"task_state_store": store}, left
+        path = uri(memory, "lines.jsonl") if in_store else f"{tmp_path}/lines.jsonl"
+        return {"output_path": path}, {"task_state_store": store}, left
+
+    return make
+
+
+@pytest.mark.parametrize("kind", KEEPERS)
 class TestTries:
-    def test_the_next_one_goes_on(self, kind, simulator, lines, tmp_path):
-        arguments, context, left = kept_by(kind, tmp_path)
+    def test_the_next_one_goes_on(self, kind, kept_by, simulator, lines):
+        arguments, context, left = kept_by(kind)
         tries = Tries(**context)
         stop_after(simulator, 12)
         with pytest.raises(UnavailableError):
@@ -220,7 +242,7 @@ class TestTries:
         value = tries.run(concurrency=2, **arguments)
         assert len(downloads(simulator)) == COUNT - fetched
         assert "3" not in [request.param("log_type") for request in simulator.requests]
-        if kind == "state":
+        if "output_path" not in arguments:
             assert [line["log"]["request"]["body"]["row"] for line in value] == list(range(COUNT))
             assert left() == []
         else:
@@ -228,15 +250,17 @@ class TestTries:
             assert value["counts"] == {"failed": COUNT, "success": 1}
             assert len(left()) == 1
 
-    def test_the_last_one_leaves_nothing(self, kind, simulator, lines, tmp_path):
-        arguments, context, left = kept_by(kind, tmp_path)
+    def test_the_last_one_leaves_nothing(self, kind, kept_by, simulator, lines):
+        arguments, context, left = kept_by(kind)
         stop_after(simulator, 12)
+        began = time.monotonic()
         with pytest.raises(UnavailableError):
             Tries(tries=1, **context).run(**arguments)
         assert left() == []
+        assert time.monotonic() - began < 4  # downloads that hadn't begun aren't waited for
 
-    def test_one_that_is_not_retried_leaves_nothing(self, kind, simulator, lines, tmp_path):
-        arguments, context, left = kept_by(kind, tmp_path)
+    def test_one_that_is_not_retried_leaves_nothing(self, kind, kept_by, simulator, lines):
+        arguments, context, left = kept_by(kind)
         served = []
 
         def is_revoked(request):
@@ -246,13 +270,13 @@ class TestTries:
             return len(served) > 12
 
         simulator.inject(Fault.status(401, on="download", where=is_revoked))
-        with pytest.raises(AirflowFailException):
+        with pytest.raises(AuthenticationError):
             Tries(tries=4, **context).run(concurrency=1, **arguments)
         assert len(served) > 12
         assert left() == []
 
-    def test_another_question_begins_anew(self, kind, simulator, lines, tmp_path):
-        arguments, context, _ = kept_by(kind, tmp_path)
+    def test_another_question_begins_anew(self, kind, kept_by, simulator, lines):
+        arguments, context, _ = kept_by(kind)
         tries = Tries(**context)
         stop_after(simulator, 12)
         with pytest.raises(UnavailableError):
@@ -262,9 +286,9 @@ class TestTries:
         tries.run(**arguments, search={"row": 1})
         assert len(downloads(simulator)) == 1
 
-    def test_a_kill_is_no_end(self, kind, simulator, lines, tmp_path):
+    def test_a_kill_is_no_end(self, kind, kept_by, simulator, lines):
         """What Airflow calls on SIGTERM ends the downloads; what was fetched is there for the next try."""
-        arguments, context, left = kept_by(kind, tmp_path)
+        arguments, context, left = kept_by(kind)
         tries = Tries(**context)
         tries.context["ti"].try_number = 1
         task = lines_operator(with_logs=True, concurrency=1, **arguments)
@@ -275,6 +299,73 @@ class TestTries:
             task.execute({**tries.context, "ti": _patient(tries)})
         assert left()
         assert not [each for each in left() if str(each).endswith("lines.jsonl")]
+
+    def test_two_at_once_spoil_nothing(self, kind, kept_by, simulator, lines):
+        """As when Airflow takes the first one for dead, and starts the next one."""
+        arguments, context, left = kept_by(kind)
+        tries = Tries(tries=4, **context)
+        simulator.inject(Fault.delay(0.01, on="download"))
+        stop_after(simulator, 20)
+        errors = []
+
+        def run():
+            with pytest.raises(UnavailableError) as caught:
+                tries.run(concurrency=1, **arguments)
+            errors.append(caught.value)
+
+        first = threading.Thread(target=run)
+        first.start()
+        while len(downloads(simulator)) < 4:
+            assert first.is_alive()
+            time.sleep(0.001)
+        run()
+        first.join()
+        assert len(errors) == 2
+        simulator.clear_faults()
+        simulator.clear_requests()
+        value = tries.run(**arguments)
+        if "output_path" not in arguments:
+            assert [line["log"]["request"]["body"]["row"] for line in value] == list(range(COUNT))
+        assert len(downloads(simulator)) < COUNT
+        assert len(left()) == ("output_path" in arguments)
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_task_that_keeps_nothing_says_so_if_it_may_be_tried_again(tries, simulator, lines, logged):
+    stop_after(simulator, 12)
+    task = Tries(tries=tries)
+    with pytest.raises(UnavailableError):
+        task.run()
+    assert ("Set checkpoint_path" in logged.text) == (tries > 1)
+    simulator.clear_faults()
+    simulator.clear_requests()
+    assert len(task.run()) == len(downloads(simulator)) == COUNT
+
+
+def test_a_folder_for_the_next_try_is_checked_before_anything_is_asked(simulator, lines, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = run_lines(with_logs=True, checkpoint_path=f"{tmp_path}/file")
+    assert isinstance(outcome.error, AirflowFailException)
+    assert "can't be written" in outcome.message
+    assert simulator.count("logs") == 0
+
+
+def test_a_folder_for_the_next_try_from_a_template(simulator, lines, tmp_path):
+    tries = Tries(ts_nodash="today", params={"folder": tmp_path})
+    stop_after(simulator, 12)
+    task = lines_operator(with_logs=True, checkpoint_path="{{ params.folder }}/{{ ts_nodash }}")
+    task.render_template_fields(tries.context)
+    with pytest.raises(UnavailableError):
+        task.execute({**tries.context, "ti": _patient(tries)})
+    assert [file.parent for file in files(tmp_path)] == [tmp_path / "today"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"checkpoint_path": "/kept"}, {"checkpoint_path": "nope://x", "with_logs": True}]
+)
+def test_a_folder_for_the_next_try_that_means_nothing(arguments):
+    with pytest.raises(ConfigurationError, match="checkpoint_path"):
+        lines_operator(**arguments)
 
 
 def _patient(tries):
@@ -295,37 +386,40 @@ def test_lines_of_a_failed_execution_that_may_be_delivered_later_are_retried(
 
 
 TASK = """
-import sys
+import json, sys
 from tests.tasks import TaskInstance, a_context, lines_operator
 
 ti = TaskInstance()
 ti.max_tries = 1
-lines_operator(with_logs=True, output_path=sys.argv[1]).execute(a_context(ti))
+lines_operator(with_logs=True, **json.loads(sys.argv[1])).execute(a_context(ti))
 """
 
 
-def test_a_sigkill_costs_at_most_the_requests_under_way(simulator, flow, tmp_path):
+@pytest.mark.parametrize("kept", ["output_path", "checkpoint_path"])
+def test_a_sigkill_costs_at_most_the_requests_under_way(kept, simulator, flow, tmp_path):
     execution = simulator.add_execution(flow, lasts=0)
     simulator.add_lines(execution, [{"row": number} for number in range(200)], status=Status.FAILED)
     simulator.inject(Fault.delay(0.02, on="download"))
     path = tmp_path / "lines.jsonl"
-    command = [sys.executable, "-c", TASK, str(path)]
+    arguments = {kept: str(path)}
+    command = [sys.executable, "-c", TASK, json.dumps(arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while len(downloads(simulator)) < 60:
             assert process.poll() is None
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert not path.exists()
+    assert not path.is_file()
     assert [file.stat().st_mode & 0o777 for file in files(tmp_path)] == [0o600]
     before = len(downloads(simulator))
-    Tries().run(output_path=str(path))
+    value = Tries().run(**arguments)
     after = len(downloads(simulator))
     assert before < 200
     assert 200 <= after <= 200 + 8
-    assert files(tmp_path) == [path]
-    rows = [json.loads(line)["log"]["request"]["body"]["row"] for line in path.read_bytes().splitlines()]
-    assert sorted(rows) == list(range(200))
+    if kept == "output_path":
+        value = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert files(tmp_path) == [path] * (kept == "output_path")
+    assert sorted(line["log"]["request"]["body"]["row"] for line in value) == list(range(200))
 
 
 PEAKS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -119,6 +119,13 @@ class TestLines:
         assert sorted(ids(outcome.value)) == sorted(ids([*lines[3:], *later]))
         assert set(outcome.xcoms) == {"counts", "return_value"}
         assert simulator.count("logs") == 2
+
+    def test_of_a_whole_flow_though_it_is_said_how_to_wait(self, simulator, lines):
+        """As by a DAG's default_args, which hold for all its tasks."""
+        how = {"adaptive": True, "poll_interval": 1, "timeout": 5, "outage_tolerance": 0, "log_timeout": 9}
+        outcome = run_lines("deferrable", whole_flow=True, **how)
+        assert ids(outcome.value) == ids(lines[3:])
+        assert simulator.count("flows") == 1
 
     def test_none_of_an_execution(self, execution):
         outcome = run_lines()
@@ -355,7 +362,18 @@ class TestArguments:
             ({"output_path": "nostore://x"}, "nostore://"),
             ({"whole_flow": True, "execution_id": "e"}, "execution_id has no meaning"),
             ({"whole_flow": True, "created_after": "2026-01-31"}, "created_after has no meaning"),
+            *(
+                ({"whole_flow": True, name: value}, f"{name} has no meaning")
+                for name, value in (
+                    ("created_before", timedelta(hours=1)),
+                    ("on_missing", "skip"),
+                    ("wait", False),
+                    ("on_failed", "fail"),
+                    ("on_empty", "skip"),
+                )
+            ),
             ({"whole_flow": True, "min_rows": 1}, "a threshold has no meaning"),
+            ({"whole_flow": True, "on_breach": "warn"}, "a threshold has no meaning"),
         ],
     )
     def test_wrong_ones_are_errors_when_the_dag_is_parsed(self, arguments, says):

@@ -15,6 +15,7 @@ try:
 except ImportError:
     from airflow.io.store import attach
 
+from airflow_provider_integrator.operators.lines import IntegratorLinesOperator
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 
@@ -34,7 +35,7 @@ with DAG(dag_id="e2e_outlets", schedule=None, start_date=datetime(2026, 1, 1, tz
             outlets=[Asset(f"e2e_sees_{mode}"), AssetAlias(f"e2e_flow_{mode}")],
             **how,
         )
-    IntegratorLogOperator(
+    keeps = IntegratorLogOperator(
         task_id="keeps",
         flow="keeps",
         output_path=FOLDER,
@@ -43,6 +44,13 @@ with DAG(dag_id="e2e_outlets", schedule=None, start_date=datetime(2026, 1, 1, tz
         poll_interval=3,
         timeout=900,
         outlets=[Asset("e2e_keeps"), AssetAlias("e2e_logs")],
+    )
+    keeps >> IntegratorLinesOperator(
+        task_id="lists",
+        flow="keeps",
+        execution_id="{{ ti.xcom_pull('keeps', key='execution')['execution_id'] }}",
+        output_path=f"{FOLDER}/lists.jsonl",
+        integrator_conn_id=CONNECTION,
     )
     IntegratorLogOperator(
         task_id="stores",
