@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -117,6 +118,9 @@ class LocalAirflow:
         for pid_file in self.home.glob("*.pid"):
             pid_file.unlink()
         self.output.unlink(missing_ok=True)
+        # Readers don't keep SQLite's one writer waiting, for which a busy machine's triggerer or scheduler would end.
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")
         try:
             self._run("standalone")
             self._wait_until_healthy()
@@ -309,6 +313,8 @@ def _settings(home: Path, dags: Path, url: str, servers: list[int]) -> dict[str,
     } | (
         {
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+            # a busy machine's server takes longer than the five seconds after which a worker gives its task up
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             # 3.0 has none by default, which recent PyJWT rejects
             "AIRFLOW__API_AUTH__JWT_ISSUER": "airflow",

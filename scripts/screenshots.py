@@ -171,7 +171,8 @@ def take_connection(page: Page, url: str, task: str) -> None:
     """Take the connection's form: its standard fields, and its own."""
     page.set_viewport_size({"width": 1000, "height": 1600})
     page.goto(f"{url}/connections")
-    page.get_by_role("button", name="Edit Connection").click()
+    connection = page.get_by_role("row").filter(has_text="integrator_default")
+    connection.get_by_role("button", name="Edit Connection").click()
     form = page.get_by_role("dialog")
     form.get_by_role("textbox", name="Host").wait_for()
     take(page, "connection-form", form)

@@ -53,10 +53,11 @@ _HABITS = (
     _Habit("Invoice", "0 45 * * * ? *", 120, 33),
     _Habit("Customer", "0 0 3 ? * SUN *", 9_800, 520),
 )
-_MESSAGES = (
-    "The price 0.00 isn't allowed: it must be greater than 0.",
-    "The currency 'EURO' isn't known: use a code of three letters.",
-    "There is no product with this SKU in the catalogue.",
+#: A field of a row that failed, and why it did.
+_FAULTS: tuple[tuple[dict[str, object], str], ...] = (
+    ({"price": "0.00"}, "The price 0.00 isn't allowed: it must be greater than 0."),
+    ({"currency": "EURO"}, "The currency 'EURO' isn't known: use a code of three letters."),
+    ({"price": "129.90"}, "There is no product with this SKU in the catalogue."),
 )
 
 
@@ -148,7 +149,8 @@ def _add(
 ) -> Execution:
     rows = max(1, round(habit.rows * chance.uniform(0.75, 1.2)))
     failed = max(3, round(rows * chance.uniform(0.004, 0.05))) if status is Status.FAILED else 0
-    errors = [_error(chance) for _ in range(min(failed, 7))]
+    faults = [_fault(chance) for _ in range(min(failed, 7))]
+    errors = [error for _, error in faults]
     seconds = habit.seconds * chance.uniform(0.8, 1.35) * (1.8 if status is Status.FAILED else 1)
     execution = integrator.add_execution(
         flow,
@@ -166,16 +168,15 @@ def _add(
         log={"errors": errors, "request": {"flow": flow.slug}, "response": {"status_code": 400}},
         triggered_by="System",
     )
-    for error in errors:
-        integrator.add_lines(
-            execution,
-            [{"row": error["row"], "sku": error["sku"]}],
-            status=Status.FAILED,
-            log={"errors": [error]},
-        )
+    for fields, error in faults:
+        (line,) = integrator.add_lines(execution, [fields], status=Status.FAILED, log={"errors": [error]})
+        line.row_num, line.begun = int(str(error["row"])), execution.begun + seconds
     return execution
 
 
-def _error(chance: random.Random) -> dict[str, object]:
+def _fault(chance: random.Random) -> tuple[dict[str, object], dict[str, object]]:
+    """Make the fields of a row that failed, and its error."""
     row = chance.randint(1, 9_999)
-    return {"row": row, "sku": f"SKU-{row:05d}", "message": chance.choice(_MESSAGES)}
+    fields, message = chance.choice(_FAULTS)
+    sku = f"SKU-{row:05d}"
+    return {"sku": sku, **fields}, {"row": row, "sku": sku, "message": message}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,11 @@ def pytest_xdist_make_scheduler(config, log):
     from tests.scheduling import GroupScheduling
 
     return GroupScheduling(config, log)
+
+
+def pytest_collection_finish():
+    # What was imported and collected lives as long as the process: it needn't be looked through for garbage.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

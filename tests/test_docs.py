@@ -135,7 +135,17 @@ class TestSamples:
         plugin = [] if PLUGIN in known else ["-p", PLUGIN]
         for command in (
             ["-m", "airflow", "db", "migrate"],
-            ["-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, "test_prices.py"],
+            [
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:hypothesispytest",
+                *plugin,
+                "test_prices.py",
+            ],
         ):
             done = subprocess.run(
                 [sys.executable, *command],

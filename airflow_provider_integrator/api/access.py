@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api.endpoints import PROJECT, Call, Query
-from airflow_provider_integrator.api.fields import MAX_ID, is_encodable, is_id, shown
 from airflow_provider_integrator.api.texts import fit
+from airflow_provider_integrator.api.values import MAX_ID, is_encodable, is_id, shown
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 USER_AGENT = f"airflow-provider-integrator/{__version__}"

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from airflow_provider_integrator.api.endpoints import Call, Pause, Script
-from airflow_provider_integrator.api.fields import shown
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Step
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import RequestError
 
 T = TypeVar("T")

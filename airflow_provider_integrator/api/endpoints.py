@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Flow, Project, ReadableT, read_all
 from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page, decode_json
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, ResponseError
 
 T = TypeVar("T")
@@ -26,7 +27,8 @@ MAX_JSON_BYTES = 8 * 1024 * 1024
 MAX_JSON_VALUES = 500_000
 #: The size from which on an answer isn't decoded on an event loop, and its values are counted before they are decoded.
 LARGE_BYTES = 1024 * 1024
-MAX_TOKEN_BYTES = 64 * 1024
+#: The maximum size of a token: servers refuse larger headers, and each form of it is looked for in texts.
+MAX_TOKEN_BYTES = 8 * 1024
 #: The project's parameter in a call's query; it is sent under the names that the connection sets.
 PROJECT = "projectid"
 
@@ -108,10 +110,12 @@ class BodyReceiver(Generic[T]):
     :param name: The call's name, for messages.
     :param limit: The maximum size in bytes.
     :param read: Parses the complete body.
+    :param advice: What to do if it is larger, as a sentence.
     """
 
-    def __init__(self, name: str, limit: int, read: Callable[[bytes], T]) -> None:
+    def __init__(self, name: str, limit: int, read: Callable[[bytes], T], advice: str = _SMALLER) -> None:
         self._name = name
+        self._advice = advice
         self._limit = limit
         self._read = read
         self._body = bytearray()
@@ -124,7 +128,9 @@ class BodyReceiver(Generic[T]):
         """
         self._body += data
         if len(self._body) > self._limit:
-            raise ResponseError(f"{self._name}: the answer is larger than {self._limit} bytes. {_SMALLER}")
+            raise ResponseError(
+                f"{self._name}: the answer is larger than {self._limit} bytes. {self._advice}"
+            )
 
     def finish(self) -> T:
         """Parse the body.
@@ -158,7 +164,7 @@ def log_in(username: str, password: str) -> Call[str]:
     :param password: The password.
     :return: The call; its value is the token.
     """
-    name = "Login"
+    name, advice = "Login", "set the connection's Host to an Integrator."
 
     def read_token(body: bytes) -> str:
         try:
@@ -166,9 +172,7 @@ def log_in(username: str, password: str) -> Call[str]:
         except UnicodeDecodeError as error:
             raise AuthenticationError(f"{name}: the answer isn't a token but binary data.") from error
         if not token or any(character.isspace() or not character.isprintable() for character in token):
-            raise AuthenticationError(
-                f"{name}: the answer isn't a token alone; set the connection's Host to an Integrator."
-            )
+            raise AuthenticationError(f"{name}: the answer isn't a token alone; {advice}")
         return token
 
     return Call(
@@ -176,7 +180,7 @@ def log_in(username: str, password: str) -> Call[str]:
         method="POST",
         path="/api/nifi/login",
         form={"username": username, "password": password},
-        receive=lambda: BodyReceiver(name, MAX_TOKEN_BYTES, read_token),
+        receive=lambda: BodyReceiver(name, MAX_TOKEN_BYTES, read_token, f"If it is no token, {advice}"),
         authorised=False,
     )
 

@@ -8,15 +8,13 @@ and value; an optional one becomes None, with a message at debug level.
 from __future__ import annotations
 
 import logging
-import re
-import reprlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.texts import fit_name
+from airflow_provider_integrator.api.values import parse_time, read_id, read_member, shown, whole_number
 from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
@@ -26,116 +24,9 @@ EnumT = TypeVar("EnumT", bound=IntEnum)
 
 log = logging.getLogger(__name__)
 
-
-# Bounded: a value may be large, or nested too deeply for repr.
-class _Short(reprlib.Repr):
-    def repr_str(self, x: str, level: int) -> str:
-        return super().repr_str(fit_name(x), level)
-
-
-_short = _Short()
-_short.maxstring = _short.maxother = 100
-
-_WHOLE = re.compile(r"-?\d{1,18}(?:\.0+)?", re.ASCII)
-#: The maximum length of an id. Those in the samples have 36 characters, and a file is named by one.
-MAX_ID = 200
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: The maximum of a count: a larger one is none, and neither a rate nor a metric can be made of it.
+MAX_COUNT = 10**18
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
-
-
-def shown(value: object) -> str:
-    """Format a value for a message.
-
-    :param value: Any value of an answer.
-    :return: The value's ``repr``, fit for a message and cut to 100 characters.
-    """
-    text = _short.repr(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
-
-
-def is_id(text: str) -> bool:
-    """Return whether a text can be an id: it can be sent, shown and be a file's name.
-
-    :param text: The text, without outer white space.
-    """
-    return 0 < len(text) <= MAX_ID and text.isprintable()
-
-
-def is_encodable(text: str) -> bool:
-    """Return whether a text can be sent: it has no lone surrogate.
-
-    :param text: The text.
-    """
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def whole_number(value: object) -> int | None:
-    """Parse an integer in any of its forms.
-
-    :param value: A JSON number without a fraction, or a string of digits.
-    :return: The integer; None if the value isn't one.
-    """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        return int(value.strip().partition(".")[0])
-    return None
-
-
-def _id(value: object) -> str | None:
-    """Parse an id in any of its forms: a string, or an integer.
-
-    :return: The id; None if the value can't be one.
-    """
-    if isinstance(value, str):
-        text = value.strip()
-    else:
-        number = whole_number(value)
-        text = "" if number is None else str(number)
-    return text if is_id(text) else None
-
-
-# The same numbers come with every poll.
-@lru_cache(maxsize=256, typed=True)  # True equals 1, and is no number
-def _member(members: type[EnumT], value: float | str) -> EnumT | None:
-    number = whole_number(value)
-    return next((member for member in members if member == number), None)
-
-
-def parse_time(value: object) -> DateTime:
-    """Parse a time in any of its forms.
-
-    :param value: Epoch milliseconds, as a number or a string of digits, or ISO 8601 with an offset.
-    :return: The time, in UTC, exact to the microsecond.
-    :raises ValueError: The value has another form, or isn't a valid time.
-    """
-    if isinstance(value, (str, int, float)):
-        return _parse_time(value)
-    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
-
-
-# The same logs come with every poll.
-@lru_cache(maxsize=8192, typed=True)  # True equals 1, and is no time
-def _parse_time(value: str | float) -> DateTime:
-    import pendulum
-
-    text = value.strip() if isinstance(value, str) else value
-    milliseconds = whole_number(text)
-    try:
-        if milliseconds is not None and milliseconds >= 0:
-            return pendulum.instance(_EPOCH + timedelta(milliseconds=milliseconds))
-        # pendulum also accepts dates, times of day, durations and intervals, and takes UTC without an offset.
-        if isinstance(text, str) and text[10:11] in ("T", " ") and any(sign in text[19:] for sign in "Z+-"):
-            found = pendulum.parse(text)
-            if isinstance(found, pendulum.DateTime):
-                return found.in_timezone(pendulum.UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{shown(value)} is no time: {error}") from error
-    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
 
 
 @lru_cache(maxsize=1024)
@@ -216,7 +107,7 @@ class Fields:
         :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
             characters that can't be shown.
         """
-        text = _id(self.get(name))
+        text = read_id(self.get(name))
         if text is None:
             raise self.fault(name, "an id")
         return text
@@ -228,7 +119,7 @@ class Fields:
         :return: The id as a string; None if it can't be read.
         """
         value = self.get(name)
-        text = _id(value)
+        text = read_id(value)
         if text is None and value not in (None, ""):
             self._note_type(name, "an id")
         return text
@@ -254,7 +145,7 @@ class Fields:
         if self.get(name) is None:
             return None
         count = whole_number(self.get(name))
-        if count is None or count < 0:
+        if count is None or not 0 <= count <= MAX_COUNT:
             self._note_type(name, "a whole number from 0")
             return None
         return count
@@ -282,8 +173,7 @@ class Fields:
         :return: The member.
         :raises ResponseError: The field is missing or isn't the number of a member.
         """
-        value = self.get(name)
-        found: EnumT | None = _member(members, value) if isinstance(value, (str, int, float)) else None
+        found = read_member(self.get(name), members)
         if found is None:
             known = ", ".join(f"{member.value} ({member.name.lower()})" for member in members)
             raise self.fault(name, f"one of {known}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from airflow_provider_integrator.api.fields import Fields, shown, whole_number
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.values import shown, whole_number
 from airflow_provider_integrator.exceptions import ResponseError
 
 #: The maximum number of logs in a page: ten times what can be asked for.

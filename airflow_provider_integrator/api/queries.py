@@ -9,11 +9,12 @@ from typing import TypeVar
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, shown
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
 from airflow_provider_integrator.api.pages import Page
 from airflow_provider_integrator.api.texts import listed
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError, ResponseError
 
 T = TypeVar("T")

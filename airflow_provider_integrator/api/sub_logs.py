@@ -1,4 +1,4 @@
-"""What the models of an execution, a step and a line have in common."""
+"""The common fields of executions, steps and lines."""
 
 from __future__ import annotations
 

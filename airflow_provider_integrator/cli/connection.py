@@ -7,8 +7,8 @@ import os
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from airflow_provider_integrator.api.fields import shown
 from airflow_provider_integrator.api.texts import fit_body
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from airflow_provider_integrator.api.fields import shown
 from airflow_provider_integrator.api.models import Execution, Flow
 from airflow_provider_integrator.api.queries import get_execution
+from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.cli.parallel import run_all
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.exceptions import ConfigurationError

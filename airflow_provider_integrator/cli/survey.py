@@ -15,11 +15,12 @@ from typing import Any
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.access import AUTH_HEADERS, PROJECT_PARAMETERS
-from airflow_provider_integrator.api.endpoints import MAX_TOKEN_BYTES, BodyReceiver, Call, LogQuery
+from airflow_provider_integrator.api.endpoints import LARGE_BYTES, BodyReceiver, Call, LogQuery
 from airflow_provider_integrator.api.enums import LogType
-from airflow_provider_integrator.api.fields import Fields, parse_time
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
+from airflow_provider_integrator.api.values import parse_time
 from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
@@ -159,7 +160,7 @@ class Survey:
         running = [each for each in examination.executions if not each.is_finished and each.log_id]
         if examination.slug and running:
             call = examination.download_call(
-                running[0], lambda: BodyReceiver("Download log", MAX_TOKEN_BYTES, bytes)
+                running[0], lambda: BodyReceiver("Download log", LARGE_BYTES, bytes)
             )
             self._download["a log that isn't stored"] = _outcome(self._look(call))
 

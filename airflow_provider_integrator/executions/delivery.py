@@ -73,7 +73,7 @@ class Delivered:
 
 @dataclass
 class Delivery:
-    """What the deliveries of a log and of lines have in common.
+    """The common base of the deliveries of a log and of lines.
 
     :param output_path: A path or an object storage URI; None: XCom.
     :param project_slug: The project's slug; None: the connection's, or the one in List projects.

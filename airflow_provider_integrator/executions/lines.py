@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import LogType, Status
-from airflow_provider_integrator.api.fields import is_encodable, shown
 from airflow_provider_integrator.api.lines import UNKNOWN, Line
 from airflow_provider_integrator.api.queries import LogReader
+from airflow_provider_integrator.api.values import is_encodable, shown
 from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, ResponseError
 from airflow_provider_integrator.executions.progress import Rate

@@ -140,7 +140,7 @@ def shown_errors(errors: Sequence[Any] | None) -> list[str]:
     """Make the first entries of a log's ``errors`` fit for messages.
 
     :param errors: The entries; None if there are none to show.
-    :return: One line for each of the first ones, cut at ``MAX_ERROR_CHARACTERS``.
+    :return: A line for each of the first entries, cut at ``MAX_ERROR_CHARACTERS``.
     """
     return [_shown(error) for error in (errors or ())[:MAX_ERRORS]]
 

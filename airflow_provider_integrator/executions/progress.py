@@ -103,7 +103,7 @@ def in_words(seconds: float) -> str:
     """Write a duration for people.
 
     :param seconds: The duration.
-    :return: It, in its two largest units.
+    :return: The duration in its two largest units.
     """
     whole = max(0, round(seconds))
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]

@@ -37,7 +37,8 @@ class IntegratorHook(AsyncIntegratorHook):
     Every method raises a subclass of :class:`~airflow_provider_integrator.exceptions.IntegratorError`:
     ``ConfigurationError`` if something must be set, ``AuthenticationError`` if credentials are refused,
     ``RequestError`` if a call is refused, ``UnavailableError`` if retries are used up, and
-    ``ResponseError`` if an answer doesn't match the API's documentation.
+    ``ResponseError`` if an answer doesn't match the API's documentation. An unknown connection is Airflow's own
+    ``AirflowNotFoundException``.
 
     :param integrator_conn_id: The Airflow connection, of type ``integrator``.
     :param retry: The retry policy for transient faults.

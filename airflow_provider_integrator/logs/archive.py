@@ -34,7 +34,7 @@ _MAX_OPENING_BYTES = MEBIBYTE + 128 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What a log may take.
+    """The limits on the size of a log.
 
     :param max_log_bytes: Bytes of JSON.
     :param max_ratio: Bytes of JSON for each byte of the ZIP; deflate itself reaches 1,032.
@@ -71,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """The size and the hash of a written file.
 
     :param bytes: How many bytes.
     :param sha256: Their SHA-256, in hexadecimal digits.
@@ -148,7 +148,7 @@ class LogArchive:
 
     @property
     def needs(self) -> str:
-        """What a file that takes the log has to hold, for messages."""
+        """The content of the log's file and its size, for messages."""
         return f"the log's JSON, of {self._log.file_size} bytes"
 
     @property
@@ -196,7 +196,7 @@ class LogArchive:
         :param max_bytes: Bytes of JSON at most, None for no limit but the archive's.
         :return: The decoded JSON; lone surrogates, which UTF-8 can't hold, are U+FFFD in it.
         :raises LogTooLargeError: The log is larger; read no further.
-        :raises LogArchiveError: As :meth:`write` does.
+        :raises LogArchiveError: The ZIP is damaged, or its first file isn't JSON in UTF-8.
         """
         with temporary_file(self.needs) as file:
             self._unpack(file, max_bytes)

@@ -89,13 +89,13 @@ def check(file: IO[bytes]) -> list[Any]:
 
 
 def check_in_child(file: IO[bytes], check_cancelled: Callable[[], None]) -> list[Any]:
-    """Do :func:`check` in a child process: msgspec holds the interpreter's lock, which blocks all other threads.
+    """Check a file, as :func:`check` does, in a child process: msgspec holds the interpreter's lock, which blocks all other threads.
 
     If there can't be a child, the check is done here.
 
-    :param file: As :func:`check` takes it.
+    :param file: A file on disk, readable and flushed; known to be UTF-8.
     :param check_cancelled: Called ten times a second; what it raises ends the child and is raised here.
-    :return: As :func:`check` does.
+    :return: The first entries of ``errors``.
     :raises LogArchiveError: It isn't JSON.
     """
     try:
@@ -119,7 +119,7 @@ def report(descriptor: int) -> None:
 def load(file: IO[bytes]) -> tuple[Any, list[Any]]:
     """Decode a file's JSON.
 
-    :param file: As :func:`check` takes it.
+    :param file: A file on disk, readable and flushed; known to be UTF-8.
     :return: The decoded JSON, in which lone surrogates, which UTF-8 can't hold, are U+FFFD; the first entries of its
         ``errors``.
     :raises LogArchiveError: It isn't JSON, or holds what Python can't.

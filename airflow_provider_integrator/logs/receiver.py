@@ -117,7 +117,7 @@ class ArchiveReceiver:
 
         :return: The archive.
         :raises LogArchiveError: It isn't a ZIP that can be read.
-        :raises StorageError: As :meth:`feed` does.
+        :raises StorageError: The temporary folder's disk is full or broken.
         """
         self._decoder.finish()
         with temporary_faults(self._needs):

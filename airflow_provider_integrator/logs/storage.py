@@ -134,7 +134,7 @@ def save(
     :param archive: The log. Its :meth:`LogArchive.cancel` ends the save, and an upload with it.
     :param path: An object storage URI or a local path, folders made as needed.
     :param file_mode: The permissions of a new local file, and of new folders but for their execute bits.
-    :param beside_loop: As :meth:`LogArchive.write` takes it.
+    :param beside_loop: Whether an event loop runs in this process.
     :return: The URI of what was written; its size and hash.
     :raises ConfigurationError: The path can't be written to.
     :raises StorageError: The disk is full or broken, or the store refuses the log; nothing is left at the path.

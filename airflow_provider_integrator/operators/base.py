@@ -271,7 +271,7 @@ class WaitingOperator(ExecutionTask):
         return self.run_wait(context)
 
     def run_wait(self, context: Context) -> Any:
-        """Do the task from its beginning, as ``execute`` does, inside of what ends the task as it should.
+        """Run the task from its beginning; ``execute`` adds what an error leaves and whether it is retried.
 
         :param context: The task's context.
         :return: The value of :meth:`conclude`.

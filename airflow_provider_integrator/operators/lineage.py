@@ -1,4 +1,4 @@
-"""What the OpenLineage provider asks of a task. Light: the provider is imported once it asks."""
+"""The methods that the OpenLineage provider calls on a task. Light: the provider is imported on first use."""
 
 from __future__ import annotations
 

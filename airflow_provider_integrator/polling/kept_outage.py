@@ -1,4 +1,4 @@
-"""Outages whose beginnings outlive the triggerer: kept with the task, in the background, by one request at a time."""
+"""Outages whose beginnings outlive the triggerer: kept with the task, in the background, one request at a time."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 END_PATIENCE = 10.0
 #: Seconds after a trigger's cancellation until Airflow knows what has become of the task.
 CANCEL_DELAY = 5.0
+#: Seconds of the pause between two requests at most; it is as long as the last one took. A triggerer's first one may
+#: take many seconds, as its API has to start.
+LONGEST_PAUSE = 1.0
 #: A kept beginning that hasn't been read.
 _UNREAD = -1.0
 #: What a failed request has left: unknown.
@@ -167,7 +170,7 @@ class KeptOutage(Outage):
 
 
 class _Keeper:
-    """Settles the outages of a loop, one after the other and half of the time at most.
+    """Settles the outages of a loop one after the other, with pauses.
 
     On Airflow 3 each request occupies the triggerer's supervisor, which has triggers to start and a heartbeat.
     Cancelling one under way would spoil the connection to it below 3.2, so no wait makes its own.
@@ -192,7 +195,7 @@ class _Keeper:
                 outage, _ = self._due.popitem(last=False)
                 began = time.monotonic()
                 await outage.settle()
-                await asyncio.sleep(time.monotonic() - began)
+                await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         finally:
             self._task = None
 

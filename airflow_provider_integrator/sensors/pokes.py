@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: The key in the task's state store.
 KEY = "integrator_wait"
 #: Seconds between two pokes at least. Airflow 3 fails a task that it has queued again before its scheduler hears of
-#: the last worker's end (apache/airflow#71172), which a busy one does after several seconds.
-MIN_RESCHEDULE = 15.0
+#: the last worker's end (apache/airflow#71172): twice the longest that a busy one was seen to take.
+MIN_RESCHEDULE = 30.0
 
 
 class Pokes:

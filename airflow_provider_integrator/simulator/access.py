@@ -16,7 +16,7 @@ class Access:
     def __init__(self, username: str, password: str, clock: Callable[[], float]) -> None:
         self.username = username
         self.password = password
-        self.lifetime: float | None = None
+        self.token_lifetime: float | None = None
         self.logins = 0
         self._clock = clock
         self._lock = threading.Lock()
@@ -61,4 +61,6 @@ class Access:
         """
         with self._lock:
             since = self._since.get(token)
-            return since is not None and (self.lifetime is None or self._clock() < since + self.lifetime)
+            return since is not None and (
+                self.token_lifetime is None or self._clock() < since + self.token_lifetime
+            )

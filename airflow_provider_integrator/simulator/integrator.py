@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.simulator.access import Access
@@ -25,7 +25,34 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.simulator.answers import Answer
 
+T = TypeVar("T")
+
 _CONNECTION_FIELDS = ("conn_type", "description", "host", "port", "schema", "login", "password")
+
+
+class _Setting(Generic[T]):
+    """A setting of the simulator that one of its parts keeps.
+
+    :param part: The attribute of the simulator that has the part.
+    :param choices: The values that the setting may have; none: any.
+    """
+
+    def __init__(self, part: str, *choices: object) -> None:
+        self._part = part
+        self._choices = choices
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, simulator: Any, owner: type) -> T:
+        if simulator is None:
+            return self  # type: ignore[return-value]  # of the class, where nobody reads it as a value
+        return getattr(getattr(simulator, self._part), self._name)  # type: ignore[no-any-return]  # a part keeps a T
+
+    def __set__(self, simulator: Any, value: T) -> None:
+        if self._choices and value not in self._choices:
+            raise ValueError(f"{self._name} is one of {', '.join(map(str, self._choices))}, not {value!r}")
+        setattr(getattr(simulator, self._part), self._name, value)
 
 
 class IntegratorSimulator(WorldBuilder):
@@ -58,6 +85,23 @@ class IntegratorSimulator(WorldBuilder):
         then ``is_send_S3`` is 0, and Download log refuses.
     :param late_log_status: The status with which Download log refuses a log that isn't stored: 400 or 404.
     """
+
+    #: The user name that may log in.
+    username = _Setting[str]("_access")
+    #: The password that goes with it.
+    password = _Setting[str]("_access")
+    #: Seconds of the clock for which a token is good; None for ever.
+    token_lifetime = _Setting["float | None"]("_access")
+    #: The order of List logs: ``newest``, ``oldest`` or ``shuffled``.
+    order = _Setting[Order]("_service", *get_args(Order))
+    #: The spelling that List logs and Download log insist on; ``…-only`` refuses the other one.
+    project_parameter = _Setting[ProjectParameter]("_service", *get_args(ProjectParameter))
+    #: The header that the token must come in: ``Authorization``, ``Authentication``, or ``either``.
+    auth_header = _Setting[AuthHeader]("_service", *get_args(AuthHeader))
+    #: The status with which Download log refuses a log that isn't stored.
+    late_log_status = _Setting[Literal[400, 404]]("_service", 400, 404)
+    #: Seconds of the clock from a log's end until Download log has it.
+    log_delay = _Setting[float]("_world")
 
     def __init__(
         self,
@@ -130,54 +174,6 @@ class IntegratorSimulator(WorldBuilder):
         return f"{self.url}{PREFIX}{{execution_id}}"
 
     @property
-    def username(self) -> str:
-        """The user name that may log in."""
-        return self._access.username
-
-    @username.setter
-    def username(self, username: str) -> None:
-        self._access.username = username
-
-    @property
-    def password(self) -> str:
-        """The password that goes with it."""
-        return self._access.password
-
-    @password.setter
-    def password(self, password: str) -> None:
-        self._access.password = password
-
-    @property
-    def order(self) -> Order:
-        """The order of List logs: ``newest``, ``oldest`` or ``shuffled``."""
-        return self._service.order
-
-    @order.setter
-    def order(self, order: Order) -> None:
-        _check("order", order, get_args(Order))
-        self._service.order = order
-
-    @property
-    def project_parameter(self) -> ProjectParameter:
-        """The spelling that List logs and Download log insist on; ``…-only`` refuses the other one."""
-        return self._service.project_parameter
-
-    @project_parameter.setter
-    def project_parameter(self, spelling: ProjectParameter) -> None:
-        _check("project_parameter", spelling, get_args(ProjectParameter))
-        self._service.project_parameter = spelling
-
-    @property
-    def auth_header(self) -> AuthHeader:
-        """The header that the token must come in: ``Authorization``, ``Authentication``, or ``either``."""
-        return self._service.auth_header
-
-    @auth_header.setter
-    def auth_header(self, name: AuthHeader) -> None:
-        _check("auth_header", name, get_args(AuthHeader))
-        self._service.auth_header = name
-
-    @property
     def forms(self) -> tuple[str, ...]:
         """The names of the chosen forms, or the report's path; empty for the form of the vendor's pages."""
         return self._service.forms.names
@@ -196,26 +192,6 @@ class IntegratorSimulator(WorldBuilder):
         self._speak(self._forms, share)
 
     @property
-    def log_delay(self) -> float:
-        """Seconds of the clock from a log's end until Download log has it."""
-        return self._world.log_delay
-
-    @log_delay.setter
-    def log_delay(self, seconds: float) -> None:
-        self._world.log_delay = seconds
-
-    @property
-    def late_log_status(self) -> Literal[400, 404]:
-        """The status with which Download log refuses a log that isn't stored: 400 or 404."""
-        return self._service.late_log_status
-
-    @late_log_status.setter
-    def late_log_status(self, status: Literal[400, 404]) -> None:
-        if status not in (400, 404):
-            raise ValueError(f"late_log_status is 400 or 404, not {status}")
-        self._service.late_log_status = status
-
-    @property
     def default_log_type(self) -> LogType:
         """What List logs shows without ``log_type``."""
         return self._service.default_log_type
@@ -223,15 +199,6 @@ class IntegratorSimulator(WorldBuilder):
     @default_log_type.setter
     def default_log_type(self, kind: LogType) -> None:
         self._service.default_log_type = LogType(kind)
-
-    @property
-    def token_lifetime(self) -> float | None:
-        """How long a token is good, in seconds of the clock; None for ever."""
-        return self._access.lifetime
-
-    @token_lifetime.setter
-    def token_lifetime(self, seconds: float | None) -> None:
-        self._access.lifetime = seconds
 
     @property
     def tokens(self) -> list[str]:
@@ -324,8 +291,3 @@ class IntegratorSimulator(WorldBuilder):
     def _answer(self, request: RecordedRequest) -> Answer:
         self._recorder.add(request)
         return self._faults.apply(request, self._service.answer(request))
-
-
-def _check(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")

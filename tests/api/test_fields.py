@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import fields as module
 from airflow_provider_integrator.api.enums import LogType, State, Status
-from airflow_provider_integrator.api.fields import Fields, parse_time, shown, whole_number
+from airflow_provider_integrator.api.fields import Fields
+from airflow_provider_integrator.api.values import parse_time, shown, whole_number
 from airflow_provider_integrator.exceptions import ResponseError
 from tests.api.samples import ANY_JSON
 

@@ -10,7 +10,7 @@ import textwrap
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import texts
@@ -108,6 +108,7 @@ PRINTABLE = st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.jus
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=30)  # of each form
 @given(secret=st.text(PRINTABLE, min_size=8, max_size=40), around=st.text(max_size=20))
 def test_no_form_of_any_secret_is_shown(form, secret, around):
     try:

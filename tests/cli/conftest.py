@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 
 import pytest
 
+from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.cli.main import main
+from tests import secrets
 
 
 @dataclass
@@ -47,3 +50,62 @@ def command(capsys, monkeypatch):
     yield run
     root.handlers = before[0]
     ours.setLevel(before[1])
+
+
+#: Of the doctor.
+STEPS = ["connection", "host", "TLS", "login", "project", "flows", "slug", "List logs", "download"]
+
+
+@dataclass
+class Examined:
+    """What the doctor printed: of each step its state, its text and its advice."""
+
+    code: int
+    states: dict[str, str]
+    texts: dict[str, str]
+    advice: dict[str, str]
+
+    @property
+    def failed(self):
+        return [step for step, state in self.states.items() if state == "FAILED"]
+
+    @property
+    def skipped(self):
+        return [step for step, state in self.states.items() if state == "skipped"]
+
+
+def read(done):
+    states, texts = {}, {}
+    for line in done.out.splitlines():
+        if found := re.match(r"(ok|note|FAILED|skipped) +(.*?)  +(.*)", f"{line[:20]} {line[20:]}"):
+            states[found[2]], texts[found[2]] = found[1], found[3]
+            step = found[2]
+        elif line.startswith("    "):
+            texts[step] += f" {line.strip()}"
+    parts = {step: text.partition(" -> ") for step, text in texts.items()}
+    return Examined(
+        done.code,
+        states,
+        {step: text for step, (text, _, _) in parts.items()},
+        {step: advice for step, (_, _, advice) in parts.items()},
+    )
+
+
+@pytest.fixture
+def doctor(command):
+    def examine(*options):
+        done = command("doctor", *options)
+        assert done.err == "", done.err
+        assert [secret for secret in secrets.known() if secret in done.out] == []
+        examined = read(done)
+        assert list(examined.states) == STEPS, done.out
+        return examined
+
+    return examine
+
+
+@pytest.fixture
+def executions(simulator, flow):
+    return [
+        simulator.add_execution(flow, status=status, lasts=0) for status in (Status.SUCCESS, Status.FAILED)
+    ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from local_airflow import LocalAirflow, end_by_signals  # noqa: E402 - found by 
 from airflow_provider_integrator.simulator import IntegratorSimulator  # noqa: E402
 from airflow_provider_integrator.simulator.demo import demo_world  # noqa: E402
 from tests.e2e import restart, storm, watch  # noqa: E402
+from tests.e2e.chromium import Chromium, Page  # noqa: E402
 from tests.e2e.scenarios import Scenarios  # noqa: E402
 from tests.e2e.stage import (  # noqa: E402
     FERNET_KEY,
@@ -31,8 +33,9 @@ from tests.e2e.stage import (  # noqa: E402
 
 HERE = Path(__file__).parent
 UI_URL = "https://integrator.example.com/{project_id}/flows/{flow_id}?run={execution_id}&log={log_id}"
-#: The scenarios that they look at end last, in this order; what looks for traces of all that happened is the end.
-LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_secrets.py")
+#: The scenarios that they look at end last, in this order. A browser's work comes when they have ended, as they mind a
+#: busy machine; what looks for traces of all that happened is the end.
+LAST = ("test_triggerer.py", "test_many_waits.py", "test_assets.py", "test_page_views.py", "test_secrets.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,6 +82,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
                 },
                 stop_seconds=3.0,
+                has_login=True,
             )
         )
         airflow.api.set_connection("integrator_default", integrator.connection())
@@ -93,6 +97,38 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             files = {(str(file),) for file in dags.glob("*.py") if "DAG(" in file.read_text()}
             stage.until(lambda: set(stage.rows("SELECT DISTINCT fileloc FROM dag")) == files)
         yield stage
+
+
+@pytest.fixture(scope="package")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser that runs; some distributions' command only says how to get one."""
+    for found in filter(None, map(shutil.which, ("chromium", "google-chrome"))):
+        if subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
+            with Chromium(found, tmp_path_factory.mktemp("chromium")) as browser:
+                yield browser
+            return
+    pytest.skip("There is no Chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="package")
+def window(stage: Stage, chromium: Chromium) -> Page:
+    """A window in which the admin has signed in by Airflow's own form."""
+    page = chromium.page()
+    page.open(stage.airflow.url)
+    page.write("input[name=username]", "admin")
+    page.write("input[name=password]", stage.airflow.password or "")
+    page.press("Enter")
+    page.until("document.querySelector('a[href=\"/dags\"]')")
+    return page
+
+
+@pytest.fixture
+def signed_in(window: Page) -> Iterator[Page]:
+    """The window for one test; between tests it asks Airflow nothing."""
+    window.complaints.clear()
+    window.look()
+    yield window
+    window.open("about:blank")
 
 
 @pytest.fixture(scope="package")

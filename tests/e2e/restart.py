@@ -1,15 +1,18 @@
-"""A wait of each kind, and a crowd of waits, whose triggerer is killed."""
+"""A wait of each kind, one in an outage, and a crowd of waits, whose triggerer is killed."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_integrator.api.enums import Status
-from airflow_provider_integrator.simulator import IntegratorSimulator
+from airflow_provider_integrator.simulator import Fault, IntegratorSimulator
+from airflow_provider_integrator.triggers.outage_xcom import KEY
 from tests.e2e.stage import IS_AIRFLOW_3_3, Part, Run, Stage
 
 TASKS = ("sensor", "operator")
@@ -34,6 +37,8 @@ class Restarted:
     :param intervals: How many intervals that time had.
     :param logins: The crowd's logins until then.
     :param ended: The crowd's tasks that failed or are to be retried, and the number of those that saw the end.
+    :param outage: The run of the wait whose flow had an outage from before the kill on.
+    :param since: The outage's beginning as it was kept before the kill.
     """
 
     run: Run
@@ -44,6 +49,8 @@ class Restarted:
     intervals: float
     logins: int
     ended: tuple[list[tuple[Any, ...]], int]
+    outage: Run
+    since: datetime
 
 
 def crowd(integrator: IntegratorSimulator) -> None:
@@ -76,7 +83,16 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Restarted:
     logins = stage.crowd.logins
     stage.until(_two_polled(stage))
 
+    outage = stage.begin("e2e_restart_outage", [Part("restart_outage", "sensor", "deferred")])
+    stage.until(lambda: stage.polls("restart_outage") > 1)
+
     others_ended()
+    flow_id = stage.flows["restart_outage"].id
+    stage.integrator.inject(
+        Fault.status(503, on="logs", where=lambda asked: asked.param("flowId") == flow_id)
+    )
+    stage.until(lambda: len(kept_outages(stage, outage)) == 1)
+    ((since,),) = kept_outages(stage, outage)
     triggers, promised = {task_id: stage.trigger_row(run, task_id) for task_id in TASKS}, _deadlines(stage)
     stage.restart_triggerer()
     for is_so in (_two_polled(stage), _polled(stage, 3)):
@@ -95,8 +111,22 @@ def run(stage: Stage, others_ended: Callable[[], None]) -> Restarted:
     seen = f"SELECT count(*) {_CROWD} AND (next_kwargs LIKE '%finished%' OR state = 'success')"
     ended = failed, stage.rows(seen)[0][0]
     return Restarted(
-        stage.conclude(run), triggers, after, (promised, kept), requests, intervals, logins, ended
+        stage.conclude(run),
+        triggers,
+        after,
+        (promised, kept),
+        requests,
+        intervals,
+        logins,
+        ended,
+        stage.conclude(outage),
+        datetime.fromisoformat(json.loads(since)),
     )
+
+
+def kept_outages(stage: Stage, run: Run) -> list[tuple[Any, ...]]:
+    """Read the beginnings of outages that are kept for a run's waits."""
+    return stage.rows("SELECT value FROM xcom WHERE dag_id = ? AND key = ?", run.dag_id, KEY)
 
 
 def _deferred(stage: Stage) -> int:

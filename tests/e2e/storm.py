@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_integrator.simulator import Fault, IntegratorSimulator
-from tests.e2e.stage import Run, Stage
+from tests.e2e.stage import Part, Run, Stage
 
 #: Waits in each mode, seconds of the outage, and seconds between two polls; as in dags/storm.py.
 WAITS, OUTAGE, INTERVAL = map(float, os.environ.get("E2E_STORM", "1,12,2").split(","))
 MODES = 3
 REFUSED = 10
+FAILED_POLL = "A poll failed; the wait goes on"
 
 
 @dataclass
@@ -65,9 +66,18 @@ def _weather(stage: Stage, name: str, *, is_first: bool) -> Run:
     if not is_first:
         storm.inject(Fault.status(503))
     stage.sleep(OUTAGE)
+    stage.until(lambda: all(_weathers(stage, run, *task) for task in stage.states(run).items()))
     storm.clear_faults()
     storm.finish(execution)
     return stage.conclude(run)
+
+
+def _weathers(stage: Stage, run: Run, task: tuple[str, int], state: str | None) -> bool:
+    """Look whether a wait has met the outage, and whether the scheduler knows that a deferred one left its worker."""
+    if state in ("success", "failed"):
+        return True
+    part = Part(run.dag_id, task[0], "deferred" if task[0].startswith("deferrable") else "running")
+    return FAILED_POLL in stage.log(run, task[0]) and stage.has_left_worker(run, part)
 
 
 def _waiting(stage: Stage, run: Run) -> int:

@@ -92,6 +92,7 @@ def test_flows_run_well(stage: Stage, examples: dict[str, Run]):
     assert price["flow"] == "price"
     failure = stage.xcom(run, "check", "failure")
     assert [each["execution"]["status"] for each in failure["flows"]] == ["failed"]
+    stage.until(lambda: "ALARM: " in stage.log(run, "check"))  # of a callback, after the task's state
     log = stage.log(run, "check")
     assert failure["message"].startswith("1 of 5 flows doesn't run well:\n- price: ")
     (alarm,) = (line for line in log.splitlines() if "ALARM: " in line)

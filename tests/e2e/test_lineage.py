@@ -15,13 +15,17 @@ pytestmark = pytest.mark.e2e
 
 
 def event_of(stage: Stage, task_id: str, kind: str) -> dict[str, Any]:
-    lines = (stage.airflow.home / "lineage.jsonl").read_text("utf-8").splitlines()
-    (found,) = (
-        event
-        for event in map(json.loads, lines)
-        if (event["job"]["name"], event["eventType"]) == (f"e2e_outlets.{task_id}", kind)
-    )
-    return found
+    def found() -> list[dict[str, Any]]:
+        # each line is whole once it ends; the last may be about to be written
+        lines = (stage.airflow.home / "lineage.jsonl").read_text("utf-8").split("\n")[:-1]
+        wanted = (f"e2e_outlets.{task_id}", kind)
+        return [
+            event for event in map(json.loads, lines) if (event["job"]["name"], event["eventType"]) == wanted
+        ]
+
+    stage.until(lambda: bool(found()))  # a task sends it after its state
+    (event,) = found()
+    return event
 
 
 @pytest.mark.parametrize(("task_id", "kind"), [("keeps", "COMPLETE"), ("fails", "FAIL")])

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import os
-import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from airflow_api import IS_AIRFLOW_3
 
+from tests.e2e.chromium import Page
 from tests.e2e.conftest import UI_URL
 from tests.e2e.stage import Run, Stage
 
@@ -47,15 +40,6 @@ def stored_page(stage: Stage, run: Run) -> str:
     return uri.replace("gs://", "https://storage.cloud.google.com/").replace(" ", "%20")
 
 
-@pytest.fixture
-def browser() -> str:
-    """A browser that runs; some distributions' command only says how to get one."""
-    for found in filter(None, map(shutil.which, ("chromium", "google-chrome"))):
-        if subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
-            return found
-    pytest.skip("There is no Chromium: apt-get install chromium")
-
-
 @pytest.mark.parametrize("task_id", TASKS)
 def test_the_link_leads_to_the_execution(stage: Stage, outlets_run: Run, task_id: str):
     assert links(stage, outlets_run, task_id)["Integrator execution"] == page_of(stage, outlets_run, task_id)
@@ -74,70 +58,18 @@ def test_without_ui_url_there_is_no_link(stage: Stage, runs: dict[str, Run]):
     assert set(links(stage, runs["e2e_wait_poke"], "succeeds").values()) == {None}
 
 
-@pytest.mark.skipif(not IS_AIRFLOW_3, reason="2.11 asks browsers for a login")
+@pytest.mark.skipif(not IS_AIRFLOW_3, reason="The pages of 2.11 are others")
 @pytest.mark.parametrize("task_id", ["keeps", "stores"])
 def test_a_browser_shows_the_buttons(
-    browser: str, stage: Stage, outlets_run: Run, tmp_path: Path, task_id: str
+    signed_in: Page, stage: Stage, outlets_run: Run, tmp_path: Path, task_id: str
 ):
-    page = f"{stage.airflow.url}/dags/{outlets_run.dag_id}/runs/{outlets_run.run_id}/tasks/{task_id}/details"
-    picture = Path(PICTURES or tmp_path) / f"links-{task_id}.png"
-    with door_to(page, stage.airflow.api.token) as door:
-        browse(browser, door, tmp_path, f"--screenshot={picture}")
-        shown = html.unescape(browse(browser, door, tmp_path, "--dump-dom"))
-    assert picture.stat().st_size > 10_000
-    assert "Integrator execution" in shown
-    assert f'href="{page_of(stage, outlets_run, task_id)}"' in shown
-    assert ("Stored log" in shown) == (task_id == "stores")
-    assert (f'href="{stored_page(stage, outlets_run)}"' in shown) == (task_id == "stores")
+    signed_in.open(
+        f"{stage.airflow.url}/dags/{outlets_run.dag_id}/runs/{outlets_run.run_id}/tasks/{task_id}/details"
+    )
 
-
-@contextmanager
-def door_to(page: str, token: str) -> Iterator[str]:
-    """Serve a page that leads a browser to another one logged in, which Airflow 3.1's own log-in forgets to do.
-
-    A cookie counts for a host, whatever the port.
-
-    :return: The page's URL.
-    """
-
-    class Door(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(302)
-            self.send_header("Set-Cookie", f"_token={token}; Path=/")
-            self.send_header("Location", page)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    host = urlsplit(page).hostname or ""
-    with ThreadingHTTPServer((host, 0), Door) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{host}:{server.server_port}/"
-        server.shutdown()
-
-
-def browse(browser: str, url: str, folder: Path, what: str) -> str:
-    """Open a page and wait until it has come to rest.
-
-    :return: What the browser printed.
-    """
-    return subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",  # root, as in CI's containers, has none
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--no-proxy-server",
-            f"--user-data-dir={folder / 'browser'}",
-            "--window-size=1400,800",
-            "--virtual-time-budget=20000",
-            what,
-            url,
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    ).stdout
+    signed_in.shows("Integrator execution")
+    signed_in.picture(Path(PICTURES or tmp_path) / f"links-{task_id}.png")
+    leads_to = signed_in.ask("[...document.querySelectorAll('a')].map((each) => each.getAttribute('href'))")
+    assert page_of(stage, outlets_run, task_id) in leads_to
+    assert signed_in.ask("document.body.innerText.includes('Stored log')") == (task_id == "stores")
+    assert (stored_page(stage, outlets_run) in leads_to) == (task_id == "stores")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow_api import IS_AIRFLOW_3
 
+from tests.e2e.restart import kept_outages
 from tests.e2e.stage import Stage
 from tests.e2e.storm import MODES, REFUSED, WAITS, Weathered
 
@@ -19,7 +20,7 @@ def test_no_wait_fails_of_an_outage(stage: Stage, weathered: Weathered, name: st
     run = getattr(weathered, name)
     assert run.state == "success"
     assert weathered.ended[name] == [("success", 1)] * int(MODES * WAITS)
-    assert "A poll failed; the wait goes on" in stage.log(run, "poke_0")
+    assert kept_outages(stage, run) == []
 
 
 def test_refused_credentials_are_tried_once_by_each_task(weathered: Weathered):

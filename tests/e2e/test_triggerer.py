@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.restart import TASKS, Restarted
+from tests.e2e.restart import TASKS, Restarted, kept_outages
 from tests.e2e.stage import IS_AIRFLOW_3_3, LOG, PASSWORD, Run, Stage
 
 pytestmark = pytest.mark.e2e
@@ -38,6 +38,16 @@ def test_a_killed_triggerer_s_waits_end_as_any_other(stage: Stage, restarted: Re
     assert stage.xcom(run, "sensor")["execution_id"] == run.executions["restart_sensor"].id
     assert stage.xcom(run, "operator") == LOG
     assert [task.tries for task in run.tasks.values()] == [1, 1]
+
+
+def test_an_outage_lasts_from_its_beginning_on_whatever_becomes_of_the_triggerer(
+    stage: Stage, restarted: Restarted
+):
+    run = restarted.outage
+    assert run.states == {"sensor": "failed"}
+    since = restarted.since.isoformat(timespec="seconds")
+    assert f"All polls have failed since {since}" in stage.log(run, "sensor")
+    assert kept_outages(stage, run) == []
 
 
 def test_a_wait_that_begins_in_the_triggerer_takes_a_worker_only_to_conclude(

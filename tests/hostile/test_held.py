@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,9 +91,14 @@ def test_a_flat_bomb_is_refused_below_the_limits_too(transport, integrator, exec
         deliver(transport(access_to(integrator)), execution)
 
 
+@cache
+def gzip_bomb():
+    return gzip.compress(b"[" + b" " * (64 * 1024 * 1024) + b"]")
+
+
 @pytest.mark.parametrize("kind", ["logs", "flows"])
 def test_a_gzip_bomb_is_refused(kind, transport, integrator, call_of):
-    packed = gzip.compress(b"[" + b" " * (64 * 1024 * 1024) + b"]")
+    packed = gzip_bomb()
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
 
     def talk(client):

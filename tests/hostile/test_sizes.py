@@ -7,13 +7,16 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import pytest
 
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.async_client import AsyncClient
-from airflow_provider_integrator.api.endpoints import LARGE_BYTES, MAX_JSON_BYTES, LogQuery
+from airflow_provider_integrator.api.endpoints import LARGE_BYTES, MAX_JSON_BYTES, MAX_TOKEN_BYTES, LogQuery
+from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.exchange import Retry
+from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import MAX_LOGS
 from airflow_provider_integrator.exceptions import ResponseError
 from airflow_provider_integrator.simulator import Fault
@@ -52,6 +55,34 @@ def test_an_answer_beyond_the_bytes(transport, integrator, kind):
         ResponseError, match=rf"the answer is larger than {MAX_JSON_BYTES} bytes\. .* less at once"
     ):
         transport(access_to(integrator)).call(CALLS[kind])
+
+
+def test_a_token_that_is_too_large(transport, integrator):
+    """Each of its forms would be looked for in each text, which takes a second for one of 64 KiB."""
+    integrator.inject(Fault.body("x" * (MAX_TOKEN_BYTES + 1), on="login"))
+    with pytest.raises(
+        ResponseError, match=r"^Login: the answer is larger than 8192 bytes\. If it is no token, set the"
+    ):
+        transport(access_to(integrator)).call(CALLS["flows"])
+
+
+@pytest.mark.parametrize("field", ["created", "state"])
+@pytest.mark.parametrize(
+    "form", ["{value}{blanks}{number}{value}", "{value}{blanks}"], ids=["garbage", "blanks"]
+)
+def test_no_value_of_an_answer_stays_in_memory(field, form):
+    """What is read again with every poll is kept, but not whatever a server puts in its place."""
+    value = EXECUTION[field]
+    Fields("List logs", {field: value}).optional_time(field)  # imports what reads times
+    tracemalloc.start()
+    for number in range(20):
+        text = form.format(value=value, number=number, blanks=" " * (MIB + number))
+        fields = Fields("List logs", {field: text})
+        fields.optional_time(field) if field == "created" else fields.optional_member(field, State)
+    del text, fields
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < MIB
 
 
 @pytest.mark.parametrize("lenient", [False, True])

@@ -198,3 +198,21 @@ class TestEmpty:
     @pytest.mark.parametrize("on_empty", ["skip", "fail"])
     def test_means_nothing_for_others(self, on_empty, simulator, execution):
         assert run_operator(on_empty=on_empty).state == "success"
+
+
+@pytest.mark.parametrize(
+    "count", [10**400, 1e300, -1, "9" * 400], ids=["integer", "number", "negative", "digits"]
+)
+@pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED])
+def test_a_count_that_is_none_stops_nothing(count, status, simulator, flow):
+    def change(page):
+        for log in page["results"]:
+            log.update(process_count=1, fail_count=count)
+        return page
+
+    simulator.add_execution(flow, status=status, lasts=0)
+    simulator.inject(Fault.mutate(change, on="logs"))
+    outcome = run_operator(on_failed="continue")
+    assert outcome.error is None
+    assert outcome.xcoms["execution"]["process_count"] == 1
+    assert outcome.xcoms["execution"]["fail_count"] is None

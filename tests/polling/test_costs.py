@@ -95,7 +95,7 @@ def polled(
     simulator: IntegratorSimulator, flow: Flow, ids: list[str], polls: int = 4
 ) -> list[RecordedRequest]:
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait(each, 0.3) for each in ids], polls)
+        return await poll(simulator, flow, [make_wait(each, 0.05) for each in ids], polls)
 
     return asyncio.run(scenario())
 

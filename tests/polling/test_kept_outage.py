@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -290,6 +291,23 @@ def test_a_cancelled_wait_deletes_it_only_if_its_task_no_longer_waits(is_active,
         assert store.began == (outage.began if is_active else None)
 
     asyncio.run(scenario())
+
+
+def test_a_request_that_takes_long_holds_back_the_next_one_only_for_a_second(mocker):
+    mocker.patch.object(module, "LONGEST_PAUSE", 0)
+    clock = mocker.patch.object(module, "time")
+    clock.monotonic.side_effect = itertools.count(0, 3600)
+    clock.time.side_effect = time.time
+    store = Store()
+
+    async def scenario():
+        outage = KeptOutage(60, store)
+        outage.add(ERROR)
+        await asyncio.sleep(0)  # the request is under way
+        await asyncio.wait_for(outage.close(), 30)
+
+    asyncio.run(scenario())
+    assert store.asked == ["write", "delete"]
 
 
 def test_a_thousand_waits_ask_one_after_the_other_and_those_whose_outage_is_over_not_at_all():

@@ -246,10 +246,14 @@ def test_an_execution_is_found_within_two_polls_wherever_it_stands(
 ) -> None:
     simulator.order = order
     began = datetime.now(timezone.utc) - timedelta(days=30)
-    awaited = random.Random(7).sample(range(3000), count)
+    awaited = set(random.Random(7).sample(range(3000), count))
     made = [
         simulator.add_execution(
-            flow, id=f"e{n}", created=began + timedelta(minutes=n), lasts=None if n in awaited else 0
+            flow,
+            id=f"e{n}",
+            created=began + timedelta(minutes=n),
+            lasts=None if n in awaited else 0,
+            steps=(),
         )
         for n in range(3000)
     ]

@@ -70,7 +70,7 @@ class Flow:
         return allowed, allowed * (ANSWER_BYTES + self._log_bytes)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, MANY),
     st.integers(0, 2000),

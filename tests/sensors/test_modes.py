@@ -196,10 +196,9 @@ CASES = [
         ExecutionFailedError,
         "status Failed",
     ),
-    Case("timeout", unfinished(), "failed", SHORT, SensorTimeoutError, "timed out"),
+    Case("timeout", unfinished(), "failed", SHORT, SensorTimeoutError, "of flow price"),
     Case("timeout, soft_fail", unfinished(), "skipped", {**SHORT, **SOFT}, AirflowSkipException),
     Case("timeout, never_fail", unfinished(), "skipped", {**SHORT, **NEVER}, AirflowSkipException),
-    Case("timeout says of what", unfinished(), "failed", SHORT, SensorTimeoutError, "of flow price"),
     Case(
         "timeout, silent_fail", unfinished(), "failed", {**SHORT, **SILENT}, SensorTimeoutError, "timed out"
     ),
@@ -217,9 +216,6 @@ CASES = [
     ),
     # Faults that pass
     Case("503 for a while", going(SUCCESS, on_logs(Fault.status, 503, times=8)), "success", PATIENT),
-    Case("500", going(SUCCESS, on_logs(Fault.status, 500, times=2)), "success", PATIENT),
-    Case("502", going(SUCCESS, on_logs(Fault.status, 502, times=2)), "success", PATIENT),
-    Case("429", going(SUCCESS, on_logs(Fault.status, 429, times=2)), "success", PATIENT),
     Case(
         "429 with Retry-After",
         going(SUCCESS, on_logs(Fault.status, 429, times=1, headers={"Retry-After": "1"})),
@@ -227,8 +223,6 @@ CASES = [
         PATIENT,
     ),
     Case("reset", going(SUCCESS, on_logs(Fault.reset, times=2)), "success", PATIENT),
-    Case("reset midway", going(SUCCESS, on_logs(Fault.reset, times=2, midway=True)), "success", PATIENT),
-    Case("truncated", going(SUCCESS, on_logs(Fault.truncated, times=2)), "success", PATIENT),
     Case("not JSON", going(SUCCESS, on_logs(Fault.not_json, times=2)), "success", PATIENT),
     Case("faults on the login", going(SUCCESS, lambda: Fault.status(503, on="login", times=2)), "success"),
     Case("faults on List flows", going(SUCCESS, lambda: Fault.status(503, on="flows", times=2)), "success"),
@@ -263,18 +257,6 @@ CASES = [
         SensorTimeoutError,
         "timed out",
     ),
-    Case("429 for ever", unfinished(on_logs(Fault.status, 429)), "failed", IMPATIENT, IntegratorError, "429"),
-    Case(
-        "reset for ever", unfinished(on_logs(Fault.reset)), "failed", IMPATIENT, IntegratorError, "List logs"
-    ),
-    Case(
-        "truncated for ever",
-        unfinished(on_logs(Fault.truncated)),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "List logs",
-    ),
     Case(
         "never JSON", unfinished(on_logs(Fault.not_json)), "failed", IMPATIENT, IntegratorError, "isn't JSON"
     ),
@@ -285,14 +267,6 @@ CASES = [
         IMPATIENT,
         IntegratorError,
         "state should be one of",
-    ),
-    Case(
-        "unknown status",
-        unfinished(edited(lambda log: log.update(status=7, state=3))),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "status should be one of",
     ),
     Case(
         "an id that can't be read",
@@ -309,14 +283,6 @@ CASES = [
         IMPATIENT,
         IntegratorError,
         "created should be",
-    ),
-    Case(
-        "results missing",
-        unfinished(lambda: Fault.mutate(lambda page: page.pop("results") and None, on="logs")),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "results",
     ),
     Case(
         "400",

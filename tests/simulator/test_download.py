@@ -73,7 +73,7 @@ def test_a_log_is_there_once_it_is_stored(
 
 
 def test_late_log_status_is_checked(integrator: IntegratorSimulator) -> None:
-    with pytest.raises(ValueError, match="400 or 404, not 500"):
+    with pytest.raises(ValueError, match="late_log_status is one of 400, 404, not 500"):
         integrator.late_log_status = 500  # type: ignore[assignment]
     assert IntegratorSimulator(log_delay=3, late_log_status=404).late_log_status == 404
 

@@ -25,12 +25,15 @@ HOW: dict[str, Any] = {"deferrable": False, "poll_interval": 1, "timeout": 600}
 
 
 class Upload(AbstractBufferedFile):
-    """An upload that takes a second for each part, and leaves a file for each of its steps."""
+    """An upload that takes a second for each part once its task is marked, and leaves a file for each of its steps."""
 
     def _initiate_upload(self):
+        (FOLDER / "pid").write_text(str(os.getpid()))
         (FOLDER / "begun").touch()
 
     def _upload_chunk(self, final=False):
+        while not (FOLDER / "marked").exists():
+            time.sleep(0.1)
         time.sleep(1)
         if final:
             (FOLDER / "object").touch()

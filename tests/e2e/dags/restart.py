@@ -1,4 +1,4 @@
-"""Two waits that outlive their triggerer."""
+"""Two waits that outlive their triggerer, and one that doesn't outlive an outage of its flow."""
 
 from __future__ import annotations
 
@@ -15,4 +15,14 @@ with DAG(dag_id="e2e_restart", schedule=None, start_date=datetime(2026, 1, 1, tz
     )
     IntegratorLogOperator(
         task_id="operator", flow="restart_operator", deferrable=True, poll_interval=1, timeout=1800
+    )
+
+with DAG(dag_id="e2e_restart_outage", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+    IntegratorExecutionSensor(
+        task_id="sensor",
+        flow="restart_outage",
+        deferrable=True,
+        poke_interval=1,
+        timeout=1800,
+        outage_tolerance=30,
     )

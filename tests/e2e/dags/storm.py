@@ -6,29 +6,24 @@ import os
 from datetime import datetime, timedelta, timezone
 
 from airflow.providers.common.compat.sdk import DAG
+from modes import MODES
 
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 
 # As in storm.py of the tests.
 WAITS, _, INTERVAL = map(float, os.environ.get("E2E_STORM", "1,12,2").split(","))
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-# A rescheduled task that is to run again too soon is taken for killed, an old race of Airflow's own.
-RESCHEDULE = max(INTERVAL, 15)
 
 for name in ("before", "during"):
     with DAG(dag_id=f"e2e_storm_{name}", schedule=None, start_date=START, max_active_tasks=3 * int(WAITS)):
         for number in range(int(WAITS)):
-            for mode, how in {
-                "poke": {"mode": "poke", "poke_interval": INTERVAL},
-                "reschedule": {"mode": "reschedule", "poke_interval": RESCHEDULE},
-                "deferrable": {"deferrable": True, "poke_interval": INTERVAL},
-            }.items():
+            for mode, how in MODES.items():
                 IntegratorExecutionSensor(
                     task_id=f"{mode}_{number}",
                     flow=name,
                     integrator_conn_id="integrator_stormy",
                     timeout=900,
-                    **how,
+                    **{**how, "poke_interval": INTERVAL},
                 )
 
 with DAG(dag_id="e2e_refused", schedule=None, start_date=START):

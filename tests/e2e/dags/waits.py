@@ -11,6 +11,9 @@ from modes import MODES
 from airflow_provider_integrator.operators.log import IntegratorLogOperator
 from airflow_provider_integrator.sensors.execution import IntegratorExecutionSensor
 
+#: Seconds of a wait in vain. The scheduler has to know by then that a deferred one has left its worker, as in modes.py.
+IN_VAIN = {"poke": 12, "reschedule": 12, "deferrable": 40}
+
 for name, how in MODES.items():
 
     def sensor(task_id: str, name: str = name, how: dict[str, Any] = how, **kwargs: Any) -> Any:
@@ -30,5 +33,5 @@ for name, how in MODES.items():
         )
         sensor("sees_failure")
         sensor("fails_on_failed", fail_on_failed=True, retries=3)
-        sensor("times_out", timeout=12, retries=3)
-        sensor("skips", timeout=12, soft_fail=True)
+        sensor("times_out", timeout=IN_VAIN[name], retries=3)
+        sensor("skips", timeout=IN_VAIN[name], soft_fail=True)

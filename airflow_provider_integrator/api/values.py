@@ -1,0 +1,151 @@
+"""Parsing of an answer's values, whatever their form: ids, integers, members of enums, times."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from datetime import datetime, timedelta, timezone
+from enum import IntEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_integrator.api.texts import fit_name
+
+if TYPE_CHECKING:
+    from pendulum import DateTime
+
+EnumT = TypeVar("EnumT", bound=IntEnum)
+
+
+# Bounded: a value may be large, or nested too deeply for repr.
+class _Short(reprlib.Repr):
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(fit_name(x), level)
+
+
+_short = _Short()
+_short.maxstring = _short.maxother = 100
+
+_WHOLE = re.compile(r"-?\d{1,18}(?:\.0+)?", re.ASCII)
+#: The maximum length of an id. Those in the samples have 36 characters, and a file is named by one.
+MAX_ID = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def shown(value: object) -> str:
+    """Format a value for a message.
+
+    :param value: Any value of an answer.
+    :return: The value's ``repr``, fit for a message and cut to 100 characters.
+    """
+    text = _short.repr(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text can be an id: it can be sent, shown and be a file's name.
+
+    :param text: The text, without outer white space.
+    """
+    return 0 < len(text) <= MAX_ID and text.isprintable()
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be sent: it has no lone surrogate.
+
+    :param text: The text.
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def whole_number(value: object) -> int | None:
+    """Parse an integer in any of its forms.
+
+    :param value: A JSON number without a fraction, or a string of digits.
+    :return: The integer; None if the value isn't one.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    return None
+
+
+def read_id(value: object) -> str | None:
+    """Parse an id in any of its forms: a string, or an integer.
+
+    :param value: The value.
+    :return: The id; None if the value can't be one.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+    else:
+        number = whole_number(value)
+        text = "" if number is None else str(number)
+    return text if is_id(text) else None
+
+
+def _bare(value: object) -> object:
+    """Strip a text; None for one that is no number and no time, as what is parsed is remembered."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return text if len(text) <= MAX_ID else None
+
+
+def read_member(value: object, members: type[EnumT]) -> EnumT | None:
+    """Parse the number of an enum's member.
+
+    :param value: The number, in any of its forms.
+    :param members: The enum.
+    :return: The member; None if the value isn't the number of one.
+    """
+    bare = _bare(value)
+    return _member(members, bare) if isinstance(bare, (str, int, float)) else None
+
+
+# The same numbers come with every poll.
+@lru_cache(maxsize=256, typed=True)  # True equals 1, and is no number
+def _member(members: type[EnumT], value: float | str) -> EnumT | None:
+    number = whole_number(value)
+    return next((member for member in members if member == number), None)
+
+
+def parse_time(value: object) -> DateTime:
+    """Parse a time in any of its forms.
+
+    :param value: Epoch milliseconds, as a number or a string of digits, or ISO 8601 with an offset.
+    :return: The time, in UTC, exact to the microsecond.
+    :raises ValueError: The value has another form, or isn't a valid time.
+    """
+    bare = _bare(value)
+    if isinstance(bare, (str, int, float)):
+        return _parse_time(bare)
+    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
+
+
+# The same logs come with every poll.
+@lru_cache(maxsize=8192, typed=True)  # True equals 1, and is no time
+def _parse_time(value: str | float) -> DateTime:
+    import pendulum
+
+    milliseconds = whole_number(value)
+    try:
+        if milliseconds is not None and milliseconds >= 0:
+            return pendulum.instance(_EPOCH + timedelta(milliseconds=milliseconds))
+        # pendulum also accepts dates, times of day, durations and intervals, and takes UTC without an offset.
+        if (
+            isinstance(value, str)
+            and value[10:11] in ("T", " ")
+            and any(sign in value[19:] for sign in "Z+-")
+        ):
+            found = pendulum.parse(value)
+            if isinstance(found, pendulum.DateTime):
+                return found.in_timezone(pendulum.UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{shown(value)} is no time: {error}") from error
+    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
