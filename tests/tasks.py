@@ -158,7 +158,7 @@ class Runner:
             context["task_reschedule_count"] = ti.reschedules
         if "store" in self.rescheduled_context:
             context["task_state_store"] = ti.state_store
-        task.render_template_fields(context, _templates())
+        task.render_template_fields(context, None if task.has_dag() else _templates())
         if resume is None:
             return _execute(task, context)
         return task.resume_execution(*resume, context)
@@ -246,7 +246,7 @@ def after_looks(simulator: Any, looks: int, act: Callable[[], Any], on: str = "l
 
 @cache
 def _templates() -> Any:
-    """Airflow's environment of templates, which compiles each only once."""
+    """Airflow's environment of templates for tasks without a DAG; compiles each template only once."""
     environment = an_operator().get_template_env()
     environment.from_string = cache(environment.from_string)
     return environment
