@@ -283,7 +283,7 @@ def _may_mean_project_parameter(call: Call[Any], text: str) -> bool:
     query = dict(call.query)
     words = set(re.findall(r"\w+", text.lower()))
     is_named = not words.isdisjoint({"project", PROJECT})
-    is_other = any(name.lower() in words for name in query)
+    is_other = any(name.lower() in words for name in query.keys() - {"page", "limit"})
     return PROJECT in query and query.get("page", "1") == "1" and (is_named or not is_other)
 
 

@@ -24,20 +24,25 @@ class Evidence:
     def __init__(self) -> None:
         self.order: NewestFirst | None = None
         self._ends = 0
+        self._longest = 0
         self._goes_on = False
         self._repeats = 0
 
-    @property
-    def shows_ends(self) -> bool:
-        """Whether nothing has ever been behind a short page, and often enough."""
-        return self._ends >= self.ENOUGH_ENDS and not self._goes_on
+    def shows_end(self, length: int) -> bool:
+        """Return whether a short page is the last one: nothing has ever been behind one, often enough.
 
-    def take_end(self, *, is_end: bool) -> None:
+        :param length: The number of its logs; a server may cut pages that are longer than those seen so far.
+        """
+        return self._ends >= self.ENOUGH_ENDS and not self._goes_on and length <= self._longest
+
+    def take_end(self, length: int, *, is_end: bool) -> None:
         """Record what was behind a short page.
 
+        :param length: The number of its logs.
         :param is_end: Whether there was nothing.
         """
         self._ends += 1
+        self._longest = max(self._longest, length)
         self._goes_on = self._goes_on or not is_end
 
     def take_repeat(self) -> None:
@@ -79,18 +84,18 @@ def read_latest(
     :return: The history, since the epoch.
     """
     evidence = evidence or Evidence()
-    limit, requests, is_short = evidence.first_limit(first_limit), 0, False
+    limit, requests, short = evidence.first_limit(first_limit), 0, 0
     number, reader, paging = 1, HistoryReader(EPOCH, evidence.order), Paging()
     while True:
         requests += 1
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
         logs = paging.take(page)
-        if is_short:
-            evidence.take_end(is_end=not logs)
+        if short:
+            evidence.take_end(short, is_end=not logs)
         for fields in logs:
             reader.take(fields)
-        is_short = _is_short(page, limit, number)
-        is_end = paging.ended or (is_short and evidence.shows_ends)
+        short = len(page.logs) if _is_short(page, limit, number) else 0
+        is_end = paging.ended or (short > 0 and evidence.shows_end(short))
         is_full = len(page.logs) >= limit
         is_over = max_requests is not None and (requests >= max_requests or not is_full)
         if is_end or is_over or _is_enough(reader, number, is_enough):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import ConfigurationError
 
 HTTP_PROXIES = ("http", "https")
@@ -39,9 +38,9 @@ def environment_proxy(base_url: str, schemes: tuple[str, ...] = HTTP_PROXIES) ->
     except ValueError:
         is_usable = False
     if not is_usable:
-        # Nothing before the host: in a malformed URL, a password may stand anywhere there.
+        # The message doesn't show it: in a malformed URL, a password may stand anywhere.
         raise ConfigurationError(
-            f"The proxy {fit(url.rpartition('@')[2])} in the environment can't be used; correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY "
-            f"to a URL such as http://proxy.example.com:3128 ({', '.join(schemes)}), with its password percent-encoded."
+            "The proxy in the environment can't be used; correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY to a URL such "
+            f"as http://proxy.example.com:3128 ({', '.join(schemes)}), with its password percent-encoded."
         )
     return url

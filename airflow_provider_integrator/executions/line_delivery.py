@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_integrator.api.downloads import retries_end
-from airflow_provider_integrator.exceptions import AuthenticationError, ConfigurationError, LogCancelledError
+from airflow_provider_integrator.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    LogCancelledError,
+    StorageError,
+)
 from airflow_provider_integrator.executions.delivery import Delivered, Delivery, find_slug
 from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
 
@@ -195,12 +200,13 @@ class LineDelivery(Delivery):
             Airflow has from 3.3 on, or else where Airflow's object storage backend has XComs. None if there is none.
         """
         from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
-        from airflow_provider_integrator.logs.storage import Destination
 
         ti, store = context["ti"], context.get("task_state_store")
         wanted = (lines.query.project_id, lines.query.flow_id, execution and execution.execution_id)
         task = (ti.dag_id, ti.task_id, ti.run_id, ti.map_index, sorted(lines.statuses), lines.query.search)
-        name = hashlib.sha256(json.dumps([wanted, task]).encode()).hexdigest()[:16]
+        # Once a task is cleared, which raises max_tries, a flow has other lines than an earlier try has kept.
+        period = [ti.max_tries] if execution is None else []
+        name = hashlib.sha256(json.dumps([wanted, task, *period]).encode()).hexdigest()[:16]
         xcoms = conf.get("common.io", "xcom_objectstorage_path", fallback="")
         if self.checkpoint is not None:
             path = self.checkpoint.inside("integrator")
@@ -209,10 +215,24 @@ class LineDelivery(Delivery):
         elif store is not None:
             return StateJournal(store, f"lines-{name}")
         elif xcoms:
-            path = Destination.folder(xcoms).inside("integrator")
+            return self._journal_beside_xcoms(xcoms, name)
         else:
             return None
         return journal_beside(path, name, self.check_cancelled, self.file_mode)
+
+    def _journal_beside_xcoms(self, folder: str, name: str) -> Journal | None:
+        """Make a journal in a folder that nobody has named for it; None if it can't be used."""
+        from airflow_provider_integrator.logs.journal import journal_beside
+        from airflow_provider_integrator.logs.storage import Destination
+
+        try:
+            path = Destination.folder(folder).inside("integrator")
+            journal = journal_beside(path, name, self.check_cancelled, self.file_mode)
+            next(journal.entries(), None)
+        except (ConfigurationError, StorageError) as error:
+            log.info("Logs can't be kept where Airflow has XComs: %s", error)
+            return None
+        return journal
 
 
 def _decoded(record: bytes) -> Any:

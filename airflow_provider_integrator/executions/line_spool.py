@@ -84,9 +84,13 @@ class Spool:
         """Add an entry of an earlier try.
 
         :param text: Its text.
-        :return: The entry; None if it is another list's, or is there already.
+        :return: The entry; None if it is another list's, is there already, or isn't one.
         """
-        list_id, entry = text[:_ID_BYTES], Entry.read(text[_ID_BYTES:])
+        list_id = text[:_ID_BYTES]
+        try:
+            entry = Entry.read(text[_ID_BYTES:])
+        except ValueError:  # of a disk that has lost a block
+            return None
         is_of_list = entry.kind in (LINE, END)
         if is_of_list and entry.at == 0 and self.end is None:  # the one before has no end: it can't be used
             self.clear()

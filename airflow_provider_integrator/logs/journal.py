@@ -1,7 +1,7 @@
 """A journal: entries that survive the kill of their process, so that the next try goes on from there.
 
 Two tries of a task may run at once, as one that Airflow takes for dead may live on. So each writes files or objects of
-its own, and nobody changes another one's.
+its own, and nobody changes another one's. A success removes them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Characters of a value in the state store, which takes 64 KB of JSON: a character may take six bytes there.
-_STATE_CHARACTERS = 16_000
+#: Characters of a value in the state store, which warns above 64 KB of JSON: most take at most six bytes there.
+_STATE_CHARACTERS = 10_000
 _OBJECT = re.compile(r"([0-9]{6,})-[0-9a-f]{8}")
 
 
@@ -89,11 +89,13 @@ class FileJournal:
         self._path = path
         self._folder_mode = folder_mode
         self._file: IO[bytes] | None = None
+        self._known: set[Path] = set()
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries file by file, without a last one that isn't whole."""
         with target_faults(self._path, "lines"):
             for _, path in self._files():
+                self._known.add(path)
                 with suppress(FileNotFoundError), path.open("rb") as file:  # another try may remove it
                     yield from itertools.takewhile(_is_whole, file)
 
@@ -109,19 +111,24 @@ class FileJournal:
             file.flush()
 
     def remove(self) -> None:
-        """Remove the files."""
-        with target_faults(self._path, "lines"):
+        """Remove the files that were read or made, but none of a try that has begun since."""
+        try:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-            for _, path in self._files():
-                path.unlink(missing_ok=True)
+            while self._known:
+                self._known.pop().unlink(missing_ok=True)
+        except OSError as error:
+            _warn_of_rest(self._path, error)
 
     def _create(self) -> IO[bytes]:
         while True:
             number = max((number for number, _ in self._files()), default=0) + 1
+            path = self._path.with_name(f"{self._path.name}.{number}")
             with suppress(FileExistsError):  # another try has made it meanwhile
-                return create_growing(self._path.with_name(f"{self._path.name}.{number}"), self._folder_mode)
+                file = create_growing(path, self._folder_mode)
+                self._known.add(path)
+                return file
 
     def _files(self) -> list[tuple[int, Path]]:
         """List the files by their numbers."""
@@ -133,6 +140,15 @@ class FileJournal:
 
 def _is_whole(entry: bytes) -> bool:
     return entry.endswith(b"\n")
+
+
+def _warn_of_rest(place: object, error: Exception) -> None:
+    log.warning(
+        "What was kept for another try can't be removed from %s\n(%s: %s). Remove it by hand.",
+        place,
+        type(error).__name__,
+        fit(str(error)),
+    )
 
 
 class StoreJournal:
@@ -179,12 +195,7 @@ class StoreJournal:
             with suppress(FileNotFoundError):
                 self._folder.fs.rm(self._folder.path, recursive=True)
         except Exception as error:  # noqa: BLE001 - each store has errors of its own
-            log.warning(
-                "What was kept for another try can't be removed from %s\n(%s: %s). Remove it by hand.",
-                self._folder,
-                type(error).__name__,
-                fit(str(error)),
-            )
+            _warn_of_rest(self._folder, error)
         self._next = 0
 
     def _objects(self) -> list[tuple[int, str]]:

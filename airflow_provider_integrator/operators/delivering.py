@@ -12,7 +12,7 @@ from airflow_provider_integrator.exceptions import (
     IntegratorError,
     LogCancelledError,
     StorageError,
-    UnavailableError,
+    TransientError,
 )
 from airflow_provider_integrator.executions import events
 from airflow_provider_integrator.executions.failures import failure
@@ -59,6 +59,8 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     what: str
     log_id: str | None = None
     show_errors = True
+    #: The errors of a failed execution's delivery after which a retry may deliver it.
+    retried: tuple[type[Exception], ...] = (TransientError, StorageError, LogCancelledError)
 
     def __init__(
         self,
@@ -88,16 +90,16 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     def _delivery(self) -> Delivery:
         """The delivery, created once."""
 
-    def delivery_arguments(self) -> tuple[str | None, str | None, float, int, int, int]:
+    def delivery_arguments(self) -> dict[str, Any]:
         """Return the rendered arguments of a :class:`~airflow_provider_integrator.executions.delivery.Delivery`."""
-        return (
-            rendered("output_path", self.output_path),
-            rendered("project_slug", self.project_slug),
-            self.log_timeout,
-            self.max_xcom_bytes,
-            self.max_log_bytes,
-            self.file_mode,
-        )
+        return {
+            "output_path": rendered("output_path", self.output_path),
+            "project_slug": rendered("project_slug", self.project_slug),
+            "log_timeout": self.log_timeout,
+            "max_xcom_bytes": self.max_xcom_bytes,
+            "max_log_bytes": self.max_log_bytes,
+            "file_mode": self.file_mode,
+        }
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the preconditions of the delivery before waiting.
@@ -132,8 +134,8 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
             return self.deliver(context, wait, execution)
         try:
             delivered = self._deliver(context, wait, execution)
-        except (UnavailableError, StorageError, LogCancelledError):
-            raise  # a retry may deliver it
+        except self.retried:
+            raise
         except IntegratorError as error:
             # What can't be delivered must not hide that the execution failed.
             raise failure(verdict, where=f"{self.what} not delivered: {error}") from error

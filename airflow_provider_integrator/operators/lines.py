@@ -130,11 +130,11 @@ class IntegratorLinesOperator(DeliveringOperator):
     @cached_property
     def _delivery(self) -> LineDelivery:
         return LineDelivery(
-            *self.delivery_arguments(),
-            self.concurrency,
-            self.max_lines,
-            self.with_logs,
-            rendered("checkpoint_path", self.checkpoint_path),
+            **self.delivery_arguments(),
+            concurrency=self.concurrency,
+            max_lines=self.max_lines,
+            with_logs=self.with_logs,
+            checkpoint_path=rendered("checkpoint_path", self.checkpoint_path),
         )
 
     def check(self, wait: ExecutionWait) -> None:

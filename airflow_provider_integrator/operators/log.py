@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.arguments import rendered
+from airflow_provider_integrator.exceptions import LogCancelledError, StorageError, UnavailableError
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.operators.delivering import DeliveringOperator
 from airflow_provider_integrator.operators.ending import ends_task
@@ -43,6 +44,8 @@ class IntegratorLogOperator(DeliveringOperator):
 
     template_fields: Sequence[str] = (*DeliveringOperator.template_fields, "log_id")
     what = "Its log was"
+    #: A missing log id is the one fault of an answer here, and stays.
+    retried = (UnavailableError, StorageError, LogCancelledError)
 
     def __init__(self, *, log_id: str | None = None, show_errors: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,7 +55,7 @@ class IntegratorLogOperator(DeliveringOperator):
     @cached_property
     def _delivery(self) -> LogDelivery:
         log_id = rendered("log_id", self.log_id)
-        return LogDelivery(*self.delivery_arguments(), log_id, bool(self.do_xcom_push))
+        return LogDelivery(**self.delivery_arguments(), log_id=log_id, goes_to_xcom=bool(self.do_xcom_push))
 
     def run_delivery(  # type: ignore[override]  # a log is one execution's
         self, context: Context, wait: ExecutionWait, execution: Execution

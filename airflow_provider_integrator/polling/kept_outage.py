@@ -138,7 +138,7 @@ class KeptOutage(Outage):
             self._has_failed = True
             log.debug("The beginning of an outage could not be read or kept.", exc_info=True)
         finally:
-            if settled is not None:
+            if settled is not None and not settled.done():  # of a wait that was cancelled
                 settled.set_result(None)
 
     async def _settle(self, store: OutageStore) -> None:

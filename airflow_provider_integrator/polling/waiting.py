@@ -107,7 +107,8 @@ class TriggerWait:
                 raise
             except IntegratorError as error:
                 if (recalled := self.outage.recall(error)) is not None:
-                    await recalled
+                    # Others await it, too: it mustn't be cancelled with this wait.
+                    await asyncio.wait({recalled}, timeout=self._left())
                 self.outage.add(error)
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
             pause, left = max(spec.poll_interval, asked or 0.0), self._left()

@@ -115,7 +115,7 @@ class DatabaseStore:
 
     async def read(self) -> float | None:
         """Read the beginning."""
-        return _as_moment(await asyncio.to_thread(base_xcom().get_one, key=KEY, **_ids(self._ti)))
+        return _as_moment(await asyncio.to_thread(self._read))
 
     async def write(self, began: float) -> None:
         """Keep a beginning."""
@@ -128,6 +128,14 @@ class DatabaseStore:
     async def is_active(self) -> bool:
         """Find out whether the task still waits or runs."""
         return await asyncio.to_thread(self._state) in _ACTIVE
+
+    def _read(self) -> Any:
+        from airflow.utils.session import create_session
+
+        xcom = base_xcom()
+        with create_session() as session:
+            found = session.query(xcom).filter_by(key=KEY, **_ids(self._ti)).first()
+            return None if found is None else xcom.deserialize_value(found)
 
     def _delete(self) -> None:
         from airflow.utils.session import create_session

@@ -124,6 +124,12 @@ def test_a_short_page_is_never_taken_for_the_last_one_on_a_server_that_once_went
     assert found[9:] == [(15, 3), (1, 2), (1, 2), (1, 2)]
 
 
+def test_a_longer_page_than_those_seen_so_far_is_not_taken_for_the_last_one():
+    halves = {"sizes": lambda limit: limit // 2, "count": COUNTS["none"]}
+    found = read([flow_of(1)] * 12 + [flow_of(15, **halves)] + [flow_of(1)] * 2, Evidence())
+    assert found[9:] == [(1, 2), (1, 1), (1, 1), (15, 3), (1, 2), (1, 2)]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -136,7 +142,7 @@ def test_a_short_page_is_never_taken_for_the_last_one_on_a_server_that_once_went
 def test_a_page_that_does_not_mean_to_be_the_last_one_is_not_taken_for_it(answer):
     evidence = Evidence()
     read([flow_of(1)] * 10, evidence)
-    assert evidence.shows_ends
+    assert evidence.shows_end(1)
     ((executions, _),) = read([answer], evidence)
     assert executions == 15
 

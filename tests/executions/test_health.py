@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_integrator.api.fields import MAX_COUNT
 from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.health import Criteria, Figures
@@ -207,7 +208,7 @@ class TestThresholds:
             Criteria(**wrong)
 
 
-COUNT = st.none() | st.integers(0, 2**63)
+COUNT = st.none() | st.integers(0, MAX_COUNT)
 
 
 @given(st.lists(st.tuples(COUNT, COUNT), max_size=8))

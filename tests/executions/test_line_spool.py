@@ -64,6 +64,13 @@ def test_a_list_in_which_lines_are_missing_has_no_end():
     assert spool.end is None
 
 
+def test_what_is_no_entry_is_left_out():
+    listed, logs = a_list(NAMES)
+    spool, _ = restored([*listed, bytes(4096) + b"\n", b"\n", *logs])
+    assert len(records_of(spool)) == len(NAMES)
+    assert list(spool.missing()) == []
+
+
 def test_an_empty_list():
     listed, _ = a_list([])
     spool, _ = restored(listed)

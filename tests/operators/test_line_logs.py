@@ -18,6 +18,7 @@ from airflow_provider_integrator.exceptions import (
     AuthenticationError,
     ConfigurationError,
     LogCancelledError,
+    ResponseError,
     StorageError,
     UnavailableError,
 )
@@ -383,6 +384,36 @@ def test_lines_of_a_failed_execution_that_may_be_delivered_later_are_retried(
     mocker.patch.object(IntegratorLinesOperator, "_deliver", side_effect=error)
     with pytest.raises(type(error)):
         lines_operator(on_failed="fail", output_path=f"{tmp_path}/x.jsonl").execute(a_context())
+
+
+def test_lines_of_a_failed_execution_that_are_not_listed_are_retried(simulator, flow, tmp_path):
+    execution = simulator.add_execution(flow, lasts=0, status=Status.FAILED)
+    simulator.add_lines(execution, [{"row": 1}], status=Status.FAILED)
+    simulator.inject(
+        Fault.body(
+            '{"message": "maintenance"}', on="logs", where=lambda asked: asked.param("log_type") == "3"
+        )
+    )
+    with pytest.raises(ResponseError):
+        lines_operator(on_failed="fail", output_path=f"{tmp_path}/x.jsonl").execute(a_context())
+
+
+def test_a_place_that_nobody_named_and_that_can_not_be_used_is_not(simulator, lines, logged, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH", "nonsense://bucket/xcoms")
+    assert len(Tries().run()) == COUNT
+    assert "can't be kept where Airflow has XComs" in logged.text
+
+
+def test_a_whole_flow_is_listed_again_once_its_task_is_cleared(simulator, lines, flow, tmp_path):
+    tries = Tries()
+    stop_after(simulator, 12)
+    with pytest.raises(UnavailableError):
+        tries.run(whole_flow=True, output_path=f"{tmp_path}/x.jsonl")
+    simulator.clear_faults()
+    execution = simulator.add_execution(flow, lasts=0, status=Status.FAILED)
+    simulator.add_lines(execution, [{"row": 1}], status=Status.FAILED, log={"errors": []})
+    tries.context["ti"].max_tries += 2
+    assert tries.run(whole_flow=True, output_path=f"{tmp_path}/x.jsonl")["lines"] == COUNT + 1
 
 
 TASK = """

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_integrator.exceptions import RequestError, UnavailableError
+from airflow_provider_integrator.exceptions import RequestError, UnavailableError, WaitTimeoutError
+from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling import kept_outage as module
+from airflow_provider_integrator.polling.connection import SharedConnection
 from airflow_provider_integrator.polling.kept_outage import KeptOutage
+from airflow_provider_integrator.polling.waiting import TriggerWait
 from tests.polling.making import make_wait
 
 ERROR = UnavailableError("no answer")
@@ -308,6 +311,43 @@ def test_a_request_that_takes_long_holds_back_the_next_one_only_for_a_second(moc
 
     asyncio.run(scenario())
     assert store.asked == ["write", "delete"]
+
+
+def test_one_that_is_cancelled_while_it_is_read_leaves_the_others_to_go_on(mocker):
+    mocker.patch.object(module, "CANCEL_DELAY", 0.01)
+
+    async def scenario():
+        outages = [KeptOutage(60, Store(7.0, seconds=0.1), is_restart=True) for _ in range(4)]
+        waits = [asyncio.ensure_future(outage.recall(ERROR)) for outage in outages]
+        await asyncio.sleep(0.01)
+        waits[0].cancel()
+        outages[0].abandon()
+        await asyncio.wait_for(asyncio.gather(*waits[1:]), 10)
+        return [outage.began for outage in outages[1:]]
+
+    assert asyncio.run(scenario()) == [7.0] * 3
+
+
+def test_a_wait_ends_in_time_while_it_is_read(mocker):
+    async def find_poller():
+        await asyncio.sleep(0.01)
+        raise ERROR
+
+    mocker.patch.object(SharedConnection, "find_poller", lambda *_: asyncio.create_task(find_poller()))
+    spec = WaitSpec(
+        integrator_conn_id="integrator_default",
+        project_id=None,
+        flow="price",
+        flow_id=None,
+        execution_id="e-1",
+        created_after=None,
+        poll_interval=0.1,
+        end_time=time.time() + 0.3,
+        outage_tolerance=60.0,
+        adaptive=False,
+    )
+    with pytest.raises(WaitTimeoutError):
+        asyncio.run(TriggerWait(spec, Store(seconds=3600)).until_finished())
 
 
 def test_a_thousand_waits_ask_one_after_the_other_and_those_whose_outage_is_over_not_at_all():
