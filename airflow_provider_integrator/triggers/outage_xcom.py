@@ -132,10 +132,9 @@ class DatabaseStore:
     def _read(self) -> Any:
         from airflow.utils.session import create_session
 
-        xcom = base_xcom()
         with create_session() as session:
-            found = session.query(xcom).filter_by(key=KEY, **_ids(self._ti)).first()
-            return None if found is None else xcom.deserialize_value(found)
+            found = session.query(base_xcom()).filter_by(key=KEY, **_ids(self._ti)).first()
+            return None if found is None else found.value
 
     def _delete(self) -> None:
         from airflow.utils.session import create_session

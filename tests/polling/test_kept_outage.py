@@ -329,11 +329,14 @@ def test_one_that_is_cancelled_while_it_is_read_leaves_the_others_to_go_on(mocke
 
 
 def test_a_wait_ends_in_time_while_it_is_read(mocker):
-    async def find_poller():
+    async def fail_later():
         await asyncio.sleep(0.01)
         raise ERROR
 
-    mocker.patch.object(SharedConnection, "find_poller", lambda *_: asyncio.create_task(find_poller()))
+    def find_poller(*_):
+        return asyncio.create_task(fail_later())
+
+    mocker.patch.object(SharedConnection, "find_poller", find_poller)
     spec = WaitSpec(
         integrator_conn_id="integrator_default",
         project_id=None,
