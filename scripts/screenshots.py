@@ -114,7 +114,7 @@ def log_in(page: Page, url: str, password: str) -> None:
 
 
 def run_failed_dag(api: APIRequestContext) -> str:
-    """Run the DAG until it fails, which it does every second time or so.
+    """Run the DAG until it fails, which it does every third time or so.
 
     :return: The failed run's id.
     """

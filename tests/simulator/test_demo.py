@@ -98,7 +98,7 @@ def test_every_row_of_the_failing_flow_has_a_line_log(
     assert caller.results(world.flows["stock"], log_type=3) == []
 
 
-def test_the_failing_flow_recovers_every_second_time(integrator: IntegratorSimulator, caller: Caller) -> None:
+def test_the_failing_flow_fails_every_third_time(integrator: IntegratorSimulator, caller: Caller) -> None:
     world = demo_world(integrator, recovers=True)
     for _ in range(3):
         for slug in world.flows:
@@ -107,10 +107,16 @@ def test_the_failing_flow_recovers_every_second_time(integrator: IntegratorSimul
         slug: [(log["status"], log["process_count"], log["fail_count"]) for log in caller.results(flow)]
         for slug, flow in world.flows.items()
     }
-    assert outcomes["price"] == [(2, 12, 0), (3, 12, 3), (2, 12, 0)]  # the 4th, the 3rd, the 2nd
+    assert outcomes["price"] == [(3, 12, 3), (2, 12, 0), (2, 12, 0)]  # the 4th, the 3rd, the 2nd
     assert {status for status, *_ in outcomes["stock"]} == {2}
     lines = caller.results(world.flows["price"], log_type=3, original_filename_uuid="demo-price-2")
     assert [line["status"] for line in lines] == [2] * 12
+
+
+def test_the_first_number_of_ids(integrator: IntegratorSimulator) -> None:
+    world = demo_world(integrator, first=31)
+    assert [world.run("stock").id, world.run("price").id] == ["demo-stock-32", "demo-price-32"]
+    assert integrator.finish("demo-stock-31").flow.slug == "stock"
 
 
 def test_the_activity_runs_every_flow_at_once_and_ends() -> None:
