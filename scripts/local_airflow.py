@@ -154,7 +154,7 @@ class LocalAirflow:
 
         :raises RuntimeError: No triggerer is running.
         """
-        triggerers = [process for process in self._family() if "triggerer" in _command(process)]
+        triggerers = self._triggerers()
         if not triggerers:
             raise RuntimeError("No triggerer is running")
         family = {child for process in triggerers for child in process.children(recursive=True)}
@@ -163,8 +163,12 @@ class LocalAirflow:
                 process.kill()
         psutil.wait_procs([*triggerers, *family], self._stop_seconds)
 
+    def has_triggerer(self) -> bool:
+        """Return whether a triggerer is running; one ends if SQLite's one writer keeps it waiting for 5 s."""
+        return bool(self._triggerers())
+
     def start_triggerer(self) -> None:
-        """Start a triggerer, as standalone doesn't restart a killed one."""
+        """Start a triggerer, as standalone doesn't restart one that has ended."""
         self._run("triggerer")
 
     def cli(self, *arguments: str) -> str:
@@ -218,6 +222,9 @@ class LocalAirflow:
             if self._processes[0].poll() is not None or time.monotonic() > deadline:
                 raise AirflowStartError(self.output.read_text("utf-8", "replace")[-4000:])
             time.sleep(0.5)
+
+    def _triggerers(self) -> list[psutil.Process]:
+        return [process for process in self._family() if "triggerer" in _command(process)]
 
     def _family(self) -> set[psutil.Process]:
         """Find all descendants of the started processes, including orphaned ones."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,13 +86,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                 has_login=True,
             )
         )
-        airflow.api.set_connection("integrator_default", integrator.connection())
-        airflow.api.set_connection("integrator_pages", integrator.connection(ui_url=UI_URL))
-        airflow.api.set_connection("integrator_crowd", crowd.connection())
-        airflow.api.set_connection("integrator_watched", watched.connection())
-        airflow.api.set_connection("integrator_stormy", stormy.connection())
-        airflow.api.set_connection("integrator_locked", locked.connection(password="wrong", project_id="p"))
         stage = Stage(airflow, integrator, demo, crowd, watched, stormy, locked)
+        for conn_id, connection in {
+            "integrator_default": integrator.connection(),
+            "integrator_pages": integrator.connection(ui_url=UI_URL),
+            "integrator_crowd": crowd.connection(),
+            "integrator_watched": watched.connection(),
+            "integrator_stormy": stormy.connection(),
+            "integrator_locked": locked.connection(password="wrong", project_id="p"),
+        }.items():
+            stage.change(partial(airflow.api.set_connection, conn_id, connection))
         if not IS_AIRFLOW_3:
             # On SQLite it parses one file between two rounds of tasks: all files are in before there are tasks.
             files = {(str(file),) for file in dags.glob("*.py") if "DAG(" in file.read_text()}

@@ -134,7 +134,8 @@ class Scenarios:
 
     def __init__(self, stage: Stage, names: Iterable[str]) -> None:
         self._stage = stage
-        self._pool = ThreadPoolExecutor(len(SCENARIOS))
+        self._pool = ThreadPoolExecutor(len(SCENARIOS) + 1)
+        self._pool.submit(stage.keep_triggerer)
         self._begun: dict[str, Future[Any]] = {}
         wanted = set(names)
         for name, (run, after, is_possible) in SCENARIOS.items():

@@ -87,7 +87,7 @@ class Stage:
     :param watched: The Integrator of the connection integrator_watched.
     :param stormy: The Integrator of the connection integrator_stormy.
     :param locked: The Integrator of the connection integrator_locked, whose password is wrong.
-    :param kills: When the triggerer was killed.
+    :param kills: When the triggerer was killed, or was seen to have ended.
     :param is_over: Ends all waits, once set.
     """
 
@@ -158,6 +158,14 @@ class Stage:
             self.airflow.kill_triggerer()
             self.kills.append(datetime.now(timezone.utc))
             self.airflow.start_triggerer()
+
+    def keep_triggerer(self) -> None:
+        """Start a triggerer whenever one has ended, as a deployment does, until all is over."""
+        while not self.is_over.wait(5):
+            with self._one_kill:
+                if not self.airflow.has_triggerer():
+                    self.kills.append(datetime.now(timezone.utc))
+                    self.airflow.start_triggerer()
 
     def run(self, dags: Mapping[str, Iterable[Part]]) -> dict[str, Run]:
         """Run DAGs at the same time, each part's execution finishing once its task is seen to wait for it.
