@@ -33,19 +33,19 @@ def ran(make=an_operator, **arguments):
     else:
         failure = None
     extractor = ExtractorManager()._get_extractor(task)
-    told = extractor.extract_on_complete(None) if failure is None else extractor.extract_on_failure(None)
-    return task, told
+    lineage = extractor.extract_on_complete(None) if failure is None else extractor.extract_on_failure(None)
+    return task, lineage
 
 
-def facets_of(told):
-    return {name: Serde.to_dict(facet) for name, facet in told.run_facets.items()}
+def facets_of(lineage):
+    return {name: Serde.to_dict(facet) for name, facet in lineage.run_facets.items()}
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESS, Status.FAILED])
 def test_flow_in_and_stored_log_out(status, tmp_path, simulator, flow):
     simulator.add_execution(flow, lasts=0, status=status, process_count=10, log=b"{}")
-    _, told = ran(output_path=f"{tmp_path}/x.json")
-    ((source,), (file,)) = told.inputs, told.outputs
+    _, lineage = ran(output_path=f"{tmp_path}/x.json")
+    ((source,), (file,)) = lineage.inputs, lineage.outputs
     host = simulator.url.partition("://")[2]
     assert (source.namespace, source.name) == (f"integrator://{host}", f"{simulator.projects[0].id}/price")
     assert source.inputFacets["inputStatistics"].rowCount == 10
@@ -59,8 +59,8 @@ def test_flow_in_and_stored_log_out(status, tmp_path, simulator, flow):
 
 def test_run_facets(simulator, flow):
     execution = simulator.add_execution(flow, lasts=0, process_count=10, success_count=9, fail_count=1)
-    _, told = ran()
-    facets = facets_of(told)
+    _, lineage = ran()
+    facets = facets_of(lineage)
     assert set(facets) == {"externalQuery", "integrator_execution"}
     assert facets["externalQuery"]["externalQueryId"] == execution.id
     assert facets["externalQuery"]["source"] == simulator.url
@@ -79,16 +79,16 @@ def test_run_facets(simulator, flow):
 @pytest.mark.parametrize("on_failed", ["fail", "continue"])
 def test_a_failed_execution_has_its_message(on_failed, simulator, flow):
     execution = simulator.add_execution(flow, status=Status.FAILED, lasts=0)
-    _, told = ran(on_failed=on_failed)
-    assert facets_of(told)["integrator_execution"]["status"] == "failed"
-    assert told.run_facets["errorMessage"].message.startswith(f"Execution {execution.id} of flow price")
+    _, lineage = ran(on_failed=on_failed)
+    assert facets_of(lineage)["integrator_execution"]["status"] == "failed"
+    assert lineage.run_facets["errorMessage"].message.startswith(f"Execution {execution.id} of flow price")
 
 
 @pytest.mark.parametrize("make", [an_operator, lines_operator])
 def test_what_goes_to_xcom_is_no_output(make, simulator, flow):
     simulator.add_execution(flow, lasts=0)
-    _, told = ran(make)
-    assert told.outputs == []
+    _, lineage = ran(make)
+    assert lineage.outputs == []
 
 
 @pytest.mark.parametrize("on_failed", ["fail", "continue"])
@@ -97,8 +97,8 @@ def test_flow_in_and_stored_lines_out(on_failed, tmp_path, simulator, flow):
     simulator.add_lines(execution, [{"sku": "A"}] * 3, status=Status.FAILED)
     simulator.add_lines(execution, [{"sku": "B"}] * 7)
     path = tmp_path / "lines.jsonl"
-    _, told = ran(lines_operator, output_path=str(path), on_failed=on_failed)
-    ((source,), (file,)) = told.inputs, told.outputs
+    _, lineage = ran(lines_operator, output_path=str(path), on_failed=on_failed)
+    ((source,), (file,)) = lineage.inputs, lineage.outputs
     host = simulator.url.partition("://")[2]
     assert (source.namespace, source.name) == (f"integrator://{host}", f"{simulator.projects[0].id}/price")
     assert source.inputFacets["inputStatistics"].rowCount == 10
@@ -106,7 +106,7 @@ def test_flow_in_and_stored_lines_out(on_failed, tmp_path, simulator, flow):
     written = file.outputFacets["outputStatistics"]
     assert (written.rowCount, written.size, written.fileCount) == (3, path.stat().st_size, 1)
     assert file.facets["version"].datasetVersion == hashlib.sha256(path.read_bytes()).hexdigest()
-    facets = facets_of(told)
+    facets = facets_of(lineage)
     assert facets["externalQuery"]["externalQueryId"] == execution.id
     assert facets["integrator_execution"]["status"] == "failed"
     assert facets["errorMessage"]["message"].startswith(f"Execution {execution.id} of flow price")
@@ -116,18 +116,18 @@ def test_flow_in_and_stored_lines_out(on_failed, tmp_path, simulator, flow):
 def test_a_whole_flow_has_no_execution(name, tmp_path, simulator, flow):
     simulator.add_lines(simulator.add_execution(flow, lasts=0), [{}], status=Status.FAILED)
     wanted = getattr(flow, name)
-    _, told = ran(lines_operator, flow=wanted, whole_flow=True, output_path=f"{tmp_path}/lines.jsonl")
-    ((source,), (file,)) = told.inputs, told.outputs
+    _, lineage = ran(lines_operator, flow=wanted, whole_flow=True, output_path=f"{tmp_path}/lines.jsonl")
+    ((source,), (file,)) = lineage.inputs, lineage.outputs
     assert source.name == f"{simulator.projects[0].id}/price"
     assert source.inputFacets in (None, {})
     assert file.outputFacets["outputStatistics"].rowCount == 1
-    assert told.run_facets == {}
+    assert lineage.run_facets == {}
 
 
 def test_lines_that_did_not_arrive_are_no_output(tmp_path, simulator, flow):
     simulator.add_lines(simulator.add_execution(flow, lasts=0), [{}] * 2, status=Status.FAILED)
-    _, told = ran(lines_operator, output_path=f"{tmp_path}/lines.jsonl", max_lines=1)
-    assert (len(told.inputs), told.outputs) == (1, [])
+    _, lineage = ran(lines_operator, output_path=f"{tmp_path}/lines.jsonl", max_lines=1)
+    assert (len(lineage.inputs), lineage.outputs) == (1, [])
 
 
 def test_a_log_that_did_not_arrive_is_no_output(tmp_path, simulator, flow):
@@ -135,13 +135,13 @@ def test_a_log_that_did_not_arrive_is_no_output(tmp_path, simulator, flow):
 
     simulator.add_execution(flow, lasts=0)
     simulator.inject(Fault.archive("not a zip"))
-    _, told = ran(output_path=f"{tmp_path}/x.json")
-    assert (len(told.inputs), told.outputs) == (1, [])
+    _, lineage = ran(output_path=f"{tmp_path}/x.json")
+    assert (len(lineage.inputs), lineage.outputs) == (1, [])
 
 
 def test_a_task_that_saw_no_execution_tells_nothing(simulator, flow):
-    task, told = ran(execution_id="00000000-0000-0000-0000-000000000000", wait=False)
-    assert told is None
+    task, lineage = ran(execution_id="00000000-0000-0000-0000-000000000000", wait=False)
+    assert lineage is None
     assert task.get_openlineage_facets_on_failure(None) is None
 
 
