@@ -350,7 +350,7 @@ def test_a_wait_ends_in_time_while_it_is_read(mocker):
         adaptive=False,
     )
     with pytest.raises(WaitTimeoutError):
-        asyncio.run(TriggerWait(spec, Store(seconds=3600)).until_finished())
+        asyncio.run(asyncio.wait_for(TriggerWait(spec, Store(seconds=3600)).until_finished(), 10))
 
 
 def test_a_thousand_waits_ask_one_after_the_other_and_those_whose_outage_is_over_not_at_all():
