@@ -14,19 +14,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.texts import fit_name
-from airflow_provider_integrator.api.values import parse_time, read_id, read_member, shown, whole_number
+from airflow_provider_integrator.api.values import (
+    read_count,
+    read_flag,
+    read_id,
+    read_member,
+    read_time,
+    shown,
+)
 from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from pendulum import DateTime
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-#: The maximum of a count: a larger one is none, and neither a rate nor a metric can be made of it.
-MAX_COUNT = 10**18
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 @lru_cache(maxsize=1024)
@@ -96,8 +100,11 @@ class Fields:
         """
         note(self.call, name, what)
 
-    def _note_type(self, name: str, expected: str) -> None:
-        self.note(name, f"should be {expected} but is of type {type(self.get(name)).__name__}")
+    def _noted(self, name: str, found: T | None, expected: str) -> T | None:
+        """Return what an optional field was parsed into, with a note if there is a value that can't be."""
+        if found is None and (value := self.get(name)) is not None:
+            self.note(name, f"should be {expected} but is of type {type(value).__name__}")
+        return found
 
     def identifier(self, name: str) -> str:
         """Parse a required id.
@@ -118,11 +125,7 @@ class Fields:
         :param name: The field.
         :return: The id as a string; None if it can't be read.
         """
-        value = self.get(name)
-        text = read_id(value)
-        if text is None and value not in (None, ""):
-            self._note_type(name, "an id")
-        return text
+        return self._noted(name, read_id(self.get(name)), "an id")
 
     def optional_text(self, name: str) -> str | None:
         """Parse an optional string.
@@ -132,9 +135,7 @@ class Fields:
             can't be read.
         """
         value = self.get(name)
-        if value is None or isinstance(value, str):
-            return value if value is None else fit_name(value.strip())
-        return self.optional_identifier(name)
+        return fit_name(value.strip()) if isinstance(value, str) else self.optional_identifier(name)
 
     def optional_count(self, name: str) -> int | None:
         """Parse an optional count.
@@ -142,13 +143,7 @@ class Fields:
         :param name: The field.
         :return: A non-negative integer; None if it can't be read.
         """
-        if self.get(name) is None:
-            return None
-        count = whole_number(self.get(name))
-        if count is None or not 0 <= count <= MAX_COUNT:
-            self._note_type(name, "a whole number from 0")
-            return None
-        return count
+        return self._noted(name, read_count(self.get(name)), "a whole number from 0")
 
     def optional_flag(self, name: str) -> bool | None:
         """Parse an optional boolean.
@@ -156,14 +151,7 @@ class Fields:
         :param name: The field.
         :return: The boolean; None if it can't be read.
         """
-        value = self.get(name)
-        if value is None or isinstance(value, bool):
-            return value
-        text = str(whole_number(value)) if whole_number(value) is not None else value
-        flag = _TRUTH.get(text.strip().lower()) if isinstance(text, str) else None
-        if flag is None:
-            self._note_type(name, "true or false")
-        return flag
+        return self._noted(name, read_flag(self.get(name)), "true or false")
 
     def member(self, name: str, members: type[EnumT]) -> EnumT:
         """Parse a required enum member.
@@ -186,13 +174,7 @@ class Fields:
         :param members: The enum.
         :return: The member; None if it can't be read.
         """
-        if self.get(name) is None:
-            return None
-        try:
-            return self.member(name, members)
-        except ResponseError:
-            self._note_type(name, f"the number of a known {members.__name__.lower()}")
-            return None
+        return self._noted(name, read_member(self.get(name), members), "the number of a known member")
 
     def optional_time(self, name: str) -> DateTime | None:
         """Parse an optional time.
@@ -200,13 +182,7 @@ class Fields:
         :param name: The field.
         :return: The time, in UTC; None if it can't be read.
         """
-        if self.get(name) in (None, ""):
-            return None
-        try:
-            return parse_time(self.get(name))
-        except ValueError:
-            self._note_type(name, "a time")
-            return None
+        return self._noted(name, read_time(self.get(name)), "a time")
 
     def optional_object(self, name: str) -> Fields:
         """Parse an optional object.
@@ -215,9 +191,8 @@ class Fields:
         :return: The object's fields; empty if it can't be read.
         """
         value = self.get(name)
-        if value is not None and not isinstance(value, dict):
-            self._note_type(name, "an object")
-        return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
+        found = self._noted(name, value if isinstance(value, dict) else None, "an object")
+        return Fields(self.call, found or {}, f"{self.path}{name}.")
 
     def optional_objects(self, name: str) -> Iterator[Fields]:
         """Parse an optional list of objects.
@@ -226,11 +201,9 @@ class Fields:
         :return: The objects; members of other types are skipped.
         """
         value = self.get(name)
-        if isinstance(value, list):
-            for index, member in enumerate(value):
-                if isinstance(member, dict):
-                    yield Fields(self.call, member, f"{self.path}{name}[{index}].")
-                else:
-                    self._note_type(name, "a list of objects")
-        elif value is not None:
-            self._note_type(name, "a list of objects")
+        members = self._noted(name, value if isinstance(value, list) else None, "a list of objects")
+        for index, member in enumerate(members or ()):
+            if isinstance(member, dict):
+                yield Fields(self.call, member, f"{self.path}{name}[{index}].")
+            else:
+                self.note(name, f"has a member of type {type(member).__name__}")

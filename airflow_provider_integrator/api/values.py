@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
@@ -29,6 +30,9 @@ _short.maxstring = _short.maxother = 100
 _WHOLE = re.compile(r"-?\d{1,18}(?:\.0+)?", re.ASCII)
 #: The maximum length of an id. Those in the samples have 36 characters, and a file is named by one.
 MAX_ID = 200
+#: The maximum of a count: a larger one is none, and neither a rate nor a metric can be made of it.
+MAX_COUNT = 10**18
+_TRUTH = {"true": True, 1: True, "false": False, 0: False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -89,12 +93,34 @@ def read_id(value: object) -> str | None:
     return text if is_id(text) else None
 
 
-def _bare(value: object) -> object:
-    """Strip a text; None for one that is no number and no time, as what is parsed is remembered."""
-    if not isinstance(value, str):
+def read_count(value: object) -> int | None:
+    """Parse a count.
+
+    :param value: A non-negative integer, in any of its forms.
+    :return: The count; None if the value isn't one.
+    """
+    number = whole_number(value)
+    return None if number is None or not 0 <= number <= MAX_COUNT else number
+
+
+def read_flag(value: object) -> bool | None:
+    """Parse a boolean.
+
+    :param value: A boolean, its name in any case, or 1 or 0 in any of their forms.
+    :return: The boolean; None if the value isn't one.
+    """
+    if isinstance(value, bool):
         return value
-    text = value.strip()
-    return text if len(text) <= MAX_ID else None
+    number = whole_number(value)
+    return _TRUTH.get(value.strip().lower() if number is None and isinstance(value, str) else number)
+
+
+def _bare(value: object) -> str | float | None:
+    """Strip a text; None for what is no number and no time, as what is parsed is remembered."""
+    if isinstance(value, str):
+        text = value.strip()
+        return text if len(text) <= MAX_ID else None
+    return value if isinstance(value, (int, float)) else None
 
 
 def read_member(value: object, members: type[EnumT]) -> EnumT | None:
@@ -104,37 +130,32 @@ def read_member(value: object, members: type[EnumT]) -> EnumT | None:
     :param members: The enum.
     :return: The member; None if the value isn't the number of one.
     """
-    bare = _bare(value)
-    return _member(members, bare) if isinstance(bare, (str, int, float)) else None
+    return _member(members, _bare(value))
 
 
 # The same numbers come with every poll.
 @lru_cache(maxsize=256, typed=True)  # True equals 1, and is no number
-def _member(members: type[EnumT], value: float | str) -> EnumT | None:
+def _member(members: type[EnumT], value: str | float | None) -> EnumT | None:
     number = whole_number(value)
     return next((member for member in members if member == number), None)
 
 
-def parse_time(value: object) -> DateTime:
+def read_time(value: object) -> DateTime | None:
     """Parse a time in any of its forms.
 
     :param value: Epoch milliseconds, as a number or a string of digits, or ISO 8601 with an offset.
-    :return: The time, in UTC, exact to the microsecond.
-    :raises ValueError: The value has another form, or isn't a valid time.
+    :return: The time, in UTC, exact to the microsecond; None if the value isn't one.
     """
-    bare = _bare(value)
-    if isinstance(bare, (str, int, float)):
-        return _parse_time(bare)
-    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
+    return _time(_bare(value))
 
 
 # The same logs come with every poll.
 @lru_cache(maxsize=8192, typed=True)  # True equals 1, and is no time
-def _parse_time(value: str | float) -> DateTime:
+def _time(value: str | float | None) -> DateTime | None:
     import pendulum
 
     milliseconds = whole_number(value)
-    try:
+    with suppress(ValueError, OverflowError):
         if milliseconds is not None and milliseconds >= 0:
             return pendulum.instance(_EPOCH + timedelta(milliseconds=milliseconds))
         # pendulum also accepts dates, times of day, durations and intervals, and takes UTC without an offset.
@@ -144,8 +165,5 @@ def _parse_time(value: str | float) -> DateTime:
             and any(sign in value[19:] for sign in "Z+-")
         ):
             found = pendulum.parse(value)
-            if isinstance(found, pendulum.DateTime):
-                return found.in_timezone(pendulum.UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{shown(value)} is no time: {error}") from error
-    raise ValueError(f"{shown(value)} is neither epoch milliseconds nor ISO 8601 with an offset")
+            return found.in_timezone(pendulum.UTC) if isinstance(found, pendulum.DateTime) else None
+    return None

@@ -20,7 +20,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
-from airflow_provider_integrator.api.values import parse_time
+from airflow_provider_integrator.api.values import read_time
 from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
@@ -130,7 +130,7 @@ class Survey:
         if len(self._members[LogType.MAIN]) > 1:
             self._pages["more pages"].append(_document(self._page(limit=1)))
         logs = list(filter(_reads(Execution), self._members[LogType.MAIN]))
-        self._logs["order"] = order_of([_created(log) for log in logs])
+        self._logs["order"] = order_of([read_time(log.get("created")) for log in logs])
 
     def _read_end(self) -> None:
         """Read the page of one execution, which is the last one, and the page behind it."""
@@ -300,12 +300,6 @@ def _type_of(logs: Sequence[dict[str, Any]]) -> str:
     if len(numbers) == 1:
         return names.get(numbers.pop(), "another type")
     return "main" if any("sub_flows" in log for log in logs) else "unknown"
-
-
-def _created(log: dict[str, Any]) -> Any:
-    with contextlib.suppress(ValueError):
-        return parse_time(log.get("created"))
-    return None
 
 
 def _range(numbers: Sequence[float]) -> list[float]:
