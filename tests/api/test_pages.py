@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
@@ -13,7 +15,7 @@ from tests.api.scripts import main_log, page
 
 
 def read(sample):
-    return Page.read(Fields("List logs", sample))
+    return Page.decode("List logs", json.dumps(sample).encode(), 1)
 
 
 class TestPage:
