@@ -256,7 +256,7 @@ class AsyncClient:
 
 
 def _url(access: Access, call: str, path: str, query: Query) -> URL:
-    return URL(access.url(path)).extend_query(access.query(call, query))
+    return URL(f"{access.base_url}{path}").extend_query(access.query(call, query))
 
 
 async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[T]) -> T:

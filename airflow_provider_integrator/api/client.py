@@ -200,7 +200,7 @@ class Client:
         call, access = send.call, self._access
         with self._session.request(
             call.method,
-            access.url(call.path),
+            f"{access.base_url}{call.path}",
             params=access.query(call.name, call.query),
             data=call.form,
             headers=access.headers(send.token),
