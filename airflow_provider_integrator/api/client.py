@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
 from typing import Any, TypeVar
 
 import requests
@@ -83,9 +82,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -177,24 +174,20 @@ class Client:
         receiver = call.receive()
         deadline = Deadline(access.timeout, access.time_limit(call))
         try:
-            with within(deadline):
-                return self._exchange_bytes(send, receiver)
+            try:
+                with within(deadline):
+                    return self._exchange_bytes(send, receiver)
+            except BaseException:
+                receiver.discard()
+                raise
         except requests.exceptions.SSLError as error:
-            receiver.discard()
             if not is_passing(error):
                 raise tls_error(call.name, error) from None  # its own message buries the advice
             return Fault(f"{type(error).__name__}: {error}")
         except ValueError as error:  # requests' errors of addresses are ValueErrors, too
-            receiver.discard()
             raise unsendable(call.name, error) from None
         except (requests.RequestException, OSError, BrokenBodyError) as error:
-            receiver.discard()
-            if deadline.is_over:
-                return Fault(access.out_of_time(call))
-            return Fault(f"{type(error).__name__}: {error}")
-        except BaseException:
-            receiver.discard()
-            raise
+            return Fault(access.out_of_time(call) if deadline.is_over else f"{type(error).__name__}: {error}")
 
     def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
         call, access = send.call, self._access

@@ -66,7 +66,11 @@ def fit(text: str, *, is_cut: bool = False, limit: int = MAX_TEXT) -> str:
     :return: One line.
     """
     given, is_cut = text[:MAX_INPUT], is_cut or len(text) > MAX_INPUT
-    shown = "".join(_visible(given, _merged(_secret_spans(given, is_cut))))
+    masked = bytearray(len(given))
+    for start, end in _secret_spans(given, is_cut):
+        masked[start:end] = b"\1" * (end - start)
+    parts = re.finditer(rb"\x00+|\x01+", masked)
+    shown = "".join(MASK if masked[part.start()] else _visible(given[slice(*part.span())]) for part in parts)
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
 
 
@@ -135,30 +139,7 @@ def _proxy_secrets(*proxies: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    end = start = -1
-    for first, last in sorted(spans):
-        if first == last:
-            continue
-        if first > end:
-            if end > start:
-                yield start, end
-            start, end = first, last
-        end = max(end, last)
-    if end > start:
-        yield start, end
-
-
-def _visible(text: str, masked: Iterable[tuple[int, int]]) -> Iterator[str]:
-    done = 0
-    for start, end in masked:
-        yield _escaped(text[done:start])
-        yield MASK
-        done = end
-    yield _escaped(text[done:])
-
-
-def _escaped(text: str) -> str:
+def _visible(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escape, text))
 
 

@@ -96,7 +96,8 @@ class TokenStore:
             with self._lock:
                 login, self._login = self._login, None
                 if isinstance(error, AuthenticationError):
-                    self._remember(error)
+                    self._refusal, self._refused_until = error, time.monotonic() + self._refusal_seconds
+                    self._refusal_seconds = min(2.0 * self._refusal_seconds, MAX_REFUSAL_SECONDS)
             if login is not None and error is None:
                 login.set_result(None)
             elif login is not None:
@@ -110,11 +111,6 @@ class TokenStore:
         with self._lock:
             self._token = Token(token, time.monotonic())
             self._refusal, self._refusal_seconds = None, REFUSAL_SECONDS
-
-    def _remember(self, refusal: AuthenticationError) -> None:
-        self._refusal = refusal
-        self._refused_until = time.monotonic() + self._refusal_seconds
-        self._refusal_seconds = min(2.0 * self._refusal_seconds, MAX_REFUSAL_SECONDS)
 
 
 _stores = lru_cache(maxsize=256)(TokenStore)

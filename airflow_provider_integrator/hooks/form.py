@@ -17,12 +17,8 @@ def field_behaviour() -> dict[str, Any]:
 
     :return: The value of ``get_ui_field_behaviour``.
     """
-    behaviour = _connection_type()["ui-field-behaviour"]
-    return {
-        "hidden_fields": behaviour.get("hidden-fields", []),
-        "relabeling": behaviour.get("relabeling", {}),
-        "placeholders": behaviour.get("placeholders", {}),
-    }
+    described = _connection_type()["ui-field-behaviour"]
+    return {name.replace("-", "_"): value for name, value in described.items()}
 
 
 def widgets() -> dict[str, Any]:
