@@ -90,38 +90,21 @@ class Access:
         ]
 
     def time_limit(self, call: Call[Any]) -> float:
-        """Return the seconds for the whole of a call's request.
-
-        :param call: The call.
-        :return: ``download_timeout`` for a download, ``timeout`` for any other call.
-        """
+        """Return the seconds for the whole of a call's request."""
         return self.download_timeout if call.streamed else self.timeout
 
     def out_of_time(self, call: Call[Any]) -> str:
-        """Describe a request whose time is over.
-
-        :param call: The call.
-        :return: The setting and its seconds.
-        """
+        """Describe a request whose time is over: the setting, and its seconds."""
         setting = "download_timeout" if call.streamed else "timeout"
         return f"no whole answer within {setting} ({self.time_limit(call):g} s)"
 
     def headers(self, token: str | None) -> dict[str, str] | None:
-        """Build the authorisation header.
-
-        :param token: The token; None if the call needs none.
-        :return: The header; None without a token.
-        """
+        """Build the authorisation header; None without a token, as of a call that needs none."""
         return {self.auth_header: f"Bearer {token}"} if token else None
 
 
 def unsendable(name: str, error: ValueError) -> ConfigurationError:
-    """Build the error for a request that an HTTP library refuses to send.
-
-    :param name: The call's name.
-    :param error: The library's error.
-    :return: The error to raise.
-    """
+    """Build the error for a request that an HTTP library refuses to send."""
     return ConfigurationError(
         f"{name}: the request can't be sent ({type(error).__name__}: {fit(str(error))}). Check the connection's "
         "Host, and the ids that are passed."
@@ -143,10 +126,7 @@ def _is_host(name: str) -> bool:
 
 
 def is_loopback(base_url: str) -> bool:
-    """Return whether a server is on this machine, by its name or address alone.
-
-    :param base_url: The server.
-    """
+    """Return whether a server is on this machine, by its name or address alone."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     if ip := read_ip(host):
         return ip.is_loopback

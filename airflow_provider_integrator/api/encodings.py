@@ -55,11 +55,7 @@ def _without_blanks(text: str, *, ascii_only: bool = False) -> str:
 
 @lru_cache(maxsize=256)
 def needles(secret: str) -> tuple[str, ...]:
-    """Build the forms in which a secret is looked for in each layer of a text.
-
-    :param secret: The secret.
-    :return: The forms, as the bytes of a layer.
-    """
+    """Build the forms in which a secret is looked for in each layer of a text, as the bytes of a layer."""
     plain = [_without_blanks(secret), _without_blanks(secret, ascii_only=True), secret.replace(" ", "+")]
     forms = [_bytes(_without_blanks(form, ascii_only=True)) for form in plain]
     raw = [secret.encode("utf-8", "surrogatepass"), secret.encode("latin-1", "ignore")]
@@ -103,12 +99,7 @@ class Layer:
 
     @classmethod
     def of(cls, text: str, *, is_tight: bool = False) -> Layer:
-        """Make the first layer of a text.
-
-        :param text: The text.
-        :param is_tight: Whether a code ends at white space.
-        :return: The layer.
-        """
+        """Make the first layer of a text."""
         data, spans = [], []
         for index, character in enumerate(text):
             if not _is_blank(character):
@@ -136,10 +127,7 @@ class Layer:
                 start = self.data.find(needle[:MIN_BEGINNING], start + 1)
 
     def decoded(self) -> Layer | None:
-        """Decode the layer once more.
-
-        :return: The next layer; None if there is nothing to decode, or it was done often enough.
-        """
+        """Decode the layer once more; None if there is nothing to decode, or it was done often enough."""
         if self.depth == MAX_LAYERS:
             return None
         data: list[str] = []

@@ -133,10 +133,7 @@ class BodyReceiver(Generic[T]):
             )
 
     def finish(self) -> T:
-        """Parse the body.
-
-        :return: The value.
-        """
+        """Parse the body."""
         return self._read(bytes(self._body))
 
     def discard(self) -> None:
@@ -186,20 +183,12 @@ def log_in(username: str, password: str) -> Call[str]:
 
 
 def list_projects(partner_id: str) -> Call[list[Project]]:
-    """Build the call of List projects.
-
-    :param partner_id: The partner.
-    :return: The call; its value is the list of projects.
-    """
+    """Build the call of List projects, whose value is the list of a partner's projects."""
     return _listing("List projects", "/api/nifi/project/list", ("partnerId", partner_id), Project)
 
 
 def list_flows(project_id: str) -> Call[list[Flow]]:
-    """Build the call of List flows.
-
-    :param project_id: The project.
-    :return: The call; its value is the list of flows.
-    """
+    """Build the call of List flows, whose value is the list of a project's flows."""
     return _listing("List flows", "/api/nifi/flow/list", ("projectId", project_id), Flow)
 
 
@@ -249,11 +238,7 @@ class LogQuery:
             raise ConfigurationError("search works with line logs only; set log_type to LogType.LINE.")
 
     def parameters(self, page: int) -> Query:
-        """Build the query parameters.
-
-        :param page: The page number, from 1.
-        :return: Names and values, in order.
-        """
+        """Build the query parameters of a page; pages are counted from 1."""
         by_id = (
             ("filename_uuid", self.filename_uuid),
             ("original_filename_uuid", self.original_filename_uuid),

@@ -75,29 +75,16 @@ class Fields:
         return shown(self.values)
 
     def get(self, name: str) -> Any:
-        """Return one field, unparsed.
-
-        :param name: The field.
-        :return: Its value; None if it is missing.
-        """
+        """Return one field, unparsed; None if it is missing."""
         return self.values.get(name)
 
     def fault(self, name: str, expected: str) -> ResponseError:
-        """Build the error for a required field that can't be read.
-
-        :param name: The field.
-        :param expected: The expected value, in words.
-        :return: The error to raise.
-        """
+        """Build the error for a required field that can't be read; ``expected`` is in words."""
         found = shown(self.values[name]) if name in self.values else "missing"
         return ResponseError(f"{self.call}: field {self.path}{name} should be {expected} but is {found}.")
 
     def note(self, name: str, what: str) -> None:
-        """Log at debug level that an optional field differs from the documentation.
-
-        :param name: The field.
-        :param what: The difference, without the field's value.
-        """
+        """Log at debug level that an optional field differs from the documentation; ``what`` is without its value."""
         note(self.call, name, what)
 
     def _noted(self, name: str, found: T | None, expected: str) -> T | None:
@@ -120,11 +107,7 @@ class Fields:
         return text
 
     def optional_identifier(self, name: str) -> str | None:
-        """Parse an optional id.
-
-        :param name: The field.
-        :return: The id as a string; None if it can't be read.
-        """
+        """Parse an optional id, as :meth:`identifier` does; None if it can't be read."""
         return self._noted(name, read_id(self.get(name)), "an id")
 
     def optional_text(self, name: str) -> str | None:
@@ -138,19 +121,11 @@ class Fields:
         return fit_name(value.strip()) if isinstance(value, str) else self.optional_identifier(name)
 
     def optional_count(self, name: str) -> int | None:
-        """Parse an optional count.
-
-        :param name: The field.
-        :return: A non-negative integer; None if it can't be read.
-        """
+        """Parse an optional count, which isn't negative; None if it can't be read."""
         return self._noted(name, read_count(self.get(name)), "a whole number from 0")
 
     def optional_flag(self, name: str) -> bool | None:
-        """Parse an optional boolean.
-
-        :param name: The field.
-        :return: The boolean; None if it can't be read.
-        """
+        """Parse an optional boolean; None if it can't be read."""
         return self._noted(name, read_flag(self.get(name)), "true or false")
 
     def member(self, name: str, members: type[EnumT]) -> EnumT:
@@ -168,38 +143,21 @@ class Fields:
         return found
 
     def optional_member(self, name: str, members: type[EnumT]) -> EnumT | None:
-        """Parse an optional enum member.
-
-        :param name: The field.
-        :param members: The enum.
-        :return: The member; None if it can't be read.
-        """
+        """Parse an optional enum member, as :meth:`member` does; None if it can't be read."""
         return self._noted(name, read_member(self.get(name), members), "the number of a known member")
 
     def optional_time(self, name: str) -> DateTime | None:
-        """Parse an optional time.
-
-        :param name: The field.
-        :return: The time, in UTC; None if it can't be read.
-        """
+        """Parse an optional time, in UTC; None if it can't be read."""
         return self._noted(name, read_time(self.get(name)), "a time")
 
     def optional_object(self, name: str) -> Fields:
-        """Parse an optional object.
-
-        :param name: The field.
-        :return: The object's fields; empty if it can't be read.
-        """
+        """Parse an optional object; it has no fields if it can't be read."""
         value = self.get(name)
         found = self._noted(name, value if isinstance(value, dict) else None, "an object")
         return Fields(self.call, found or {}, f"{self.path}{name}.")
 
     def optional_objects(self, name: str) -> Iterator[Fields]:
-        """Parse an optional list of objects.
-
-        :param name: The field.
-        :return: The objects; members of other types are skipped.
-        """
+        """Parse an optional list of objects; members of other types are skipped."""
         value = self.get(name)
         members = self._noted(name, value if isinstance(value, list) else None, "a list of objects")
         for index, member in enumerate(members or ()):

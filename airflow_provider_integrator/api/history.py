@@ -41,10 +41,7 @@ class NewestFirst:
         self._orders: int = before._orders if before is not None and before.is_possible else 1
 
     def see(self, created: datetime) -> None:
-        """Record the creation time of the next log.
-
-        :param created: The time.
-        """
+        """Record the creation time of the next log."""
         if self._last is not None:
             self.is_possible = self.is_possible and created <= self._last
             if created < self._last and self._orders < _NO_DOUBT:
@@ -58,11 +55,7 @@ class NewestFirst:
         return self.is_possible and self._orders >= _NO_DOUBT
 
     def all_before(self, moment: datetime) -> bool:
-        """Return whether all further logs must be older than a point in time.
-
-        :param moment: The point in time.
-        :return: True only if all logs so far came newest first, and the last one is older.
-        """
+        """Return whether all logs so far came newest first, so that all further ones must be older than a moment."""
         return self.is_possible and self._orders > 1 and self._last is not None and self._last < moment
 
 
@@ -136,11 +129,7 @@ class History:
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """Truncate a time to milliseconds, the precision of List logs.
-
-    :param moment: The time.
-    :return: The truncated time.
-    """
+    """Truncate a time to milliseconds, the precision of List logs."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -160,10 +149,7 @@ class HistoryReader:
         self._has_dated = False
 
     def take(self, fields: Fields) -> None:
-        """Take the next log.
-
-        :param fields: The log, unparsed.
-        """
+        """Take the next log, unparsed."""
         created = fields.optional_time("created")
         if created is None:
             self._undated = self._undated or fields
@@ -191,11 +177,7 @@ class HistoryReader:
         return self._order.all_before(self._moment)
 
     def history(self, pages: int, *, is_complete: bool) -> History:
-        """Make the history of the logs so far.
-
-        :param pages: The number of pages read.
-        :param is_complete: Whether these are all pages of the flow.
-        """
+        """Make the history of the logs so far."""
         if self._undated is not None and not self._has_dated:
             self._faults.append(self._undated.fault("created", "a time"))
         # Of those of one millisecond a readable one comes first: an unreadable one doesn't hide it from a wait.

@@ -67,11 +67,7 @@ class Line(SubLog):
 
 
 def row_fields(fields: Mapping[str, Any]) -> dict[str, str | float]:
-    """Choose the fields of a line's row.
-
-    :param fields: Everything that came with the line.
-    :return: The texts and numbers that no log is documented to have.
-    """
+    """Choose the fields of a line's row: the texts and numbers that no log is documented to have."""
     return {
         name: value
         for name, value in fields.items()

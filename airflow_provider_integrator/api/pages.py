@@ -32,10 +32,7 @@ class _Body:
         self._logs: list[Any] | None = None
 
     def log(self, index: int) -> bytes:
-        """Return one log's JSON.
-
-        :param index: Its place, from 0.
-        """
+        """Return one log's JSON by its place, from 0."""
         if self._logs is None:
             self._logs = _decoders().logs(self._body).results
         return bytes(self._logs[index])
@@ -79,11 +76,7 @@ class LogFields(Fields):
         return shown(self._body.log(self._index))
 
     def get(self, name: str) -> Any:
-        """Return one field, unparsed.
-
-        :param name: The field.
-        :return: Its value; None if it is missing.
-        """
+        """Return one field, unparsed; None if it is missing."""
         if self._head is not None and name in _HEAD:
             return getattr(self._head, name)
         return self.values.get(name)
@@ -236,11 +229,7 @@ class Paging:
         self._last: frozenset[str | tuple[int, str]] = frozenset()
 
     def take(self, page: Page) -> list[Fields]:
-        """Take the next page.
-
-        :param page: The page.
-        :return: The page's logs without those of the page before.
-        """
+        """Take the next page; return its logs without those of the page before."""
         # A log without any id is known by its place and content: it is never taken for another one's repetition.
         keys = [
             log.optional_identifier("id") or log.optional_identifier("filename_uuid") or (place, log.content)

@@ -86,11 +86,7 @@ def fit_body(text: str, *, is_cut: bool = False, limit: int = MAX_TEXT) -> str:
 
 
 def fit_name(text: str) -> str:
-    """Make a name or another short text of an answer fit for messages, as :func:`fit` does, but cached.
-
-    :param text: The text; the same ones come with every poll.
-    :return: One line of at most ``MAX_TEXT`` characters.
-    """
+    """Make a name or another short text of an answer fit for messages, as :func:`fit` does, but cached."""
     return _name(text) if len(text) <= MAX_TEXT else fit(text)
 
 
@@ -98,11 +94,7 @@ _name = lru_cache(maxsize=8192)(fit)
 
 
 def listed(names: Iterable[str]) -> str:
-    """List names in a message.
-
-    :param names: The names.
-    :return: The first names, separated by commas, and the number of those that there is no room for.
-    """
+    """List names in a message: the first ones, and the number of those that there is no room for."""
     known = [fit_name(name) for name in names]
     shown, length = 0, 0
     while shown < len(known) and length + len(known[shown]) <= MAX_TEXT:

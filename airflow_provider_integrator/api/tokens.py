@@ -104,10 +104,7 @@ class TokenStore:
                 login.set_exception(error)
 
     def keep(self, token: str) -> None:
-        """Keep a new token.
-
-        :param token: The token.
-        """
+        """Keep a new token."""
         with self._lock:
             self._token = Token(token, time.monotonic())
             self._refusal, self._refusal_seconds = None, REFUSAL_SECONDS
@@ -118,10 +115,6 @@ _stores_lock = threading.Lock()  # lru_cache alone may make two stores for two t
 
 
 def token_store(access: Access) -> TokenStore:
-    """Return the process's token store for some credentials, whatever the other settings are.
-
-    :param access: The Integrator and the credentials.
-    :return: The store.
-    """
+    """Return the process's token store for some credentials, whatever the other settings are."""
     with _stores_lock:
         return _stores(access.base_url, access.username, access.password, access.token)

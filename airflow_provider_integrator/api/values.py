@@ -37,37 +37,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def shown(value: object) -> str:
-    """Format a value for a message.
-
-    :param value: Any value of an answer.
-    :return: The value's ``repr``, fit for a message and cut to 100 characters.
-    """
+    """Format a value for a message: its ``repr``, fit for a message and cut to 100 characters."""
     text = _short.repr(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def is_id(text: str) -> bool:
-    """Return whether a text can be an id: it can be sent, shown and be a file's name.
-
-    :param text: The text, without outer white space.
-    """
+    """Return whether a text without outer white space can be an id: it can be sent, shown and be a file's name."""
     return 0 < len(text) <= MAX_ID and text.isprintable()
 
 
 def is_encodable(text: str) -> bool:
-    """Return whether a text can be sent: it has no lone surrogate.
-
-    :param text: The text.
-    """
+    """Return whether a text can be sent: it has no lone surrogate."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def whole_number(value: object) -> int | None:
-    """Parse an integer in any of its forms.
-
-    :param value: A JSON number without a fraction, or a string of digits.
-    :return: The integer; None if the value isn't one.
-    """
+    """Parse an integer: a JSON number without a fraction, or a string of digits; None if it isn't one."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -80,11 +66,7 @@ def whole_number(value: object) -> int | None:
 
 
 def read_id(value: object) -> str | None:
-    """Parse an id in any of its forms: a string, or an integer.
-
-    :param value: The value.
-    :return: The id; None if the value can't be one.
-    """
+    """Parse an id in any of its forms: a string, or an integer; None if it can't be one."""
     if isinstance(value, str):
         text = value.strip()
     else:
@@ -94,21 +76,13 @@ def read_id(value: object) -> str | None:
 
 
 def read_count(value: object) -> int | None:
-    """Parse a count.
-
-    :param value: A non-negative integer, in any of its forms.
-    :return: The count; None if the value isn't one.
-    """
+    """Parse a count, an integer in any of its forms that isn't negative; None if it isn't one."""
     number = whole_number(value)
     return None if number is None or not 0 <= number <= MAX_COUNT else number
 
 
 def read_flag(value: object) -> bool | None:
-    """Parse a boolean.
-
-    :param value: A boolean, its name in any case, or 1 or 0 in any of their forms.
-    :return: The boolean; None if the value isn't one.
-    """
+    """Parse a boolean: ``true``, its name in any case, or 1 or 0 in any of their forms; None if it isn't one."""
     if isinstance(value, bool):
         return value
     number = whole_number(value)
@@ -124,12 +98,7 @@ def _bare(value: object) -> str | float | None:
 
 
 def read_member(value: object, members: type[EnumT]) -> EnumT | None:
-    """Parse the number of an enum's member.
-
-    :param value: The number, in any of its forms.
-    :param members: The enum.
-    :return: The member; None if the value isn't the number of one.
-    """
+    """Parse the number of an enum's member, in any of its forms; None if it isn't the number of one."""
     return _member(members, _bare(value))
 
 

@@ -87,10 +87,7 @@ class IntegratorBaseHook(BaseHook):
         return self._settings
 
     async def asettings(self) -> IntegratorConnection:
-        """Read the Airflow connection without blocking the event loop.
-
-        :return: The parsed connection.
-        """
+        """Read the Airflow connection without blocking the event loop."""
         if self._settings is not None:
             return self._settings
         from asgiref.sync import sync_to_async
@@ -128,10 +125,7 @@ class IntegratorBaseHook(BaseHook):
 
 
 def mask_token(token: str) -> None:
-    """Mask a token in Airflow's logs.
-
-    :param token: The token.
-    """
+    """Mask a token in Airflow's logs."""
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # below Airflow 3.1

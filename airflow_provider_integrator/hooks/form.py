@@ -13,19 +13,13 @@ def _connection_type() -> dict[str, Any]:
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Describe the standard fields.
-
-    :return: The value of ``get_ui_field_behaviour``.
-    """
+    """Describe the standard fields, as ``get_ui_field_behaviour`` does."""
     described = _connection_type()["ui-field-behaviour"]
     return {name.replace("-", "_"): value for name, value in described.items()}
 
 
 def widgets() -> dict[str, Any]:
-    """Describe the fields of Extra.
-
-    :return: The value of ``get_connection_form_widgets``.
-    """
+    """Describe the fields of Extra, as ``get_connection_form_widgets`` does."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
     from wtforms.validators import Optional, any_of
