@@ -248,9 +248,10 @@ def _next_delay(
     wish = f"asks to retry after {asked:.10g} s{cut}"
     delay = retry.delay(failures, honoured)
     if failures >= retry.attempts or elapsed + delay > retry.max_total:
+        reason = f"{reason.rstrip('.')}, and {wish}" if asked else reason.rstrip(".")
         raise UnavailableError(
             f"{call.name}: no usable answer from the Integrator after {failures} "
-            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason.rstrip('.')}{f', and {wish}' if asked else ''}.",
+            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason}.",
             honoured,
         )
     if asked:
