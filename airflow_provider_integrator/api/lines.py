@@ -33,8 +33,6 @@ class Line(SubLog):
     def read(cls, fields: Fields) -> Line:
         """Parse a line log.
 
-        :param fields: The log.
-        :return: The line.
         :raises ResponseError: The log is no object, or has no fields.
         """
         if not fields.values:
