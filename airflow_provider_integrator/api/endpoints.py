@@ -67,7 +67,6 @@ class Call(Generic[T]):
     """One request and the parsing of its answer.
 
     :param name: The call's name, for messages.
-    :param method: GET or POST.
     :param path: The path below the base URL.
     :param receive: Makes the receiver of a successful answer's body.
     :param query: The query parameters, in order.
@@ -78,7 +77,6 @@ class Call(Generic[T]):
     """
 
     name: str
-    method: str
     path: str
     receive: Callable[[], Receiver[T]]
     query: Query = ()
@@ -86,6 +84,11 @@ class Call(Generic[T]):
     authorised: bool = True
     streamed: bool = False
     absent: T | None = None
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "POST" if self.form else "GET"
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path}>"
@@ -174,7 +177,6 @@ def log_in(username: str, password: str) -> Call[str]:
 
     return Call(
         name=name,
-        method="POST",
         path="/api/nifi/login",
         form={"username": username, "password": password},
         receive=lambda: BodyReceiver(name, MAX_TOKEN_BYTES, read_token, f"If it is no token, {advice}"),
@@ -195,18 +197,13 @@ def list_flows(project_id: str) -> Call[list[Flow]]:
 def _listing(
     name: str, path: str, parameter: tuple[str, str], model: type[ReadableT]
 ) -> Call[list[ReadableT]]:
-    def read(answer: object) -> list[ReadableT]:
+    def read(body: bytes) -> list[ReadableT]:
+        answer = decode_json(body)
         if not isinstance(answer, list):
             raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
         return list(read_all(model, Fields(name, {"": answer}).optional_objects("")))
 
-    return Call(
-        name=name,
-        method="GET",
-        path=path,
-        query=(parameter,),
-        receive=_decoded(name, lambda body: read(decode_json(body))),
-    )
+    return Call(name=name, path=path, query=(parameter,), receive=_decoded(name, read))
 
 
 @dataclass(frozen=True)
@@ -239,10 +236,10 @@ class LogQuery:
 
     def parameters(self, page: int) -> Query:
         """Build the query parameters of a page; pages are counted from 1."""
-        by_id = (
-            ("filename_uuid", self.filename_uuid),
-            ("original_filename_uuid", self.original_filename_uuid),
-        )
+        by_id = {
+            "filename_uuid": self.filename_uuid,
+            "original_filename_uuid": self.original_filename_uuid,
+        }
         search = (
             pair
             for number, (field, value) in enumerate(self.search, start=1)
@@ -254,7 +251,7 @@ class LogQuery:
             ("limit", str(self.limit)),
             ("page", str(page)),
             ("log_type", str(int(self.log_type))),
-            *((name, value) for name, value in by_id if value is not None),
+            *((name, value) for name, value in by_id.items() if value is not None),
             *search,
         )
 
@@ -274,7 +271,6 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
     name = "List logs"
     return Call(
         name=name,
-        method="GET",
         path="/logs",
         query=query.parameters(page),
         receive=_decoded(name, lambda body: Page.decode(name, body, page)),
@@ -296,14 +292,8 @@ def download_log(
     """
     return Call(
         name="Download log",
-        method="GET",
         path="/logs/download",
-        query=(
-            ("id", log_id),
-            (PROJECT, project_id),
-            ("flowId", flow_id),
-            ("projectslug", project_slug),
-        ),
+        query=(("id", log_id), (PROJECT, project_id), ("flowId", flow_id), ("projectslug", project_slug)),
         receive=receive,
         streamed=True,
     )

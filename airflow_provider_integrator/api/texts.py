@@ -12,6 +12,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import accumulate
 from urllib.parse import unquote
 from urllib.request import getproxies
 
@@ -96,10 +97,8 @@ _name = lru_cache(maxsize=8192)(fit)
 def listed(names: Iterable[str]) -> str:
     """List names in a message: the first ones, and the number of those that there is no room for."""
     known = [fit_name(name) for name in names]
-    shown, length = 0, 0
-    while shown < len(known) and length + len(known[shown]) <= MAX_TEXT:
-        length += len(known[shown]) + 2
-        shown += 1
+    lengths = accumulate(len(name) + len(", ") for name in known)
+    shown = sum(length <= MAX_TEXT + len(", ") for length in lengths)
     rest = [f"and {len(known) - shown} more"] * (shown < len(known))
     return ", ".join([*known[:shown], *rest])
 
