@@ -205,12 +205,8 @@ def check_window(created_after: Any, created_before: Any) -> None:
         raise ConfigurationError(
             f"created_before is {before!r}; set it to a datetime, to ISO 8601, or to a timedelta after created_after."
         )
-    if after is not None:
-        read_window(after, before)
-    elif isinstance(before, timedelta):
-        read_window("1970-01-01", before)
-    elif before is not None:
-        read_moment(before, "created_before")
+    if after is not None or before is not None:
+        read_window("1970-01-01" if after is None else after, before)
 
 
 def _parsed(text: str) -> object:

@@ -40,19 +40,7 @@ def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | 
     created_after = _as_json(sensor.created_after)
     if sensor.execution_id is None and created_after is None:
         created_after = "{{ dag_run.run_after }}"
-    spec = WaitSpec(
-        integrator_conn_id=sensor.integrator_conn_id,
-        project_id=sensor.project_id,
-        flow=sensor.flow,
-        flow_id=None,
-        execution_id=sensor.execution_id,
-        created_after=created_after,
-        created_before=_as_json(sensor.created_before),
-        poll_interval=sensor.poll_interval,
-        end_time=None,
-        outage_tolerance=sensor.outage_tolerance,
-        adaptive=sensor.adaptive,
-    )
+    spec = WaitSpec.of(sensor, created_after=created_after, created_before=_as_json(sensor.created_before))
     return StartTriggerArgs(
         trigger_cls=IntegratorExecutionTrigger.path(),
         trigger_kwargs=spec.as_arguments(),
