@@ -60,13 +60,7 @@ class IntegratorLogOperator(DeliveringOperator):
     def run_delivery(  # type: ignore[override]  # a log is one execution's
         self, context: Context, wait: ExecutionWait, execution: Execution
     ) -> Delivered:
-        """Deliver the execution's log.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The execution.
-        :return: The delivered log.
-        """
+        """Deliver the execution's log."""
         return self._delivery.run(wait, execution, self._carried, partial(self._pause, context, wait))
 
     @ends_task
