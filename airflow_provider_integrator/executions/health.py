@@ -57,20 +57,9 @@ class FlowHealth:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object for XCom: ISO 8601 in UTC, seconds; None if unknown."""
-        return {
-            "flow": self.flow,
-            "flow_id": self.flow_id,
-            "last_success": self.last_success and self.last_success.isoformat(),
-            "age": self.age,
-            "runs": self.runs,
-            "failed": self.failed,
-            "running": self.running,
-            "rows": self.rows,
-            "fail_rate": self.fail_rate,
-            "duration": self.duration,
-            "problems": list(self.problems),
-            "notes": list(self.notes),
-        }
+        found = {**vars(self), "problems": list(self.problems), "notes": list(self.notes)}
+        found["last_success"] = self.last_success and self.last_success.isoformat()
+        return {name: value for name, value in found.items() if name not in ("execution", "is_stale")}
 
 
 @dataclass(frozen=True)

@@ -58,17 +58,7 @@ class ExecutionSummary:
         :param execution: The execution.
         :return: The summary.
         """
-        return cls(
-            execution.execution_id,
-            execution.state,
-            execution.status,
-            execution.created,
-            execution.finished,
-            execution.process_count,
-            execution.success_count,
-            execution.fail_count,
-            execution.triggered_by,
-        )
+        return cls(**{name: getattr(execution, name) for name in cls.__slots__})
 
     @property
     def outcome(self) -> str:
