@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.downloads import LogPatience
+from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import LogTooLargeError, RequestError
 from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from typing_extensions import Self
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -93,6 +95,18 @@ class Delivery:
     with_logs = True
     _is_cancelled: bool = field(init=False, default=False)
 
+    @classmethod
+    def of(cls, task: Any) -> Self:
+        """Make a task's delivery.
+
+        :param task: The task, with its templates rendered; it has the fields as attributes.
+        :return: The delivery.
+        :raises ConfigurationError: A template rendered to nothing.
+        """
+        given = {each.name: getattr(task, each.name) for each in fields(cls) if each.init}
+        texts = {name: rendered(name, given[name]) for name in given.keys() & task.template_fields}
+        return cls(**{**given, **texts})
+
     @cached_property
     def destination(self) -> Destination | None:
         """The destination, opened once; None if it is XCom."""
@@ -129,11 +143,11 @@ class LogDelivery(Delivery):
     """The delivery of a task's log.
 
     :param log_id: The log of a step or a line; None: the execution's main log.
-    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
+    :param do_xcom_push: Whether the task's return value is pushed to XCom.
     """
 
     log_id: str | None
-    goes_to_xcom: bool
+    do_xcom_push: bool
     _archive: LogArchive | None = field(init=False, default=None)
 
     def run(
@@ -208,7 +222,7 @@ class LogDelivery(Delivery):
                 f"{error} It can't go to XCom: set output_path, or raise max_xcom_bytes "
                 f"({self.max_xcom_bytes}) if an object storage XCom backend is in use."
             ) from error
-        where = "Its log is in XCom, key return_value." if self.goes_to_xcom else None
+        where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
         return Delivered(value, archive.errors, where)
 
 

@@ -94,17 +94,6 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
     def _delivery(self) -> Delivery:
         """The delivery, created once."""
 
-    def delivery_arguments(self) -> dict[str, Any]:
-        """Return the rendered arguments of a :class:`~airflow_provider_integrator.executions.delivery.Delivery`."""
-        return {
-            "output_path": rendered("output_path", self.output_path),
-            "project_slug": rendered("project_slug", self.project_slug),
-            "log_timeout": self.log_timeout,
-            "max_xcom_bytes": self.max_xcom_bytes,
-            "max_log_bytes": self.max_log_bytes,
-            "file_mode": self.file_mode,
-        }
-
     def check(self, wait: ExecutionWait) -> None:
         """Check the preconditions of the delivery before waiting."""
         self._delivery.check(wait, self._carried)
