@@ -87,11 +87,7 @@ class Figures:
 
     @classmethod
     def of(cls, executions: Iterable[Execution]) -> Figures:
-        """Add up finished executions.
-
-        :param executions: The executions.
-        :return: Their figures.
-        """
+        """Add up the figures of finished executions."""
         known = list(executions)
         # Failed rows are a part of the processed ones; counts that contradict this mean no rate above 1.
         pairs = [
@@ -168,11 +164,7 @@ class Criteria:
         return min(MAX_PAGE_SIZE, _FIRST_LIMIT + self.executions - 1)
 
     def is_enough(self, history: History, now: datetime) -> bool:
-        """Return whether older executions change nothing.
-
-        :param history: The executions so far, which come newest first.
-        :param now: The current time.
-        """
+        """Return whether older executions than those so far, which come newest first, change nothing."""
         if self.since is not None:
             has_all = history.order.all_before(self.since)
         else:
@@ -184,14 +176,7 @@ class Criteria:
         )
 
     def judge(self, flow: str, flow_id: str, history: History, now: datetime) -> FlowHealth:
-        """Judge a flow.
-
-        :param flow: The flow's slug, or its id without one.
-        :param flow_id: The flow's id.
-        :param history: Its latest executions.
-        :param now: The current time.
-        :return: The flow's health.
-        """
+        """Judge a flow, named by its slug (its id without one) and its id, by its latest executions."""
         judged = self._judged(history)
         readable = [seen.execution for seen in judged if seen.execution is not None]
         finished = [each for each in readable if each.is_finished]
@@ -329,10 +314,5 @@ def _total(counts: Sequence[int | None]) -> int | None:
 
 
 def counted(count: int, what: str) -> str:
-    """Write a number of things.
-
-    :param count: The number.
-    :param what: The thing, in the singular.
-    :return: Both, the latter in the plural if that is due.
-    """
+    """Write a number of things, named in the singular."""
     return f"{count} {what}{'s' * (count != 1)}"

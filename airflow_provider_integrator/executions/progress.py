@@ -55,17 +55,11 @@ class Progress:
         return time.time() >= self._due
 
     def wants(self, state: State) -> bool:
-        """Return whether an execution gives a line.
-
-        :param state: Its state.
-        """
+        """Return whether an execution in a state gives a line."""
         return log.isEnabledFor(logging.INFO) and (state is not self._state or self.is_due())
 
     def begin(self, text: str) -> None:
-        """Log what is waited for, unless another process has done so.
-
-        :param text: A description of the wait.
-        """
+        """Log what is waited for, unless another process has done so."""
         if not self._is_continued:
             self._write(text)
 
@@ -100,11 +94,7 @@ class Progress:
 
 
 def in_words(seconds: float) -> str:
-    """Write a duration for people.
-
-    :param seconds: The duration.
-    :return: The duration in its two largest units.
-    """
+    """Write a duration, given in seconds, in its two largest units."""
     whole = max(0, round(seconds))
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
@@ -146,10 +136,7 @@ class Rate:
         self._due = self._began + QUIET
 
     def add(self, count: int = 1) -> None:
-        """Count more of them, and log a line if one is due.
-
-        :param count: How many.
-        """
+        """Count more of them, and log a line if one is due."""
         self._done += count
         now = time.monotonic()
         if now < self._due:

@@ -58,11 +58,7 @@ class Thresholds:
             raise ConfigurationError(f"on_breach is {self.on_breach!r}; set it to fail or warn.")
 
     def compare(self, execution: Execution) -> Comparison:
-        """Compare an execution with the thresholds.
-
-        :param execution: A finished execution.
-        :return: The breaches, with their figures, and the thresholds whose figures are unknown.
-        """
+        """Compare a finished execution with the thresholds."""
         rows, failed, duration = execution.process_count, execution.fail_count, execution.duration
         # Divided, not multiplied: 29 of 100 rows are 0.29, but 0.29 * 100 is less than 29.
         rate = None if rows is None or failed is None else failed / (rows or 1)

@@ -71,6 +71,8 @@ class ExecutionTask(BaseOperator):
 
     poll_interval: float
     timeout: float
+    #: The log that the task is about; None: the execution's main log.
+    log_id: str | None = None
 
     def __init__(
         self,
@@ -197,7 +199,9 @@ class ExecutionTask(BaseOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
-        IntegratorExecutionLink().push_for(context, self, wait, execution)
+        settings, log_id = wait.hook.settings, rendered("log_id", self.log_id)
+        url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
+        IntegratorExecutionLink().push(context, self, url)
 
     def carry(self, wait: ExecutionWait) -> dict[str, Any]:
         """Collect what another process of the task needs to continue.

@@ -154,10 +154,8 @@ class IntegratorFlowCheckOperator(BaseOperator):
 
 
 def read_flows(flow: object) -> list[str]:
-    """Read the rendered argument ``flow``.
+    """Read the rendered argument ``flow``: a slug, name or id, or a list of them, each of which counts once.
 
-    :param flow: A slug, name or id, or a list of them.
-    :return: A list of them, each once.
     :raises ConfigurationError: It is empty, or has something else in it.
     """
     several = [flow] if isinstance(flow, str) else flow
@@ -172,11 +170,7 @@ def read_flows(flow: object) -> list[str]:
 
 
 def table(health: Sequence[FlowHealth]) -> list[str]:
-    """Make a table of flows, with lines short enough for Airflow's log page.
-
-    :param health: The flows.
-    :return: The lines.
-    """
+    """Make a table of flows, with lines short enough for Airflow's log page."""
     width = max(4, *(len(_cut(each.flow)) for each in health))
     ill = sum(bool(each.problems) for each in health)
     lines = [
@@ -196,12 +190,7 @@ def table(health: Sequence[FlowHealth]) -> list[str]:
 
 
 def failure(ill: Sequence[FlowHealth], total: int) -> str:
-    """Make the message of a failed check: a line for each problem.
-
-    :param ill: The flows with problems.
-    :param total: The number of flows checked.
-    :return: The message.
-    """
+    """Make the message of a failed check of so many flows: a line for each problem."""
     verb = "doesn't" if len(ill) == 1 else "don't"
     lines = [f"{len(ill)} of {counted(total, 'flow')} {verb} run well:"]
     lines += [f"- {each.flow}: {problem}" for each in ill for problem in each.problems]

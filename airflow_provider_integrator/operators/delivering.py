@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds, rendered
+from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds
 from airflow_provider_integrator.exceptions import (
     IntegratorError,
     LogCancelledError,
@@ -57,7 +57,6 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
     #: What is delivered, as the beginning of a sentence.
     what: str
-    log_id: str | None = None
     show_errors = True
     #: The project's id, the flow's slug, and the execution, None for a whole flow; None until it is found.
     found: tuple[str, str, Execution | None] | None = None
@@ -102,8 +101,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
         """Push the execution and the link to its page."""
         self.found = (wait.project_id, execution.flow_label, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
-        log_id = rendered("log_id", self.log_id)
-        IntegratorExecutionLink().push_for(context, self, wait, execution, log_id)
+        super().saw(context, wait, execution)
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
         """Judge the execution and deliver what belongs to it; if the task is to fail, before it fails."""

@@ -36,11 +36,7 @@ def outage_store(ti: Any) -> OutageStore | None:
 
 
 def push_outage(ti: Any, began: float) -> None:
-    """Keep an outage that a worker's poll has met, for the triggerer that goes on.
-
-    :param ti: The task instance.
-    :param began: The beginning, in seconds since the epoch.
-    """
+    """Keep the beginning of an outage that a worker's poll has met, for the triggerer that goes on."""
     try:
         base_xcom().set(key=KEY, value=_as_text(began), **_ids(ti))
     except Exception:  # noqa: BLE001 - of a database or a server; the deferral carries the moment, too
