@@ -16,6 +16,7 @@ from airflow_provider_integrator.executions.thresholds import (
     NO_THRESHOLDS,
     NOT_COMPARED,
     Comparison,
+    Figures,
     Thresholds,
 )
 from airflow_provider_integrator.logs import MAX_ERRORS
@@ -102,7 +103,7 @@ class Policy:
             return Verdict(execution, self.on_empty, f"on_empty is {self.on_empty}.")
         if execution.status is not Status.SUCCESS:
             return Verdict(execution, "succeed")
-        comparison = self.thresholds.compare(execution)
+        comparison = self.thresholds.compare(Figures.of([execution]))
         is_fatal = comparison.breaches and self.thresholds.on_breach == "fail"
         return Verdict(execution, "fail" if is_fatal else "succeed", comparison=comparison)
 

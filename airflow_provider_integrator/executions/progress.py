@@ -101,6 +101,11 @@ def in_words(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or unit == "s")
 
 
+def counted(count: int | None, what: str) -> str:
+    """Write a number of things, named in the singular."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def _origin(execution: Execution) -> str:
     created = (
         "created at an unknown time"

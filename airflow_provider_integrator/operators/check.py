@@ -16,8 +16,9 @@ from airflow_provider_integrator.api.latest import Evidence, read_latest
 from airflow_provider_integrator.arguments import is_template, read_count, read_moment, read_seconds, rendered
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
-from airflow_provider_integrator.executions.health import Criteria, FlowHealth, counted
-from airflow_provider_integrator.executions.progress import in_words
+from airflow_provider_integrator.executions.health import Criteria, FlowHealth
+from airflow_provider_integrator.executions.progress import counted, in_words
+from airflow_provider_integrator.executions.thresholds import Thresholds
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
 
@@ -84,10 +85,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
         self.criteria = Criteria(
             executions=1 if executions is None else read_count("executions", executions),
             max_age=None if max_age is None else read_seconds("max_age", max_age),
-            max_fail_count=None if max_fail_count is None else read_count("max_fail_count", max_fail_count),
-            max_fail_rate=max_fail_rate,
-            max_duration=None if max_duration is None else read_seconds("max_duration", max_duration),
-            min_rows=None if min_rows is None else read_count("min_rows", min_rows),
+            thresholds=Thresholds(max_fail_count, max_fail_rate, max_duration, min_rows),
             on_failed=on_failed,
             allow_running=allow_running,
         )
