@@ -169,39 +169,32 @@ class LogDelivery(Delivery):
         :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
         :raises LogCancelledError: The delivery was cancelled; no partial file remains.
         """
-        with self._download(wait, execution, carried, pause) as self._archive:
+        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
+        patience = LogPatience(
+            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
+        )
+        wanted, slug = self.log_id or execution, find_slug(wait, carried, self.project_slug)
+        settings, project_id, flow_id = wait.hook.settings, wait.project_id, wait.find_flow()
+        while True:
+            script = queries.download(settings, flow_id, wanted, project_id, slug, self.max_log_bytes)
+            try:
+                self._archive = wait.hook.get_conn().run(script)
+            except RequestError as error:
+                seconds = patience.pause_after(error)
+            else:
+                break
+            carried["log_until"] = patience.until
+            pause(seconds)
+        with self._archive as archive:
             if self._is_cancelled:  # while it was downloaded
-                self._archive.cancel()
-            return self._deliver(self._archive, execution.flow_slug or wait.spec.flow, execution)
+                archive.cancel()
+            return self._deliver(archive, execution.flow_slug or wait.spec.flow, execution)
 
     def cancel(self) -> None:
         """Stop the delivery, as :meth:`Delivery.cancel` does."""
         super().cancel()
         if self._archive is not None:
             self._archive.cancel()
-
-    def _download(
-        self,
-        wait: ExecutionWait,
-        execution: Execution,
-        carried: dict[str, Any],
-        pause: Callable[[float], None],
-    ) -> LogArchive:
-        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
-        patience = LogPatience(
-            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
-        )
-        hook, wanted, slug = wait.hook, self.log_id or execution, find_slug(wait, carried, self.project_slug)
-        while True:
-            script = queries.download(
-                hook.settings, wait.find_flow(), wanted, wait.project_id, slug, self.max_log_bytes
-            )
-            try:
-                return hook.get_conn().run(script)
-            except RequestError as error:
-                seconds = patience.pause_after(error)
-            carried["log_until"] = patience.until
-            pause(seconds)
 
     def _deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
         if self.destination is None:
