@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -133,7 +134,8 @@ class Thresholds:
 
     def compare(self, figures: Figures) -> Comparison:
         """Compare executions with the thresholds."""
-        (failed, rated), took = figures.rated, timedelta(seconds=figures.duration or 0.0)
+        failed, rated = figures.rated
+        took = timedelta(seconds=math.ceil(figures.duration or 0.0))  # up, to be above a limit of whole seconds
         among = "" if figures.runs == 1 else f" in {counted(figures.runs, 'execution')}"
         rows = figures.process_count if figures.has_all_rows else None
         # Divided, not multiplied: 29 of 100 rows are 0.29, but 0.29 * 100 is less than 29.

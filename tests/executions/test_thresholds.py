@@ -51,6 +51,11 @@ def test_breached(limits, says):
     assert breaches(limits) == (says,)
 
 
+def test_a_duration_is_shown_above_its_limit():
+    (breach,) = breaches({"max_duration": timedelta(hours=1)}, finished=1_700_003_600_001)
+    assert breach == "Execution execution-1 took 1:00:01; max_duration is 1:00:00."
+
+
 @pytest.mark.parametrize(
     "limits",
     [
