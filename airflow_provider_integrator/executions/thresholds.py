@@ -135,7 +135,8 @@ class Thresholds:
     def compare(self, figures: Figures) -> Comparison:
         """Compare executions with the thresholds."""
         failed, rated = figures.rated
-        took = timedelta(seconds=math.ceil(figures.duration or 0.0))  # up, to be above a limit of whole seconds
+        # Rounded up, so that it is shown above a limit of whole seconds.
+        took = timedelta(seconds=math.ceil(figures.duration or 0.0))
         among = "" if figures.runs == 1 else f" in {counted(figures.runs, 'execution')}"
         rows = figures.process_count if figures.has_all_rows else None
         # Divided, not multiplied: 29 of 100 rows are 0.29, but 0.29 * 100 is less than 29.
