@@ -24,8 +24,8 @@ from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.exceptions import ResponseError
-from airflow_provider_integrator.executions.health import counted
 from airflow_provider_integrator.executions.lines import check_execution
+from airflow_provider_integrator.executions.progress import counted
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import find_slug
 

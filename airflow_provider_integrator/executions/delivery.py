@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.downloads import LogPatience
+from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import LogTooLargeError, RequestError
 from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from typing_extensions import Self
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -93,6 +95,18 @@ class Delivery:
     with_logs = True
     _is_cancelled: bool = field(init=False, default=False)
 
+    @classmethod
+    def of(cls, task: Any) -> Self:
+        """Make a task's delivery.
+
+        :param task: The task, with its templates rendered; it has the fields as attributes.
+        :return: The delivery.
+        :raises ConfigurationError: A template rendered to nothing.
+        """
+        given = {each.name: getattr(task, each.name) for each in fields(cls) if each.init}
+        texts = {name: rendered(name, given[name]) for name in given.keys() & task.template_fields}
+        return cls(**{**given, **texts})
+
     @cached_property
     def destination(self) -> Destination | None:
         """The destination, opened once; None if it is XCom."""
@@ -129,11 +143,11 @@ class LogDelivery(Delivery):
     """The delivery of a task's log.
 
     :param log_id: The log of a step or a line; None: the execution's main log.
-    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
+    :param do_xcom_push: Whether the task's return value is pushed to XCom.
     """
 
     log_id: str | None
-    goes_to_xcom: bool
+    do_xcom_push: bool
     _archive: LogArchive | None = field(init=False, default=None)
 
     def run(
@@ -155,39 +169,32 @@ class LogDelivery(Delivery):
         :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
         :raises LogCancelledError: The delivery was cancelled; no partial file remains.
         """
-        with self._download(wait, execution, carried, pause) as self._archive:
+        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
+        patience = LogPatience(
+            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
+        )
+        wanted, slug = self.log_id or execution, find_slug(wait, carried, self.project_slug)
+        settings, project_id, flow_id = wait.hook.settings, wait.project_id, wait.find_flow()
+        while True:
+            script = queries.download(settings, flow_id, wanted, project_id, slug, self.max_log_bytes)
+            try:
+                self._archive = wait.hook.get_conn().run(script)
+            except RequestError as error:
+                seconds = patience.pause_after(error)
+            else:
+                break
+            carried["log_until"] = patience.until
+            pause(seconds)
+        with self._archive as archive:
             if self._is_cancelled:  # while it was downloaded
-                self._archive.cancel()
-            return self._deliver(self._archive, execution.flow_slug or wait.spec.flow, execution)
+                archive.cancel()
+            return self._deliver(archive, execution.flow_slug or wait.spec.flow, execution)
 
     def cancel(self) -> None:
         """Stop the delivery, as :meth:`Delivery.cancel` does."""
         super().cancel()
         if self._archive is not None:
             self._archive.cancel()
-
-    def _download(
-        self,
-        wait: ExecutionWait,
-        execution: Execution,
-        carried: dict[str, Any],
-        pause: Callable[[float], None],
-    ) -> LogArchive:
-        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
-        patience = LogPatience(
-            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
-        )
-        hook, wanted, slug = wait.hook, self.log_id or execution, find_slug(wait, carried, self.project_slug)
-        while True:
-            script = queries.download(
-                hook.settings, wait.find_flow(), wanted, wait.project_id, slug, self.max_log_bytes
-            )
-            try:
-                return hook.get_conn().run(script)
-            except RequestError as error:
-                seconds = patience.pause_after(error)
-            carried["log_until"] = patience.until
-            pause(seconds)
 
     def _deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
         if self.destination is None:
@@ -208,7 +215,7 @@ class LogDelivery(Delivery):
                 f"{error} It can't go to XCom: set output_path, or raise max_xcom_bytes "
                 f"({self.max_xcom_bytes}) if an object storage XCom backend is in use."
             ) from error
-        where = "Its log is in XCom, key return_value." if self.goes_to_xcom else None
+        where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
         return Delivered(value, archive.errors, where)
 
 

@@ -19,10 +19,7 @@ from airflow_provider_integrator.arguments import (
     read_window,
     rendered,
 )
-from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
-    IntegratorError,
-)
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, DEFERRAL_GRACE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait, OnMissing
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -74,6 +71,8 @@ class ExecutionTask(BaseOperator):
 
     poll_interval: float
     timeout: float
+    #: The log that the task is about; None: the execution's main log.
+    log_id: str | None = None
 
     def __init__(
         self,
@@ -142,10 +141,10 @@ class ExecutionTask(BaseOperator):
             spec,
             self.timeout,
             lambda seen: self.saw(context, wait, seen),
-            on_missing=self.on_missing,
-            prepare=prepare,
-            polled=polled,
-            progress=self._carried.pop("progress", None),
+            self.on_missing,
+            prepare,
+            polled,
+            self._carried.pop("progress", None),
         )
         if not carried and polled == 0:
             self._log_open_window(context, spec)
@@ -165,23 +164,21 @@ class ExecutionTask(BaseOperator):
         :return: The specification; nothing in it is looked up.
         :raises ConfigurationError: An argument is invalid.
         """
-        execution_id = rendered("execution_id", self.execution_id)
+        execution_id, before = rendered("execution_id", self.execution_id), self.created_before
         created_after = created_before = None
         if execution_id is None:
-            since, before = read_window(read_created_after(self.created_after, context), self._before())
-            created_after, created_before = since.isoformat(), None if before is None else before.isoformat()
-        return WaitSpec(
-            integrator_conn_id=self.integrator_conn_id,
+            if isinstance(before, str):
+                before = rendered("created_before", before)
+            since, end = read_window(read_created_after(self.created_after, context), before)
+            created_after, created_before = since.isoformat(), None if end is None else end.isoformat()
+        return WaitSpec.of(
+            self,
             project_id=rendered("project_id", self.project_id),
             flow=rendered("flow", self.flow) or "",
-            flow_id=None,
             execution_id=execution_id,
             created_after=created_after,
             created_before=created_before,
-            poll_interval=self.poll_interval,
             end_time=time.time() + self.timeout,
-            outage_tolerance=self.outage_tolerance,
-            adaptive=self.adaptive,
         )
 
     def _log_open_window(self, context: Context, spec: WaitSpec) -> None:
@@ -195,10 +192,6 @@ class ExecutionTask(BaseOperator):
                 end,
             )
 
-    def _before(self) -> datetime | timedelta | str | None:
-        value = self.created_before
-        return rendered("created_before", value) if isinstance(value, str) else value
-
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Handle an execution that the wait found or that has changed: push the link to its page.
 
@@ -206,7 +199,9 @@ class ExecutionTask(BaseOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
-        IntegratorExecutionLink().push_for(context, self, wait, execution)
+        settings, log_id = wait.hook.settings, rendered("log_id", self.log_id)
+        url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
+        IntegratorExecutionLink().push(context, self, url)
 
     def carry(self, wait: ExecutionWait) -> dict[str, Any]:
         """Collect what another process of the task needs to continue.
@@ -280,7 +275,13 @@ class WaitingOperator(ExecutionTask):
         if not self.wait:
             execution = wait.look()
             if execution is None or not execution.is_finished:
-                raise IntegratorError(_not_finished_message(wait, execution))
+                is_unknown = execution is None and wait.spec.execution_id is not None
+                hint = (
+                    "; check both. If the execution has yet to begin, set wait=True."
+                    if is_unknown
+                    else ". Set wait=True, or put an IntegratorExecutionSensor before this task."
+                )
+                raise IntegratorError(f"{wait.not_finished(execution)}{hint}")
         else:
             execution = wait.until_finished(
                 partial(self.defer_wait, context, wait) if self.deferrable else None
@@ -308,10 +309,3 @@ class WaitingOperator(ExecutionTask):
         :param execution: The finished execution.
         :return: The task's return value.
         """
-
-
-def _not_finished_message(wait: ExecutionWait, execution: Execution | None) -> str:
-    text = wait.not_finished(execution)
-    if execution is None and wait.spec.execution_id is not None:
-        return f"{text}; check both. If the execution has yet to begin, set wait=True."
-    return f"{text}. Set wait=True, or put an IntegratorExecutionSensor before this task."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_integrator.arguments import check_scheme, is_template, read_count, rendered
+from airflow_provider_integrator.arguments import check_scheme, is_template, read_count
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.delivery import Delivered
 from airflow_provider_integrator.executions.line_delivery import LineDelivery
@@ -129,13 +129,7 @@ class IntegratorLinesOperator(DeliveringOperator):
 
     @cached_property
     def _delivery(self) -> LineDelivery:
-        return LineDelivery(
-            **self.delivery_arguments(),
-            concurrency=self.concurrency,
-            max_lines=self.max_lines,
-            with_logs=self.with_logs,
-            checkpoint_path=rendered("checkpoint_path", self.checkpoint_path),
-        )
+        return LineDelivery.of(self)
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the arguments and the preconditions of the delivery before waiting.

@@ -86,7 +86,7 @@ class Pokes:
         # A flow without the execution may have been deleted and created again, so it's looked up in each poke.
         flow_id = None if wait.is_empty else wait.spec.flow_id
         spec = replace(wait.spec, flow_id=flow_id, end_time=None, polled_at=None)
-        values = {**carried, "spec": spec.as_arguments(), "progress": wait.progress}
+        values = {**carried, "spec": spec.as_arguments(), "progress": wait.progress.memory}
         if values != self._kept:
             self._store.set(KEY, values)
             self._kept = values

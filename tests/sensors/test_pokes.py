@@ -14,7 +14,7 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.sensors.pokes import KEY, Pokes
 from tests.tasks import RESCHEDULED_CONTEXTS, Runner, StateStore, TaskInstance, a_sensor, after_looks
 
-SPEC = WaitSpec("conn", None, "price", None, None, "2026-11-27T02:00:00+00:00", 60.0, 5000.0)
+SPEC = WaitSpec("conn", None, "price", created_after="2026-11-27T02:00:00+00:00", end_time=5000.0)
 
 
 def pokes(store: Any, spec: WaitSpec = SPEC, count: int = 1) -> Pokes:
@@ -98,7 +98,7 @@ def test_the_same_values_are_stored_once():
         poke, wait = pokes(store), a_wait(end_time=4000.0 + number, polled_at=3000.0 + number)
         recalled = poke.recall()
         if recalled is not None:
-            wait = ExecutionWait(wait.hook, wait.spec, 60.0, lambda _: None, progress=recalled["progress"])
+            wait = ExecutionWait(wait.hook, wait.spec, 60.0, lambda _: None, memory=recalled["progress"])
         poke.keep(wait, {})
     assert len(store.sets) == 1
 
