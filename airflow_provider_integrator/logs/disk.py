@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import logging
 import os
 import re
@@ -35,6 +34,7 @@ _OTHERS_READ_WRITE = 0o066
 _TEMPORARY_REMEDY = "set TMPDIR to another folder on every worker"
 _TARGET_REMEDY = "choose another path"
 _DESCRIPTORS = Path("/proc/self/fd")
+_PART = re.compile(r"[0-9a-f]{32}\.part")
 
 
 @contextmanager
@@ -231,12 +231,14 @@ def _part_name(path: Path) -> Path:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove the parts that killed saves left: those that nobody holds a lock on, which ends with its process."""
-    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.part")
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if name.fullmatch(part.name):
-            with suppress(OSError), part.open("r+b") as file:  # what can't be locked may be in use
-                if _lock(file):
-                    part.unlink()
+    begin = f".{path.name}."
+    with suppress(OSError):  # a folder that can't be listed, and parts that can't be locked, which may be in use
+        for name in os.listdir(path.parent):
+            if name.startswith(begin) and _PART.fullmatch(name, len(begin)):
+                part = path.with_name(name)
+                with suppress(OSError), part.open("r+b") as file:
+                    if _lock(file):
+                        part.unlink()
 
 
 def _lock(file: IO[bytes]) -> bool:
