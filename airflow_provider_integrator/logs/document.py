@@ -54,6 +54,9 @@ class _Log(msgspec.Struct):
 _FirstEntries = msgspec.defstruct(
     "_FirstEntries", [(f"entry_{n}", msgspec.Raw, _ABSENT) for n in range(MAX_ERRORS)], array_like=True
 )
+_READ_ANY = msgspec.json.Decoder(msgspec.Raw).decode
+_READ_LOG = msgspec.json.Decoder(_Log).decode
+_READ_FIRST_ENTRIES = msgspec.json.Decoder(_FirstEntries).decode
 
 
 @dataclass(frozen=True)
@@ -209,15 +212,15 @@ def _checked(text: mmap.mmap | bytearray) -> list[Any]:
 
 def _first_errors(text: mmap.mmap | bytearray) -> list[Any]:
     if not _OBJECT.match(text):
-        msgspec.json.decode(text, type=msgspec.Raw)
+        _READ_ANY(text)
         return []
-    errors = msgspec.json.decode(text, type=_Log).errors
+    errors = _READ_LOG(text).errors
     if errors is _ABSENT:
         return []
     if bytes(memoryview(errors)[:1]) != b"[":
         only = _entry(errors)
         return [only] if only else []
-    entries = msgspec.structs.astuple(msgspec.json.decode(errors, type=_FirstEntries))
+    entries = msgspec.structs.astuple(_READ_FIRST_ENTRIES(errors))
     return [_entry(entry) for entry in entries if entry is not _ABSENT]
 
 
