@@ -232,11 +232,11 @@ def _part_name(path: Path) -> Path:
 def _remove_abandoned(path: Path) -> None:
     """Remove the parts that killed saves left: those that nobody holds a lock on, which ends with its process."""
     begin = f".{path.name}."
-    with suppress(OSError):  # a folder that can't be listed, and parts that can't be locked, which may be in use
-        for name in os.listdir(path.parent):
-            if name.startswith(begin) and _PART.fullmatch(name, len(begin)):
-                part = path.with_name(name)
-                with suppress(OSError), part.open("r+b") as file:
+    with suppress(OSError), os.scandir(path.parent) as entries:  # of a folder that can't be listed
+        for entry in entries:
+            if entry.name.startswith(begin) and _PART.fullmatch(entry.name, len(begin)):
+                part = path.with_name(entry.name)
+                with suppress(OSError), part.open("r+b") as file:  # what can't be locked may be in use
                     if _lock(file):
                         part.unlink()
 
