@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import StorageError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.logs.disk import create_growing, target_faults
+from airflow_provider_integrator.logs.disk import create_growing, disk_faults
 from airflow_provider_integrator.logs.storage import local_path
 from airflow_provider_integrator.logs.upload import upload
 
@@ -76,7 +76,7 @@ class FileJournal:
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries file by file, without a last one that isn't whole."""
-        with target_faults(self._path, "lines"):
+        with disk_faults(f"{self._path.name}, lines", self._path.parent):
             for _, path in self._files():
                 self._known.add(path)
                 with suppress(FileNotFoundError), path.open("rb") as file:  # another try may remove it
@@ -87,7 +87,7 @@ class FileJournal:
 
         :param entries: A file of entries.
         """
-        with target_faults(self._path, "lines"):
+        with disk_faults(f"{self._path.name}, lines", self._path.parent):
             file = self._file = self._file or self._create()
             entries.seek(0)
             shutil.copyfileobj(entries, file)

@@ -50,7 +50,7 @@ class Destination:
         :raises StorageError: A disk is full or broken.
         """
         if (local := local_path(self._path)) is None:
-            check_folders(None)
+            check_folders()
             return
         if local.is_dir() and not self._is_folder:
             raise ConfigurationError(
