@@ -145,11 +145,7 @@ class LineDelivery(Delivery):
         self, wait: ExecutionWait, execution: Execution | None, lines: LineList, records: Iterator[bytes]
     ) -> Delivered:
         if self.destination is None:
-            value = []
-            for record in records:
-                self.check_cancelled()
-                value.append(_decoded(record))
-            return Delivered(value, None, None)
+            return Delivered([self._decoded(record) for record in records], None, None)
         from airflow_provider_integrator.logs import json_lines, storage
 
         path = _path(self.destination, wait, execution)
@@ -162,13 +158,22 @@ class LineDelivery(Delivery):
             self.check_cancelled,
             self.file_mode,
         )
-        counts = {
+        value = {
             "lines": lines.chosen,
             "counts": dict(lines.counts),
             **({"logs_missing": lines.logs_missing} if self.with_logs else {}),
+            "execution": execution and execution.as_dict(),
         }
-        found = {"execution": execution and execution.as_dict()}
-        return Delivered.at(path, saved, "Its lines are", {**counts, **found})
+        return Delivered.at(path, saved, "Its lines are", value)
+
+    def _decoded(self, record: bytes) -> Any:
+        from airflow_provider_integrator.logs.json_lines import decode
+
+        self.check_cancelled()
+        try:
+            return decode(record)
+        except RecursionError:
+            raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
 
     def _until(self, execution: Execution | None) -> float:
         # Of the lines of many executions, most are old.
@@ -186,16 +191,16 @@ class LineDelivery(Delivery):
                 "A next try fetches all logs again, as there is no place to keep them in.\n"
                 "Set checkpoint_path to a folder that all workers share, or output_path."
             )
+        is_needed = False
         try:
             yield journal
         except BaseException as error:
-            # These end the task without retries.
-            is_last = isinstance(error, (ConfigurationError, AuthenticationError))
-            if journal is not None and (is_last or not has_next):
-                journal.remove()
+            # These two end the task without retries.
+            is_needed = has_next and not isinstance(error, (ConfigurationError, AuthenticationError))
             raise
-        if journal is not None:
-            journal.remove()
+        finally:
+            if journal is not None and not is_needed:
+                journal.remove()
 
     def _find_journal(
         self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
@@ -239,15 +244,6 @@ class LineDelivery(Delivery):
             log.info("Logs can't be kept where Airflow has XComs: %s", error)
             return None
         return journal
-
-
-def _decoded(record: bytes) -> Any:
-    from airflow_provider_integrator.logs.json_lines import decode
-
-    try:
-        return decode(record)
-    except RecursionError:
-        raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
 
 
 def _as_folder(path: str) -> str:
