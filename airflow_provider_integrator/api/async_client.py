@@ -266,8 +266,12 @@ async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[
         if size >= _CHUNK:
             await _in_thread(receiver.feed, b"".join(gathered))
             gathered, size = [], 0
-    await _in_thread(receiver.feed, b"".join(gathered))
-    return await _in_thread(receiver.finish)
+
+    def end() -> T:
+        receiver.feed(b"".join(gathered))
+        return receiver.finish()
+
+    return await _in_thread(end)
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:

@@ -12,20 +12,20 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
 from airflow_provider_integrator.executions.line_spool import END, ERROR, LINE, LOG, PENDING, Entry, Spool
 from airflow_provider_integrator.executions.lines import line_json
 from airflow_provider_integrator.executions.progress import Rate
-from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.logs.json_lines import decode, encode
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.client import Client
+    from airflow_provider_integrator.api.endpoints import Script
     from airflow_provider_integrator.executions.lines import Allowance, LineList
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
+    from airflow_provider_integrator.logs.archive import LogArchive
     from airflow_provider_integrator.logs.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -43,36 +43,22 @@ class Downloads:
     """Downloads of lines' logs by several threads, each with a client of its own.
 
     :param hook: The hook.
-    :param project_id: The project.
-    :param project_slug: The project's slug.
-    :param flow_id: The flow.
-    :param max_log_bytes: The maximum size of a log's JSON.
+    :param script: Makes the script that downloads the log of an id.
     :param concurrency: The number of threads.
     """
 
     def __init__(
-        self,
-        hook: IntegratorHook,
-        project_id: str,
-        project_slug: str,
-        flow_id: str,
-        max_log_bytes: int,
-        concurrency: int,
+        self, hook: IntegratorHook, script: Callable[[str], Script[LogArchive]], concurrency: int
     ) -> None:
         self.concurrency = concurrency
-        self._hook = hook
-        self._where = (flow_id, project_id, project_slug, max_log_bytes)
+        self._script = script
         self._clients: list[Client] = [hook.make_client() for _ in range(concurrency)]
         self._idle: SimpleQueue[Client] = SimpleQueue()
         for client in self._clients:
             self._idle.put(client)
 
-    def __enter__(self) -> Downloads:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close all connections."""
         for client in self._clients:
             client.close()
 
@@ -84,11 +70,9 @@ class Downloads:
         :return: The log, or why it can't be had.
         :raises IntegratorError: No log can be had now.
         """
-        flow_id, project_id, slug, max_log_bytes = self._where
-        script = queries.download(self._hook.settings, flow_id, log_id, project_id, slug, max_log_bytes)
         client = self._idle.get()
         try:
-            with client.run(script) as archive:
+            with client.run(self._script(log_id)) as archive:
                 return Entry(at, LOG, encode(archive.load()))
         except RequestError as error:
             return _error(at, str(error), PENDING if error.status in (400, 404) else ERROR)
@@ -161,7 +145,7 @@ class LineLogs:
         if self.spool.end is None:
             self.spool.clear()
             return False
-        self.lines.restore(self.spool.end)
+        self.lines.counts.update(self.spool.end)
         left = sum(1 for _ in self.spool.missing())
         log.info("An earlier try has fetched %d of %d logs.", len(self.spool) - left, len(self.spool))
         return True
@@ -175,7 +159,7 @@ class LineLogs:
             self.spool.add(Entry(at, LINE, text))
             if line.log_id is None:
                 self.spool.add(_error(at, _NO_ID))
-        self.spool.add(Entry(len(self.spool), END, encode(self.lines.summary())))
+        self.spool.add(Entry(len(self.spool), END, encode(self.lines.counts)))
         if self.journal is not None:
             self.journal.remove()
             self.journal.append(self.spool.file)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import LogArchiveError, LogCancelledError, LogTooLargeError
-from airflow_provider_integrator.logs.disk import temporary_faults, temporary_file
+from airflow_provider_integrator.logs.disk import disk_faults, temporary_file
 from airflow_provider_integrator.logs.document import check, check_in_child, load
 
 MEBIBYTE = 1024 * 1024
@@ -267,6 +267,6 @@ def _read(read: Callable[[], Any]) -> Any:
     except OSError as error:
         # What a file on disk says to a place before its beginning; any other is the disk's own fault.
         if error.errno != errno.EINVAL:
-            with temporary_faults("the log's ZIP"):
+            with disk_faults("the log's ZIP"):
                 raise
         raise LogArchiveError("Download log: the ZIP can't be read (a place in it is wrong).") from error

@@ -34,15 +34,6 @@ class Destination:
         self._path, self._named = open_store(path), str(path)
         self._is_folder = self._named.endswith("/")
 
-    @classmethod
-    def folder(cls, path: str) -> Destination:
-        """Open a folder.
-
-        :param path: An object storage URI or a local path, with or without ``/`` at its end.
-        :raises ConfigurationError: No such file system is installed, or its connection can't be used.
-        """
-        return cls(path if path.endswith("/") else f"{path}/")
-
     def check_writable(self) -> None:
         """Check that a log can be written, by writing; a store in the cloud only says so when it is.
 
@@ -50,7 +41,7 @@ class Destination:
         :raises StorageError: A disk is full or broken.
         """
         if (local := local_path(self._path)) is None:
-            check_folders(None)
+            check_folders()
             return
         if local.is_dir() and not self._is_folder:
             raise ConfigurationError(

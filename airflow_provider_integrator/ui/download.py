@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
 
-from airflow_provider_integrator.logs.disk import temporary_faults
+from airflow_provider_integrator.logs.disk import disk_faults
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.ui.source import Source
@@ -45,7 +45,7 @@ class LogDownload(StreamingResponse):
         """
         with ExitStack() as stack:
             archive = stack.enter_context(source.log(connection_id, project_id, flow_id, log_id))
-            with temporary_faults(archive.needs):
+            with disk_faults(archive.needs):
                 file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the answer
                 stack.push(lambda kind, *_: file.close() if kind is not None else None)
                 size = archive.write(file, beside_loop=True).bytes
