@@ -15,8 +15,8 @@ from airflow_provider_integrator.executions.progress import in_words
 
 #: The width of a table in a pipe: nothing in it is broken into lines.
 PIPE_WIDTH = 10_000
-#: The columns of a table: the heading, and what a row has there.
-Columns = Mapping[str, Callable[[dict[str, Any]], object]]
+#: The columns of a table: the heading, and the row's field, or what is made of the row.
+Columns = dict[str, str | Callable[[dict[str, Any]], object]]
 
 
 def show(options: Namespace, rows: Sequence[dict[str, Any]], columns: Columns) -> None:
@@ -29,7 +29,9 @@ def show(options: Namespace, rows: Sequence[dict[str, Any]], columns: Columns) -
     if options.output in ("json", "yaml"):
         show_value(options, list(rows))
         return
-    cells = [[cell(find(row)) for find in columns.values()] for row in rows]
+    cells = [
+        [cell(row[each] if isinstance(each, str) else each(row)) for each in columns.values()] for row in rows
+    ]
     if options.output == "plain":
         _plain([list(columns), *cells])
     else:
