@@ -206,20 +206,19 @@ def _outcome(step: Step) -> str:
     return step.status.name.lower()
 
 
-def snippet(connection_id: str, project_id: str, default_project_id: str | None, flow: Flow) -> str | None:
+def snippet(connection_id: str, project: str | None, flow: Flow) -> str | None:
     """Write a DAG that waits for a flow.
 
     :param connection_id: The Airflow connection.
-    :param project_id: The project.
-    :param default_project_id: The connection's own project.
+    :param project: The project; None: the connection's own.
     :param flow: The flow.
     :return: The DAG file's text; None if a name could be taken for a template.
     """
     arguments = {"flow": flow.label}
     if connection_id != "integrator_default":
         arguments["integrator_conn_id"] = connection_id
-    if project_id != default_project_id:
-        arguments["project_id"] = project_id
+    if project is not None:
+        arguments["project_id"] = project
     if any("{" in value for value in arguments.values()):
         return None
     name = "".join(each if each.isascii() and each.isalnum() else "_" for each in flow.label)[:100]

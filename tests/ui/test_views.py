@@ -68,7 +68,7 @@ def flow(slug):
 
 @pytest.mark.parametrize("slug", ["price", 'a"b', "a'b", "a\\nb", "price\u00e9", '"); import os #', "'\""])
 def test_a_snippet_is_python_that_names_the_flow(slug):
-    text = views.snippet("my_conn", "p", None, flow(slug))
+    text = views.snippet("my_conn", "p", flow(slug))
 
     namespace = {}
     calls = []
@@ -89,14 +89,14 @@ def test_a_snippet_is_python_that_names_the_flow(slug):
 
 
 def test_a_snippet_leaves_out_defaults():
-    text = views.snippet("integrator_default", "p", "p", flow("price"))
+    text = views.snippet("integrator_default", None, flow("price"))
 
     assert "integrator_conn_id" not in text
     assert "project_id" not in text
 
 
 def test_there_is_no_snippet_with_a_template_in_it():
-    assert views.snippet("integrator_default", "p", "p", flow("{{ var.value.secret }}")) is None
+    assert views.snippet("integrator_default", None, flow("{{ var.value.secret }}")) is None
 
 
 class _Nothing:
