@@ -87,7 +87,7 @@ def _task(request: Request, dag_id: Text, run_id: Text, task_id: Text, map_index
     # Airflow leaves {MAP_INDEX} as it is, if the task isn't mapped.
     index = int(map_index) if map_index.isascii() and map_index.isdigit() else -1
     target = task_target(dag_id, run_id, task_id, index)
-    if target.connection_id is None or target.flow is None:
+    if target is None:
         return _message(
             request,
             "No execution",
