@@ -23,7 +23,6 @@ from airflow_provider_integrator.ui import source, views
 from airflow_provider_integrator.ui.airflow_data import dag_runs, readable_connections
 from airflow_provider_integrator.ui.download import LogDownload
 from airflow_provider_integrator.ui.rendering import part, render
-from airflow_provider_integrator.ui.schedules import in_words as schedule_in_words
 from airflow_provider_integrator.ui.source import EXECUTIONS, Overview, Place
 
 if TYPE_CHECKING:
@@ -77,9 +76,9 @@ def overview(request: Request, connection_id: str, user: GetUserDep, project: Op
 
     def draw() -> _Drawn:
         read = place.read_overview()
-        rows = sorted((views.Row.of(report, EXECUTIONS) for report in read.reports), key=lambda row: row.rank)
+        rows = sorted(map(views.Row, read.reports), key=lambda row: row.rank)
         flags = Counter(flag for row in rows for flag in row.flags)
-        return _Drawn(read, part(request, "rows.html", rows=rows, place=place), flags)
+        return _Drawn(read, part(request, "rows.html", rows=rows, place=place, slots=EXECUTIONS), flags)
 
     drawn = place.source.overviews.get((connection_id, place.project_id), draw)
     return render(
@@ -112,11 +111,10 @@ def flow(
         "flow.html",
         place=place,
         flow=found,
-        schedule=schedule_in_words(found.scheduling_strategy, found.scheduling_period, inbound=found.inbound),
         page=executions,
         number=page,
-        rows_chart=views.rows_chart(oldest_first),
-        duration_chart=views.duration_chart(oldest_first),
+        bars_of_rows=views.bars_of_rows(oldest_first),
+        bars_of_durations=views.bars_of_durations(oldest_first),
         is_by_day=views.is_by_day(oldest_first),
         snippet=views.snippet(connection_id, place.project, found),
     )

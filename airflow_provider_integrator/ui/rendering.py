@@ -12,22 +12,31 @@ from markupsafe import Markup
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.ui import texts
+from airflow_provider_integrator.ui.schedules import schedule
+from airflow_provider_integrator.ui.views import axis_end
 
 if TYPE_CHECKING:
     from fastapi import Request
 
-_ENVIRONMENT = Environment(
+ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {
-    each.__name__: each
-    for each in (texts.age, texts.count, texts.duration, texts.moment, texts.rate, texts.row)
-}
-_ENVIRONMENT.globals |= {"version": __version__, "outcomes": texts.OUTCOMES}
+_FILTERS = (
+    texts.age,
+    texts.count,
+    texts.described,
+    texts.duration,
+    texts.moment,
+    texts.rate,
+    texts.row,
+    schedule,
+)
+ENVIRONMENT.filters |= {each.__name__: each for each in _FILTERS}
+ENVIRONMENT.globals |= {"version": __version__, "outcomes": texts.OUTCOMES, "axis_end": axis_end}
 
 
 def url_of(request: Request, view: str, connection_id: str = "", **arguments: object) -> str:
@@ -61,7 +70,7 @@ def part(request: Request, template: str, **values: Any) -> Markup:
         task = f"/tasks/{quote(task_id, safe='')}" if task_id else ""
         return f"{airflow}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}{task}"
 
-    text = _ENVIRONMENT.get_template(template).render(url=url, dag_run_url=dag_run_url, **values)
+    text = ENVIRONMENT.get_template(template).render(url=url, dag_run_url=dag_run_url, **values)
     return Markup(text)  # noqa: S704 - of a template, which escapes
 
 
