@@ -16,12 +16,12 @@ from airflow_provider_integrator.cli.listening import NO_JSON
 from airflow_provider_integrator.cli.network import StepError, check_host, check_tls
 from airflow_provider_integrator.cli.order import order_of
 from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
     IntegratorError,
     LogTooLargeError,
     RequestError,
     ResponseError,
 )
+from airflow_provider_integrator.executions.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Flow, Project
@@ -193,33 +193,27 @@ class Examination(Inquiry):
             self.flows = [queries.choose_flow(listed_flows, self.wanted_flow, self.project)]
             return f"The flow {self.flows[0].label} is there."
         known = listed(flow.label for flow in self.flows)
-        return f"The project has {len(self.flows)} flow{'s' * (len(self.flows) > 1)}: {known}."
+        return f"The project has {counted(len(self.flows), 'flow')}: {known}."
 
     def _slug(self) -> str | Finding:
-        known = self.settings.known_slug(self.project, None)
-        try:
-            self.slug = known or self._slug_of_list()
-        except ConfigurationError as error:
-            return Finding("slug", FAILED, str(error))
         real = [
             project.slug for project in self.projects or () if project.id == self.project and project.slug
         ]
+        known = self.settings.known_slug(self.project, None)
+        if not known and not real:
+            text = (
+                "Download log needs the project's slug: set project_slug in the connection's Extra, or partner_id, so "
+                "that it can be looked up."
+            )
+            return Finding("slug", FAILED, text)
+        self.slug = known or real[0]
         if not real:
             return f"The project's slug is {fit_name(self.slug)}. A download shows whether it is right."
         if self.slug not in real:
-            self.slug = str(real[0])
+            self.slug = real[0]
             self.advice.append(f"Set project_slug to {fit_name(self.slug)} in the connection's Extra.")
             return f"project_slug is {fit_name(str(known))}, but List projects has another one."
         return f"The project's slug is {fit_name(self.slug)}, as in List projects."
-
-    def _slug_of_list(self) -> str:
-        for project in self.projects or ():
-            if project.id == self.project and project.slug:
-                return project.slug
-        raise ConfigurationError(
-            "Download log needs the project's slug: set project_slug in the connection's Extra, or partner_id, so that "
-            "it can be looked up."
-        )
 
     def _list_logs(self) -> str | Finding:
         tried = self.flows[:MAX_FLOWS]
@@ -239,9 +233,8 @@ class Examination(Inquiry):
         if not self.executions:
             raise faults[0]
         text = (
-            f"The first page of flow {self.flow.label} has {len(self.executions)} "
-            f"execution{'s' * (len(self.executions) > 1)}; the order: "
-            f"{order_of([execution.created for execution in self.executions])}."
+            f"The first page of flow {self.flow.label} has {counted(len(self.executions), 'execution')}; "
+            f"the order: {order_of([execution.created for execution in self.executions])}."
         )
         if not faults:
             return text
@@ -261,7 +254,7 @@ class Examination(Inquiry):
                 return self._download_of(execution)
             except RequestError as error:
                 refusals.append((execution, error))
-        text = f"{refusals[0][1]} Tried with {len(refusals)} log{'s' * (len(refusals) > 1)}."
+        text = f"{refusals[0][1]} Tried with {counted(len(refusals), 'log')}."
         if all(is_stored(execution) is False for execution, _ in refusals) and refusals[0][1].status in (
             400,
             404,
