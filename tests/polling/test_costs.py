@@ -52,7 +52,7 @@ def add_running(simulator: IntegratorSimulator, flow: Flow, count: int) -> list[
 class Reader:
     """A subscriber that reads all executions."""
 
-    interval = 0.1
+    interval = 0.02
 
     def since(self, *, is_newest_first: bool) -> datetime:
         return LONG_AGO
@@ -95,7 +95,7 @@ def polled(
     simulator: IntegratorSimulator, flow: Flow, ids: list[str], polls: int = 4
 ) -> list[RecordedRequest]:
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait(each, 0.05) for each in ids], polls)
+        return await poll(simulator, flow, [make_wait(each) for each in ids], polls)
 
     return asyncio.run(scenario())
 
@@ -185,7 +185,7 @@ def test_an_execution_that_younger_ones_push_out_is_found(simulator: IntegratorS
         access = Access(simulator.url, simulator.username, simulator.password)
         async with AsyncClient(access, Retry(attempts=1)) as client:
             poller = FlowPoller(client, flow.project.id, flow.id)
-            waits = [make_wait(each, 0.2) for each in ids]
+            waits = [make_wait(each) for each in ids]
             for wait in waits:
                 poller.join(wait)
             while waits[0].polls < 3:  # noqa: ASYNC110 - polls have no event
@@ -215,7 +215,7 @@ def test_an_outage_is_not_met_with_a_request_for_each_wait(
         access = Access(simulator.url, simulator.username, simulator.password)
         async with AsyncClient(access, Retry(attempts=1)) as client:
             poller = FlowPoller(client, flow.project.id, flow.id)
-            waits = [make_wait(each, 0.3, tolerance=0.2) for each in ids]
+            waits = [make_wait(each, 0.1, tolerance=0.06) for each in ids]
             for wait in waits:
                 poller.join(wait)
             while waits[0].polls < 2:  # noqa: ASYNC110 - polls have no event
@@ -249,7 +249,7 @@ def test_the_next_execution_is_waited_for_with_small_pages(
     add_history(simulator, flow, 150)
 
     async def scenario() -> list[RecordedRequest]:
-        wait = make_wait(None, 0.1, created_after=datetime.now(timezone.utc))
+        wait = make_wait(None, created_after=datetime.now(timezone.utc))
         return await poll(simulator, flow, [wait], 5)
 
     limits = [request.param("limit") for request in asyncio.run(scenario())]
@@ -266,7 +266,7 @@ def test_the_next_execution_is_searched_for_in_whole_pages_in_another_order(
     add_history(simulator, flow, 150)
 
     async def scenario() -> list[RecordedRequest]:
-        wait = make_wait(None, 0.1, created_after=datetime.now(timezone.utc))
+        wait = make_wait(None, created_after=datetime.now(timezone.utc))
         return await poll(simulator, flow, [wait], 4)
 
     assert {request.param("limit") for request in asyncio.run(scenario())} == {"100"}
@@ -290,7 +290,7 @@ def test_a_flow_of_one_page_takes_one_request_a_poll(
     add_history(simulator, flow, 5)
 
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait("later", 0.1)], 6, (Reader(),))
+        return await poll(simulator, flow, [make_wait("later")], 6, (Reader(),))
 
     made = asyncio.run(scenario())
     assert by_id(made) == []
