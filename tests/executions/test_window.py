@@ -82,7 +82,7 @@ class TestPassesDuringTheWait:
     def test_it_ends_the_wait(self, run, simulator, flow, others):
         began = time.monotonic()
         outcome = run(
-            on_missing="skip", created_after=datetime.now(timezone.utc), created_before=timedelta(seconds=0.6)
+            on_missing="skip", created_after=datetime.now(timezone.utc), created_before=timedelta(seconds=0.3)
         )
         assert isinstance(outcome.error, AirflowSkipException), repr(outcome.error)
         assert time.monotonic() - began < 30

@@ -121,7 +121,7 @@ def test_a_deferral_does_not_prolong_the_patience(finished, late, flow):
     late.log_delay = 3600.0
     late.inject(Fault.mutate(without_end, on="logs"))
     late.add_execution(flow, lasts=0)
-    outcome = run_operator("deferrable", log_timeout=2.5, poll_interval=0.2)
+    outcome = run_operator("deferrable", log_timeout=0.8, poll_interval=0.05)
     assert isinstance(outcome.error, RequestError)
     assert len(outcome.deferrals) >= 2
     assert len({each.kwargs["carried"]["log_until"] for each in outcome.deferrals}) == 1

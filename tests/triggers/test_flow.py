@@ -127,12 +127,12 @@ class Triggerer:
 
     async def _sync(self) -> None:
         while True:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
             fired, self._fired = self._fired, []
             self.events += [json.loads(json.dumps(payload)) for payload, _ in fired]
             self._unconfirmed += [seq for _, seq in fired if seq is not None]
             if self._confirms:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.005)
                 self.confirm()
 
     def confirm(self) -> None:
@@ -141,7 +141,7 @@ class Triggerer:
 
 
 def price(**arguments: Any) -> IntegratorFlowTrigger:
-    return IntegratorFlowTrigger(**{"flow": "price", "poll_interval": 0.1, **arguments})
+    return IntegratorFlowTrigger(**{"flow": "price", "poll_interval": 0.02, **arguments})
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -218,7 +218,7 @@ def test_what_airflow_confirms_while_it_removes_the_watcher_is_delivered_again(
             await until(lambda: bool(triggerer.events))
             triggerer.confirm()
         assert store.delivered == set()
-        async with Triggerer(price(poll_interval=0.2), store=store) as triggerer:
+        async with Triggerer(price(poll_interval=0.05), store=store) as triggerer:
             await until(lambda: store.delivered == {"one"})
 
     run(scenario())
@@ -347,7 +347,7 @@ def test_fifty_assets_cost_one_reading_per_flow_and_interval(simulator: Integrat
     project = simulator.projects[0]
     flows = [simulator.add_flow(project, f"Flow {n}", slug=f"flow-{n}") for n in range(50)]
     store, running = Store(), [simulator.add_execution(each) for each in flows]
-    interval, rounds = 0.4, 5
+    interval, rounds = 0.2, 5
 
     async def scenario() -> None:
         triggers = [price(flow=each.slug, poll_interval=interval) for each in flows]
