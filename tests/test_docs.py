@@ -133,30 +133,19 @@ class TestSamples:
         # Where the package isn't installed, pytest has to be told of its fixture.
         known = {entry.value for entry in entry_points(group="pytest11")}
         plugin = [] if PLUGIN in known else ["-p", PLUGIN]
-        for command in (
-            ["-m", "airflow", "db", "migrate"],
-            [
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:hypothesispytest",
-                *plugin,
-                "test_prices.py",
-            ],
-        ):
-            done = subprocess.run(
-                [sys.executable, *command],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=600,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+        # `airflow db migrate` first, in the same process: Airflow takes seconds to start.
+        script = "import sys, pytest; from airflow.utils.db import initdb; initdb(); sys.exit(pytest.main(sys.argv[1:]))"
+        options = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *plugin]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *options, "test_prices.py"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

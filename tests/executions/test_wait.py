@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
@@ -134,7 +135,8 @@ class TestPoll:
         assert [wait.poll(), wait.poll()] == [None, None]
         assert wait.poll().execution_id == execution.id
 
-    def test_comes_no_sooner_than_the_server_asks_for(self, wait, simulator, flow):
+    def test_comes_no_sooner_than_the_server_asks_for(self, wait, simulator, flow, mocker):
+        mocker.patch.object(Retry, "delay", return_value=0.001)  # of the attempts within a poll
         simulator.inject(Fault.status(429, on="logs", times=3, headers={"Retry-After": "1"}))
         assert wait.poll() is None
         began = time.monotonic()

@@ -83,7 +83,7 @@ class TestEvent:
                 break
         assert event["execution_id"] == execution.id
 
-    @pytest.mark.parametrize(("ago", "interval", "pause"), [(0, 0.5, 0.5), (-1000, 0.5, 0.5), (1000, 300, 0)])
+    @pytest.mark.parametrize(("ago", "interval", "pause"), [(0, 0.2, 0.2), (-1000, 0.2, 0.2), (1000, 300, 0)])
     def test_the_first_poll_is_an_interval_after_a_workers(self, ago, interval, pause, simulator, flow):
         simulator.add_execution(flow, lasts=0)
         began = time.time()
