@@ -193,7 +193,7 @@ class TestConfirm:
 
     def test_within_bounds(self, seen, simulator, flow):
         simulator.add_execution(flow)
-        wait = make_wait(seen, outage_tolerance=0.3)
+        wait = make_wait(seen, outage_tolerance=0.1)
         with pytest.raises(ResponseError, match="though it was reported as finished"):
             wait.confirm()
 

@@ -73,7 +73,7 @@ class TestPassed:
 
         simulator.inject(Fault.mutate(undated, on="logs"))
         simulator.add_execution(flow, lasts=0, created=SINCE)
-        outcome = run(outage_tolerance=0.3, created_after=SINCE + timedelta(hours=1), created_before=BEFORE)
+        outcome = run(outage_tolerance=0.1, created_after=SINCE + timedelta(hours=1), created_before=BEFORE)
         assert outcome.state == "failed"
         assert "on_missing" not in outcome.message
 

@@ -307,7 +307,7 @@ def test_a_failed_poll_counts_against_each_waits_own_bound(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.2)))
+            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.1)))
             patient = asyncio.create_task(waited(poller, make_wait(running[1].id, tolerance=3600)))
             await until(lambda: simulator.count("/logs") >= 1)
             fault = Fault.status(503, on="/logs")
@@ -377,7 +377,7 @@ def test_anothers_malformed_log_harms_no_wait(simulator: IntegratorSimulator, fl
         async with polling(simulator, flow) as poller:
             good = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=0)))
             with pytest.raises(ResponseError, match=r"state should be .* but is 99"):
-                await waited(poller, make_wait(broken.id, tolerance=0.3))
+                await waited(poller, make_wait(broken.id, tolerance=0.1))
             simulator.finish(running, status=Status.SUCCESS)
             assert (await good).execution_id == running.id
 

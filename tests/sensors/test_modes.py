@@ -131,8 +131,8 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
 #: Outages that end are tolerated, those that don't end soon aren't.
-PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.1}
-SHORT = {"timeout": 0.1}
+PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.03}
+SHORT = {"timeout": 0.05}
 BREACHED = {"min_rows": 10_000_000}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
 

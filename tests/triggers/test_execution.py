@@ -28,7 +28,7 @@ def a_trigger(**arguments):
         "created_after": (datetime.now(timezone.utc) - timedelta(hours=1)).isoformat(),
         "poll_interval": 0.05,
         "end_time": time.time() + 60,
-        "outage_tolerance": 0.5,
+        "outage_tolerance": 0.1,
     }
     return IntegratorExecutionTrigger(**{**given, **arguments})
 
@@ -104,7 +104,7 @@ class TestEvent:
     def test_deadline_from_airflows_own(self, simulator, flow):
         simulator.add_execution(flow)
         trigger = a_trigger(end_time=None)
-        trigger.timeout_after = datetime.now(timezone.utc) + DEFERRAL_GRACE + timedelta(seconds=0.3)
+        trigger.timeout_after = datetime.now(timezone.utc) + DEFERRAL_GRACE + timedelta(seconds=0.1)
 
         async def first():
             return (await anext(trigger.run())).payload

@@ -42,7 +42,7 @@ has_store = pytest.mark.skipif(
 def simulator(
     hasty: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> Iterator[IntegratorSimulator]:
-    mocker.patch.object(flow_watcher, "PAUSE", 0.1)
+    mocker.patch.object(flow_watcher, "PAUSE", 0.02)
     with IntegratorSimulator() as simulator:
         project = simulator.add_project("Acme", slug="acme")
         simulator.add_flow(project, "Price", slug="price")
@@ -233,7 +233,7 @@ def test_a_store_that_fails_is_tried_again(
 
     async def scenario() -> None:
         async with Triggerer(price(), store=store):
-            await until(lambda: "Flow price isn't watched; another try in 0.1 s." in caplog.text)
+            await until(lambda: "Flow price isn't watched; another try in 0.02 s." in caplog.text)
             store.broken = False
             await until(lambda: bool(store.values))
 
@@ -339,7 +339,7 @@ def test_what_is_set_wrong_is_reported_and_tried_again(
             await until(lambda: bool(store.values))
 
     run(scenario())
-    assert "Flow order isn't watched; another try in 0.1 s: Project" in caplog.text
+    assert "Flow order isn't watched; another try in 0.02 s: Project" in caplog.text
 
 
 @has_store
