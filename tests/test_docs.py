@@ -173,16 +173,15 @@ class TestPage:
         assert page in linked or page == ROOT / "README.md"
 
 
-@pytest.mark.parametrize(
-    ("page", "described"),
-    [
-        ("sensor.md", IntegratorExecutionSensor),
-        ("operator.md", IntegratorLogOperator),
-        ("lines.md", IntegratorLinesOperator),
-        ("check.md", IntegratorFlowCheckOperator),
-        ("hook.md", IntegratorHook),
-    ],
-)
+TASKS = [
+    ("sensor.md", IntegratorExecutionSensor),
+    ("operator.md", IntegratorLogOperator),
+    ("lines.md", IntegratorLinesOperator),
+    ("check.md", IntegratorFlowCheckOperator),
+]
+
+
+@pytest.mark.parametrize(("page", "described"), [*TASKS, ("hook.md", IntegratorHook)])
 def test_every_parameter_is_named(page, described):
     text = (DOCS / page).read_text("utf-8")
     names = {
@@ -196,15 +195,7 @@ def test_every_parameter_is_named(page, described):
     assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
-@pytest.mark.parametrize(
-    ("page", "described"),
-    [
-        ("sensor.md", IntegratorExecutionSensor),
-        ("operator.md", IntegratorLogOperator),
-        ("lines.md", IntegratorLinesOperator),
-        ("check.md", IntegratorFlowCheckOperator),
-    ],
-)
+@pytest.mark.parametrize(("page", "described"), TASKS)
 def test_every_template_field_is_named(page, described):
     text = " ".join((DOCS / page).read_text("utf-8").split())
     assert "Templated: " + ", ".join(f"`{name}`" for name in described.template_fields) in text

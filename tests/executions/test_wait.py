@@ -162,12 +162,14 @@ class TestPoll:
             wait.poll()
 
 
-class TestUntilFinished:
-    def test_waits(self, wait, simulator, flow):
-        execution = simulator.add_execution(flow)
-        after_looks(simulator, 3, lambda: simulator.finish(execution))
-        assert wait.until_finished().is_finished
+@pytest.mark.parametrize("method", ["until_finished", "confirm"])
+def test_looks_until_the_execution_has_finished(method, wait, simulator, flow):
+    execution = simulator.add_execution(flow)
+    after_looks(simulator, 3, lambda: simulator.finish(execution))
+    assert getattr(wait, method)().is_finished
 
+
+class TestUntilFinished:
     def test_gives_up_in_time(self, seen, simulator, flow):
         simulator.add_execution(flow)
         with pytest.raises(WaitTimeoutError, match=r"has not finished \(state in_progress\) within 60 s"):
@@ -185,17 +187,11 @@ class TestUntilFinished:
         assert simulator.count("logs") <= 2
 
 
-class TestConfirm:
-    def test_repeats(self, wait, simulator, flow):
-        execution = simulator.add_execution(flow)
-        after_looks(simulator, 3, lambda: simulator.finish(execution))
-        assert wait.confirm().is_finished
-
-    def test_within_bounds(self, seen, simulator, flow):
-        simulator.add_execution(flow)
-        wait = make_wait(seen, outage_tolerance=0.1)
-        with pytest.raises(ResponseError, match="though it was reported as finished"):
-            wait.confirm()
+def test_confirms_within_bounds(seen, simulator, flow):
+    simulator.add_execution(flow)
+    wait = make_wait(seen, outage_tolerance=0.1)
+    with pytest.raises(ResponseError, match="though it was reported as finished"):
+        wait.confirm()
 
 
 class TestResume:

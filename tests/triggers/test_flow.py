@@ -187,26 +187,9 @@ def test_from_now_on_each_is_delivered_once_and_survives_the_triggerer(
 
 
 @has_store
-def test_the_cursor_waits_for_the_events_to_be_stored(simulator: IntegratorSimulator, flow: Flow) -> None:
-    store = Store()
-
-    async def scenario() -> None:
-        async with Triggerer(price(), store=store, confirms=False) as triggerer:
-            await until(lambda: bool(store.values))
-            simulator.add_execution(flow, id="one", lasts=0)
-            await until(lambda: bool(triggerer.events))
-            await until(polled(simulator, 5))
-            assert store.delivered == set()
-        async with Triggerer(price(), store=store) as triggerer:
-            await until(lambda: store.delivered == {"one"})
-            assert triggerer.delivered == Counter(["one"])
-
-    run(scenario())
-
-
-@has_store
-def test_what_airflow_confirms_while_it_removes_the_watcher_is_delivered_again(
-    simulator: IntegratorSimulator, flow: Flow
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_the_cursor_waits_for_the_events_to_be_stored(
+    is_confirmed: bool, simulator: IntegratorSimulator, flow: Flow
 ) -> None:
     """Airflow confirms, but doesn't store, the last events of a watcher that a change of the DAG removes."""
     store = Store()
@@ -216,10 +199,14 @@ def test_what_airflow_confirms_while_it_removes_the_watcher_is_delivered_again(
             await until(lambda: bool(store.values))
             simulator.add_execution(flow, id="one", lasts=0)
             await until(lambda: bool(triggerer.events))
-            triggerer.confirm()
+            if is_confirmed:
+                triggerer.confirm()
+            else:
+                await until(polled(simulator, 5))
         assert store.delivered == set()
         async with Triggerer(price(poll_interval=0.05), store=store) as triggerer:
             await until(lambda: store.delivered == {"one"})
+            assert triggerer.delivered == Counter(["one"])
 
     run(scenario())
 
