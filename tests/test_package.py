@@ -13,6 +13,7 @@ import zipfile
 from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import airflow
 import jsonschema
@@ -148,11 +149,27 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
     return sdist, wheel
 
 
-# What the web page is told of the connection type, by the service that its API asks.
-PRINT_FORM = """
-from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-(form,) = (form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator")
-print(form.model_dump_json())
+# What Airflow knows of the provider; and what the web page is told of the connection type, by the service that its API
+# asks.
+ASK_AIRFLOW = """
+import json, sys
+import airflow_provider_integrator
+from airflow.providers_manager import ProvidersManager
+manager = ProvidersManager()
+hook = manager.hooks["integrator"]
+known = {
+    "file": airflow_provider_integrator.__file__,
+    "provider": manager.providers[sys.argv[1]].data,
+    "hook": [hook.hook_class_name, hook.hook_name],
+}
+try:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+except ImportError:  # Airflow 2
+    pass
+else:
+    forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator"]
+    known["forms"] = [form.model_dump(mode="json") for form in forms]
+print(json.dumps(known))
 """
 
 
@@ -180,6 +197,12 @@ def run_installed(python: Path, *arguments: str) -> str:
     """Run the installed environment's Python where nothing of this checkout or of the caller's Airflow gets in."""
     environment = {"PATH": os.environ["PATH"], "AIRFLOW_HOME": str(python.parents[1] / "airflow")}
     return run(python, *arguments, env=environment, cwd=python.parent)
+
+
+@pytest.fixture(scope="module")
+def known(installed) -> dict[str, Any]:
+    """What Airflow knows of the installed wheel."""
+    return json.loads(run_installed(installed, "-c", ASK_AIRFLOW, NAME).splitlines()[-1])
 
 
 def ask_providers(python: Path, *arguments: str) -> list[dict[str, str]]:
@@ -231,11 +254,9 @@ class TestDistributions:
         with tarfile.open(sdist) as archive:
             assert f"{sdist.name.removesuffix('.tar.gz')}/{name}" in archive.getnames()
 
-    def test_airflow_shows_everything_of_the_installed_wheel(self, installed):
-        where = run_installed(installed, "-c", "import airflow_provider_integrator as p; print(p.__file__)")
-        assert Path(where).is_relative_to(installed.parents[1])
-
-        shown = str(ask_providers(installed, "get", NAME, "--full"))
+    def test_airflow_knows_everything_of_the_installed_wheel(self, installed, known):
+        assert Path(known["file"]).is_relative_to(installed.parents[1])
+        provider = str(known["provider"])
         for module in (
             "hooks.integrator",
             "sensors.execution",
@@ -243,10 +264,8 @@ class TestDistributions:
             "operators.log",
             "triggers.execution",
         ):
-            assert f"airflow_provider_integrator.{module}" in shown
-        hooks = {hook["connection_type"]: hook for hook in ask_providers(installed, "hooks")}
-        assert hooks["integrator"]["class"] == CONNECTION_TYPE["hook-class-name"]
-        assert hooks["integrator"]["hook_name"] == CONNECTION_TYPE["hook-name"]
+            assert f"airflow_provider_integrator.{module}" in provider
+        assert known["hook"] == [CONNECTION_TYPE["hook-class-name"], CONNECTION_TYPE["hook-name"]]
 
     @pytest.mark.skipif(AIRFLOW_MINOR != "2.11", reason="its own form, made by the hook and Flask")
     def test_airflow_2_makes_the_form_of_the_connection(self, installed):
@@ -255,8 +274,8 @@ class TestDistributions:
         assert {f"extra__integrator__{name}" for name in CONNECTION_TYPE["conn-fields"]} <= fields
 
     @pytest.mark.skipif(AIRFLOW_MINOR == "2.11", reason="has no such service")
-    def test_airflow_3_makes_the_form_of_the_connection(self, installed):
-        form = json.loads(run_installed(installed, "-c", PRINT_FORM).splitlines()[-1])
+    def test_airflow_3_makes_the_form_of_the_connection(self, known):
+        (form,) = known["forms"]
         if AIRFLOW_MINOR == "3.0":
             # No provider has a form there, unless Flask-AppBuilder is installed: Extra is written as JSON.
             assert form["extra_fields"] is None
