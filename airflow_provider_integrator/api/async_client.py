@@ -27,7 +27,6 @@ from airflow_provider_integrator.api.endpoints import (
 from airflow_provider_integrator.api.exchange import (
     MAX_ERROR_BYTES,
     Answer,
-    Effect,
     Exchange,
     Fault,
     NeedToken,
@@ -152,22 +151,20 @@ class AsyncClient:
         try:
             effect = next(effects)
             while True:
+                outcome: object = None
                 try:
-                    outcome = await self._carry(effect)
+                    if isinstance(effect, Send):
+                        outcome = await self._send(effect)
+                    elif isinstance(effect, NeedToken):
+                        outcome = await self._get_token(effect.stale)
+                    else:
+                        await asyncio.sleep(effect.seconds)
                 except IntegratorError as error:
                     effect = effects.throw(error)
                 else:
                     effect = effects.send(outcome)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]  # an exchange returns a T
-
-    async def _carry(self, effect: Effect) -> object:
-        if isinstance(effect, Send):
-            return await self._send(effect)
-        if isinstance(effect, NeedToken):
-            return await self._get_token(effect.stale)
-        await asyncio.sleep(effect.seconds)
-        return None
 
     async def _get_token(self, stale: str | None) -> Token:
         while not isinstance(taken := self._tokens.take(stale), Token):

@@ -72,7 +72,7 @@ class Token:
     issued: float
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Send(Generic[T]):
     """An instruction to send a call; its result is an :class:`Answer` or a :class:`Fault`.
 
@@ -84,7 +84,7 @@ class Send(Generic[T]):
     token: str | None = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class NeedToken:
     """An instruction to get a token; its result is a :class:`Token`.
 
@@ -94,7 +94,7 @@ class NeedToken:
     stale: str | None = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Answer(Generic[T]):
     """A server's answer.
 

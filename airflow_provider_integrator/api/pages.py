@@ -160,7 +160,7 @@ def decode_json(body: bytes) -> Any:
         return json.loads(body)  # accepts more than the JSON standard, as a server may send more
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Page:
     """One page of List logs, with its logs unparsed.
 
@@ -218,30 +218,36 @@ EMPTY_PAGE = Page(logs=(), has_next=False)
 class Paging:
     """Deduplicates and ends the paging of List logs, while logs are added and their order is unknown.
 
-    A log that moves to the next page between two requests is yielded once. Only the ids of the last page are
-    kept, so that a long history takes no memory.
+    A log that moves to the next page between two requests is yielded once. Only the last page is kept, so that a
+    long history takes no memory.
 
     :ivar ended: Whether the last page was taken: it has no logs, repeats the one before, or has no ``next``.
     """
 
     def __init__(self) -> None:
         self.ended = False
-        self._last: frozenset[str | tuple[int, str]] = frozenset()
+        self._last: Page | None = None
 
     def take(self, page: Page) -> list[Fields]:
         """Take the next page; return its logs without those of the page before."""
-        # A log without any id is known by its place and content: it is never taken for another one's repetition.
-        keys = [
-            log.optional_identifier("id") or log.optional_identifier("filename_uuid") or (place, log.content)
-            for place, log in enumerate(page.logs)
-        ]
-        if not keys or frozenset(keys) == self._last:
+        last, self._last = self._last, page
+        self.ended = not page.logs or not page.has_next
+        if last is None:  # most polls read one page
+            return [*page.logs]
+        before, keys = {*_keys(last)}, _keys(page)
+        if before == {*keys}:
             self.ended = True
             return []
-        before, self._last = self._last, frozenset(keys)
-        self.ended = not page.has_next
         return [
             log
             for key, log in zip(keys, page.logs, strict=True)
             if isinstance(key, tuple) or key not in before
         ]
+
+
+def _keys(page: Page) -> list[str | tuple[int, str]]:
+    # A log without any id is known by its place and content: it is never taken for another one's repetition.
+    return [
+        log.optional_identifier("id") or log.optional_identifier("filename_uuid") or (place, log.content)
+        for place, log in enumerate(page.logs)
+    ]

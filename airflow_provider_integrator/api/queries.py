@@ -195,10 +195,10 @@ def logs_of(page: Page, execution_id: str) -> list[Fields]:
     :return: Its logs, unparsed: usually one; none if List logs has none with this id (yet).
     :raises ResponseError: The answer has other executions instead.
     """
-    ids = [fields.optional_identifier("filename_uuid") for fields in page.logs]
-    found = [fields for fields, each in zip(page.logs, ids, strict=True) if each == execution_id]
-    if found or not ids:
+    found = [fields for fields in page.logs if fields.optional_identifier("filename_uuid") == execution_id]
+    if found or not page.logs:
         return found
+    ids = (fields.optional_identifier("filename_uuid") for fields in page.logs)
     if other := next(filter(None, ids), None):
         raise ResponseError(
             f"List logs: filename_uuid should be {execution_id!r} but is {shown(other)}; the filter was not applied."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_integrator.api.endpoints import LogQuery
@@ -81,10 +82,9 @@ class FlowPoller:
         self._lookup = ExecutionLookup(client, query, self._report)
         self._recent = RecentExecutions(client, query, self._take)
         self._waits = Deadlines()
-        self._awaited: dict[str, list[Wait]] = {}
         self._subscribers: set[Subscriber] = set()
         self._round = 0
-        self._asked = datetime.now(timezone.utc)
+        self._asked = 0.0
         self._next_reading = 0
         self._next_learning = 0
         self._usual: float | None = None
@@ -190,7 +190,7 @@ class FlowPoller:
         self._round += 1
         if self._observer is not None:
             self._observer(len(self))
-        self._asked = datetime.now(timezone.utc)
+        self._asked = time.time()
         awaited: dict[str | None, list[Wait]] = defaultdict(list)
         is_adaptive = False
         for wait in self._open_waits():
@@ -198,13 +198,11 @@ class FlowPoller:
             is_adaptive = is_adaptive or wait.spec.adaptive
             awaited[wait.execution_id].append(wait)
         unnamed = awaited.pop(None, [])
-        self._awaited = awaited  # type: ignore[assignment]  # None is gone
-        self._lookup.start(self._awaited)
+        self._lookup.start(awaited)  # type: ignore[arg-type]  # None is gone
         if unnamed or self._subscribers:
             await self._read_recent(unnamed)
         needs_usual = is_adaptive and self._round >= self._next_learning
         self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
-        self._awaited = {}  # for the garbage collector, which would look through the lists
 
     def _open_waits(self) -> list[Wait]:
         return [wait for wait in self._waits if not wait.done.done()]
@@ -214,9 +212,8 @@ class FlowPoller:
         if len(page.logs) >= LEARN_FROM:
             self._learn(page.logs)
 
-    def _report(self, execution_id: str, outcome: Outcome) -> None:
+    def _report(self, waits: list[Wait], outcome: Outcome) -> None:
         """Record the outcome of a search with the waits for the execution."""
-        waits = self._awaited[execution_id]
         error = outcome if isinstance(outcome, IntegratorError) else None
         for fields in outcome if isinstance(outcome, list) else ():
             try:

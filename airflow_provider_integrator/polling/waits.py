@@ -103,16 +103,17 @@ class Wait:
         if execution.is_finished and not self.done.done():
             self.done.set_result(execution)
 
-    def miss(self, asked: datetime) -> None:
+    def miss(self, asked: float) -> None:
         """Record a successful poll that didn't find the execution.
 
-        :param asked: When the poll began: it ends the wait if the window had passed by then.
+        :param asked: When the poll began, in seconds since the epoch: if the window had passed, the wait ends.
         """
         self.outage.end()
         self._empty_polls += 1
         if self.progress is not None and self.progress.is_due():
             self.context.run(self.progress.see, None, self.polls)
-        if self.created_before is not None and self.execution_id is None and self.created_before <= asked:
+        before = self.created_before if self.execution_id is None else None
+        if before is not None and before.timestamp() <= asked:
             self._end(ExecutionMissingError(self.spec.missing()))
         elif self._empty_polls >= self.doubt_after:
             self._end(FlowDoubtError())
