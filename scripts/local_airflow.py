@@ -171,23 +171,6 @@ class LocalAirflow:
         """Start a triggerer, as standalone doesn't restart one that has ended."""
         self._run("triggerer")
 
-    def cli(self, *arguments: str) -> str:
-        """Run an ``airflow`` command.
-
-        :param arguments: The arguments.
-        :return: The standard output.
-        :raises subprocess.CalledProcessError: The command failed.
-        """
-        return subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=self.environment,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        ).stdout
-
     def task_logs(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[Path]:
         """List the log files of a task's attempts, of worker and triggerer."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
