@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -211,12 +212,19 @@ class LocalAirflow:
 
     def _family(self) -> set[psutil.Process]:
         """Find all descendants of the started processes, including orphaned ones."""
-        found: set[psutil.Process] = set()
         groups = {process.pid for process in self._processes}
+        found: set[psutil.Process] = set()
+        children = defaultdict(list)
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
+                children[process.ppid()].append(process)
                 if os.getpgid(process.pid) in groups:
-                    found |= {process, *process.children(recursive=True)}
+                    found.add(process)
+        unseen = list(found)
+        while unseen:
+            new = [child for child in children[unseen.pop().pid] if child not in found]
+            found.update(new)
+            unseen += new
         return found
 
 

@@ -29,10 +29,13 @@ def pytest_xdist_make_scheduler(config, log):
     return GroupScheduling(config, log)
 
 
-def pytest_configure(config):
-    # Airflow, whose tests come first, minds a busy machine more than any other test.
-    if getattr(config, "workerinput", {}).get("workerid", "gw0") != "gw0":
-        os.nice(10)
+def pytest_runtest_setup(item):
+    if hasattr(item.config, "workerinput"):
+        from tests.scheduling import group_of
+
+        # The end-to-end tests' Airflow, which begins first, minds a busy machine more than any other test does.
+        if group_of(item.nodeid) != "e2e":
+            os.nice(max(0, 10 - os.nice(0)))
 
 
 def pytest_collection_finish():
