@@ -191,7 +191,7 @@ def read_since(
     moment: datetime,
     *,
     first_limit: int = MAX_PAGE_SIZE,
-    is_last: Callable[[Page], bool] = lambda page: False,
+    is_last: Callable[[Page], bool | None] = lambda page: False,
 ) -> Script[History]:
     """Read a flow's executions created at or after a point in time.
 
@@ -202,14 +202,14 @@ def read_since(
     :param moment: The point in time, with a time zone.
     :param first_limit: The size of the first page. If a smaller one than usual isn't enough, the history is read
         again from its beginning, in pages of the usual size.
-    :param is_last: Called with each page; returns whether it is known to be the last one.
+    :param is_last: Called with each page; returns true if it is known to be the last one.
     :return: The history.
     """
     moment, limit, number = to_milliseconds(moment), first_limit, 1
     reader, paging = HistoryReader(moment), Paging()
     while True:
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
-        is_end = is_last(page)
+        is_end = bool(is_last(page))
         for fields in paging.take(page):
             reader.take(fields)
         is_end = is_end or paging.ended
@@ -263,7 +263,7 @@ def first_execution_since(
     flow_id: str,
     moment: datetime,
     before: datetime | None = None,
-    see: Callable[[Page], object] = lambda page: None,
+    see: Callable[[Page], None] = lambda page: None,
 ) -> Script[Execution | None]:
     """Fetch a flow's first execution created within a window.
 
@@ -275,12 +275,7 @@ def first_execution_since(
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
-
-    def is_last(page: Page) -> bool:
-        see(page)
-        return False
-
-    history = yield from read_since(project_id, flow_id, moment, is_last=is_last)
+    history = yield from read_since(project_id, flow_id, moment, is_last=see)
     first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error
