@@ -1,4 +1,7 @@
-"""Validation of task arguments, after their templates were rendered."""
+"""Validation of task arguments, after their templates were rendered.
+
+Each reader takes the argument's name for its message, and raises a ``ConfigurationError`` if a value can't be used.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,7 @@ MIN_POLL_INTERVAL = 0.01
 
 
 def rendered(name: str, value: str | None) -> str | None:
-    """Check a rendered argument.
-
-    :param name: The argument's name, for messages.
-    :param value: The rendered value.
-    :return: The value, None if none was given.
-    :raises ConfigurationError: The template rendered to nothing, for example because its XCom is missing.
-    """
+    """Check a rendered argument: one that rendered to nothing is an error, for example because its XCom is missing."""
     if value is None:
         return None
     text = str(value).strip()
@@ -34,22 +31,12 @@ def rendered(name: str, value: str | None) -> str | None:
 
 
 def is_template(value: Any) -> bool:
-    """Return whether an argument's value is known only once the task runs: a template or a task's output.
-
-    :param value: The value, as the DAG's author has set it.
-    """
+    """Return whether an argument's value is known only once the task runs: a template or a task's output."""
     return "{{" in value or "{%" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
-    """Read a duration.
-
-    :param name: The argument's name, for messages.
-    :param value: Seconds, or a timedelta.
-    :param least: The minimum in seconds.
-    :return: Seconds.
-    :raises ConfigurationError: The value is no duration, or is below the minimum.
-    """
+    """Read a duration, a timedelta or seconds, in seconds."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= least:
         raise ConfigurationError(
@@ -59,26 +46,14 @@ def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> flo
 
 
 def read_count(name: str, value: int) -> int:
-    """Read a non-negative integer.
-
-    :param name: The argument's name, for messages.
-    :param value: The number.
-    :return: The number.
-    :raises ConfigurationError: The value isn't one.
-    """
+    """Read a non-negative integer."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number, 0 or more.")
     return value
 
 
 def read_mode(name: str, value: int) -> int:
-    """Read a file's permissions.
-
-    :param name: The argument's name, for messages.
-    :param value: The permissions.
-    :return: The permissions.
-    :raises ConfigurationError: The value isn't such, or locks the owner out.
-    """
+    """Read a file's permissions, which must let the owner read and write."""
     if isinstance(value, bool) or not isinstance(value, int) or value & ~0o177 != 0o600:
         raise ConfigurationError(
             f"{name} is {value!r}; set it to octal permissions that let the owner read and write: 0o600, 0o640, "
@@ -88,12 +63,7 @@ def read_mode(name: str, value: int) -> int:
 
 
 def check_scheme(name: str, path: object) -> None:
-    """Check that a file system is known for a path; no file system is opened.
-
-    :param name: The argument's name, for messages.
-    :param path: An object storage URI or a local path, which may be a template.
-    :raises ConfigurationError: No installed package has the URI's scheme.
-    """
+    """Check that an installed package has a URI's scheme, unless that is a template; no file system is opened."""
     scheme, separator, _ = str(path).partition("://")
     if not separator or "{" in scheme:
         return
@@ -115,13 +85,7 @@ def _has_provider(scheme: str) -> bool:
 
 
 def read_rate(name: str, value: float) -> float:
-    """Read a share.
-
-    :param name: The argument's name, for messages.
-    :param value: The number.
-    :return: The number.
-    :raises ConfigurationError: The value isn't a number from 0 to 1.
-    """
+    """Read a share, a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigurationError(f"{name} is {value!r}; set it to a number from 0 to 1: 0.05 is 5 %.")
     return value

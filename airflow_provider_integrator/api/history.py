@@ -230,11 +230,7 @@ def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sight
 
 
 def usual_duration(logs: Iterable[Fields]) -> float | None:
-    """Compute a flow's usual duration.
-
-    :param logs: Main logs, unparsed.
-    :return: The median of the finished ones in seconds; None if no log has both times.
-    """
+    """Compute the median duration of the finished ones of some main logs, in seconds; None if no log has both times."""
     durations = []
     for fields in logs:
         created, finished = fields.optional_time("created"), fields.optional_time("finished")
@@ -245,13 +241,7 @@ def usual_duration(logs: Iterable[Fields]) -> float | None:
 
 
 def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
-    """Fetch a flow's executions created at or after a point in time.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param moment: The point in time, with a time zone.
-    :return: The executions, oldest first; unreadable ones are skipped, with a warning.
-    """
+    """Fetch a flow's executions since a point in time, oldest first; unreadable ones are skipped, with a warning."""
     history = yield from read_since(project_id, flow_id, moment)
     if errors := history.errors:
         log.warning("Skipped %d executions that can't be read. The first: %s", len(errors), errors[0])
