@@ -235,10 +235,10 @@ class Paging:
             log.optional_identifier("id") or log.optional_identifier("filename_uuid") or (place, log.content)
             for place, log in enumerate(page.logs)
         ]
-        if not keys or frozenset(keys) == self._last:
+        before, self._last = self._last, frozenset(keys)
+        if not keys or before == self._last:
             self.ended = True
             return []
-        before, self._last = self._last, frozenset(keys)
         self.ended = not page.has_next
         return [
             log
