@@ -55,7 +55,7 @@ class NewestFirst:
         return self.is_possible and self._orders >= _NO_DOUBT
 
     def all_before(self, moment: datetime) -> bool:
-        """Return whether all logs so far came newest first, so that all further ones must be older than a moment."""
+        """Return whether all logs so far came newest first, and the last one, like all further ones, is older."""
         return self.is_possible and self._orders > 1 and self._last is not None and self._last < moment
 
 
