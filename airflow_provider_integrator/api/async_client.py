@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 #: Bytes of a log that are passed to a thread at once.
 _CHUNK = 1024 * 1024
+#: The maximum number of open connections.
+_MAX_CONNECTIONS = 8
 
 
 class AsyncClient:
@@ -57,7 +59,6 @@ class AsyncClient:
     :param retry: The retry policy for transient faults.
     :param on_token: Awaited with each new token, to mask it in logs.
     :param observer: Called after each HTTP request; None: nobody is.
-    :param max_connections: The maximum number of open connections.
     """
 
     def __init__(
@@ -66,7 +67,6 @@ class AsyncClient:
         retry: Retry | None = None,
         on_token: Callable[[str], Awaitable[None]] | None = None,
         observer: Observer | None = None,
-        max_connections: int = 8,
     ) -> None:
         self._access = access
         self._retry = retry or Retry()
@@ -74,7 +74,6 @@ class AsyncClient:
         self._observer = observer
         self._tokens = token_store(access)
         self._session_lock = asyncio.Lock()
-        self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         # Of a call that isn't streamed the whole takes no longer than its parts may, so that they need no timers.
         self._timeout = aiohttp.ClientTimeout(total=access.timeout)
@@ -228,7 +227,7 @@ class AsyncClient:
         async with self._session_lock:
             if self._session is None:
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=await self._tls()),
+                    connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=await self._tls()),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     headers={"User-Agent": USER_AGENT},
                     proxy=environment_proxy(self._access.base_url),

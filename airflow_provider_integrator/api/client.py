@@ -40,11 +40,6 @@ T = TypeVar("T")
 _CHUNK = 256 * 1024
 
 
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return a request unchanged: as the session's auth, it keeps requests from using .netrc instead."""
-    return request
-
-
 class Client:
     """A client that makes calls one after the other. Clients of a process with equal access share one login.
 
@@ -75,7 +70,7 @@ class Client:
         self._session = requests.Session()
         self._session.mount("http://", DeadlineAdapter())
         self._session.mount("https://", DeadlineAdapter())
-        self._session.auth = _no_auth
+        self._session.auth = lambda request: request  # else requests authorises by .netrc
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 

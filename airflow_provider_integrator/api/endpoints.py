@@ -158,12 +158,7 @@ def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiv
 
 
 def log_in(username: str, password: str) -> Call[str]:
-    """Build the call of Login.
-
-    :param username: An e-mail address.
-    :param password: The password.
-    :return: The call; its value is the token.
-    """
+    """Build the call of Login, whose value is the token."""
     name, advice = "Login", "set the connection's Host to an Integrator."
 
     def read_token(body: bytes) -> str:

@@ -35,12 +35,7 @@ log = logging.getLogger(__name__)
 
 @lru_cache(maxsize=1024)
 def note(call: str, field: str, what: str) -> None:
-    """Log once, at debug level, that an optional field differs from the documentation.
-
-    :param call: The name of the call.
-    :param field: The name of the field.
-    :param what: The difference, without the field's value, which may be a customer's.
-    """
+    """Log once, at debug level, how an optional field differs from the documentation; ``what`` is without its value."""
     log.debug("%s: field %s %s.", call, field, what)
 
 
@@ -94,13 +89,7 @@ class Fields:
         return found
 
     def identifier(self, name: str) -> str:
-        """Parse a required id.
-
-        :param name: The field.
-        :return: The id as a string, whatever its form.
-        :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
-            characters that can't be shown.
-        """
+        """Parse a required id, as text whatever its form."""
         text = read_id(self.get(name))
         if text is None:
             raise self.fault(name, "an id")
@@ -111,12 +100,7 @@ class Fields:
         return self._noted(name, read_id(self.get(name)), "an id")
 
     def optional_text(self, name: str) -> str | None:
-        """Parse an optional string.
-
-        :param name: The field.
-        :return: The string without outer white space and fit for messages, or the digits of a number; None if it
-            can't be read.
-        """
+        """Parse an optional text, stripped and fit for messages, or a number's digits; None if it can't be read."""
         value = self.get(name)
         return fit_name(value.strip()) if isinstance(value, str) else self.optional_identifier(name)
 
@@ -129,13 +113,7 @@ class Fields:
         return self._noted(name, read_flag(self.get(name)), "true or false")
 
     def member(self, name: str, members: type[EnumT]) -> EnumT:
-        """Parse a required enum member.
-
-        :param name: The field.
-        :param members: The enum.
-        :return: The member.
-        :raises ResponseError: The field is missing or isn't the number of a member.
-        """
+        """Parse a required enum member, from its number in any form."""
         found = read_member(self.get(name), members)
         if found is None:
             known = ", ".join(f"{member.value} ({member.name.lower()})" for member in members)

@@ -55,7 +55,7 @@ class NewestFirst:
         return self.is_possible and self._orders >= _NO_DOUBT
 
     def all_before(self, moment: datetime) -> bool:
-        """Return whether all logs so far came newest first, so that all further ones must be older than a moment."""
+        """Return whether all logs so far came newest first, and the last one, like all further ones, is older."""
         return self.is_possible and self._orders > 1 and self._last is not None and self._last < moment
 
 
@@ -191,7 +191,7 @@ def read_since(
     moment: datetime,
     *,
     first_limit: int = MAX_PAGE_SIZE,
-    is_last: Callable[[Page], bool] = lambda page: False,
+    is_last: Callable[[Page], bool | None] = lambda page: False,
 ) -> Script[History]:
     """Read a flow's executions created at or after a point in time.
 
@@ -202,14 +202,14 @@ def read_since(
     :param moment: The point in time, with a time zone.
     :param first_limit: The size of the first page. If a smaller one than usual isn't enough, the history is read
         again from its beginning, in pages of the usual size.
-    :param is_last: Called with each page; returns whether it is known to be the last one.
+    :param is_last: Called with each page; returns true if it is known to be the last one.
     :return: The history.
     """
     moment, limit, number = to_milliseconds(moment), first_limit, 1
     reader, paging = HistoryReader(moment), Paging()
     while True:
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
-        is_end = is_last(page)
+        is_end = bool(is_last(page))
         for fields in paging.take(page):
             reader.take(fields)
         is_end = is_end or paging.ended
@@ -230,11 +230,7 @@ def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sight
 
 
 def usual_duration(logs: Iterable[Fields]) -> float | None:
-    """Compute a flow's usual duration.
-
-    :param logs: Main logs, unparsed.
-    :return: The median of the finished ones in seconds; None if no log has both times.
-    """
+    """Compute the median duration of the finished ones of some main logs, in seconds; None if no log has both times."""
     durations = []
     for fields in logs:
         created, finished = fields.optional_time("created"), fields.optional_time("finished")
@@ -245,13 +241,7 @@ def usual_duration(logs: Iterable[Fields]) -> float | None:
 
 
 def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
-    """Fetch a flow's executions created at or after a point in time.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param moment: The point in time, with a time zone.
-    :return: The executions, oldest first; unreadable ones are skipped, with a warning.
-    """
+    """Fetch a flow's executions since a point in time, oldest first; unreadable ones are skipped, with a warning."""
     history = yield from read_since(project_id, flow_id, moment)
     if errors := history.errors:
         log.warning("Skipped %d executions that can't be read. The first: %s", len(errors), errors[0])
@@ -263,7 +253,7 @@ def first_execution_since(
     flow_id: str,
     moment: datetime,
     before: datetime | None = None,
-    see: Callable[[Page], object] = lambda page: None,
+    see: Callable[[Page], None] = lambda page: None,
 ) -> Script[Execution | None]:
     """Fetch a flow's first execution created within a window.
 
@@ -275,12 +265,7 @@ def first_execution_since(
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
-
-    def is_last(page: Page) -> bool:
-        see(page)
-        return False
-
-    history = yield from read_since(project_id, flow_id, moment, is_last=is_last)
+    history = yield from read_since(project_id, flow_id, moment, is_last=see)
     first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error

@@ -16,7 +16,7 @@ from itertools import accumulate
 from urllib.parse import unquote
 from urllib.request import getproxies
 
-from airflow_provider_integrator.api.encodings import Layer, needles
+from airflow_provider_integrator.api.encodings import layers, needles
 
 #: The maximum length of a text in a message.
 MAX_TEXT = 500
@@ -112,11 +112,9 @@ def _secret_spans(text: str, is_cut: bool) -> Iterator[tuple[int, int]]:
         form for secret in (*hidden, *_proxy_secrets(*getproxies().values())) for form in needles(secret)
     ]
     for is_tight in (False, True):
-        layer: Layer | None = Layer.of(text, is_tight=is_tight)
-        while layer is not None:
+        for layer in layers(text, is_tight=is_tight):
             for secret in secrets:
                 yield from layer.find(secret, is_cut=is_cut)
-            layer = layer.decoded()
 
 
 @lru_cache(maxsize=16)

@@ -27,7 +27,7 @@ class TestPage:
         (log,) = read(PAGE).logs
         assert Execution.read(log) == Execution.read(Fields("List logs", EXECUTION))
 
-    @pytest.mark.parametrize("value", [MISSING, {}, "none", 0, True], ids=repr)
+    @pytest.mark.parametrize("value", [MISSING, {}, {"a": 1}, "none", 0, 3, True], ids=repr)
     def test_without_a_list_of_results(self, value):
         with pytest.raises(ResponseError, match="List logs: field results should be a list but is "):
             read(changed(PAGE, "results", value))
