@@ -96,7 +96,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the preconditions of the delivery before waiting."""
-        self._delivery.check(wait, self._carried)
+        self._delivery.check(wait)
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Push the execution and the link to its page."""
@@ -106,7 +106,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
         """Judge the execution and deliver what belongs to it; if the task is to fail, before it fails."""
-        verdict = self.judge(execution)
+        verdict = self.judge(wait, execution)
         if verdict.action != "fail":
             return self.deliver(context, wait, execution)
         try:
