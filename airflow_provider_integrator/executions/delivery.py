@@ -116,16 +116,15 @@ class Delivery:
 
         return Destination(self.output_path)
 
-    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+    def check(self, wait: ExecutionWait) -> None:
         """Check, before there is anything, that it can be downloaded and stored.
 
         :param wait: The wait for its execution.
-        :param carried: What a deferral carries; the project's slug is added.
         :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
         if self.with_logs:
-            find_slug(wait, carried, self.project_slug)
+            find_slug(wait, self.project_slug)
         if self.destination is not None:
             self.destination.check_writable()
         elif self.with_logs:
@@ -150,18 +149,11 @@ class LogDelivery(Delivery):
     do_xcom_push: bool
     _archive: LogArchive | None = field(init=False, default=None)
 
-    def run(
-        self,
-        wait: ExecutionWait,
-        execution: Execution,
-        carried: dict[str, Any],
-        pause: Callable[[float], None],
-    ) -> Delivered:
+    def run(self, wait: ExecutionWait, execution: Execution, pause: Callable[[float], None]) -> Delivered:
         """Download the log, retrying until it is stored, and deliver it.
 
         :param wait: The wait that found the execution.
         :param execution: The execution.
-        :param carried: What a deferral carries; the project's slug and the deadline of the retries are added.
         :param pause: Sleeps for the given seconds, or defers the task instead.
         :return: The delivered log.
         :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
@@ -171,9 +163,9 @@ class LogDelivery(Delivery):
         """
         log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
         patience = LogPatience(
-            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
+            log, execution.finished, self.log_timeout, wait.spec.poll_interval, wait.carried.get("log_until")
         )
-        wanted, slug = self.log_id or execution, find_slug(wait, carried, self.project_slug)
+        wanted, slug = self.log_id or execution, find_slug(wait, self.project_slug)
         settings, project_id, flow_id = wait.hook.settings, wait.project_id, wait.find_flow()
         while True:
             script = queries.download(settings, flow_id, wanted, project_id, slug, self.max_log_bytes)
@@ -183,7 +175,7 @@ class LogDelivery(Delivery):
                 seconds = patience.pause_after(error)
             else:
                 break
-            carried["log_until"] = patience.until
+            wait.carried["log_until"] = patience.until
             pause(seconds)
         with self._archive as archive:
             if self._is_cancelled:  # while it was downloaded
@@ -219,16 +211,15 @@ class LogDelivery(Delivery):
         return Delivered(value, archive.errors, where)
 
 
-def find_slug(wait: ExecutionWait, carried: dict[str, Any], project_slug: str | None) -> str:
+def find_slug(wait: ExecutionWait, project_slug: str | None) -> str:
     """Find the project's slug, once for all processes of a task.
 
     :param wait: The wait of the task.
-    :param carried: What a deferral carries; the slug is added.
     :param project_slug: The task's; None: the connection's, or the one in List projects.
     :return: The slug.
     :raises ConfigurationError: The slug is unknown, or is another project's.
     """
-    if "project_slug" not in carried:
+    if "project_slug" not in wait.carried:
         script = queries.find_slug(wait.hook.settings, wait.project_id, project_slug, is_checked=True)
-        carried["project_slug"] = wait.hook.get_conn().run(script)
-    return str(carried["project_slug"])
+        wait.carried["project_slug"] = wait.hook.get_conn().run(script)
+    return str(wait.carried["project_slug"])

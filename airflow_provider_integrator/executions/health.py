@@ -15,9 +15,6 @@ from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.progress import counted, in_words
 from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS, Figures, Thresholds
 
-#: The size of the first page of List logs: enough to show its order, with some logs to spare.
-_FIRST_LIMIT = 2 * NewestFirst.ENOUGH
-
 
 @dataclass(frozen=True)
 class FlowHealth:
@@ -101,8 +98,8 @@ class Criteria:
 
     @property
     def first_limit(self) -> int:
-        """The size of the first page of List logs that is probably enough."""
-        return min(MAX_PAGE_SIZE, _FIRST_LIMIT + self.executions - 1)
+        """The size of the first page of List logs: enough to show its order, with some logs to spare."""
+        return min(MAX_PAGE_SIZE, 2 * NewestFirst.ENOUGH + self.executions - 1)
 
     def is_enough(self, history: History, now: datetime) -> bool:
         """Return whether older executions than those so far, which come newest first, change nothing."""

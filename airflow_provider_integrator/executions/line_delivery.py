@@ -59,15 +59,14 @@ class LineDelivery(Delivery):
 
         return Destination(_as_folder(self.checkpoint_path))
 
-    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+    def check(self, wait: ExecutionWait) -> None:
         """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
 
         :param wait: The wait for their execution.
-        :param carried: What a deferral carries; the project's slug is added.
         :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
-        super().check(wait, carried)
+        super().check(wait)
         if self.checkpoint is not None:
             self.checkpoint.check_writable()
 
@@ -85,7 +84,6 @@ class LineDelivery(Delivery):
         self,
         context: Context,
         wait: ExecutionWait,
-        carried: dict[str, Any],
         execution: Execution | None,
         lines: LineList,
         max_map_length: int | None,
@@ -94,7 +92,6 @@ class LineDelivery(Delivery):
 
         :param context: The task's context.
         :param wait: The wait that found their execution.
-        :param carried: What a deferral carries; the project's slug is added.
         :param execution: The execution; None: the whole flow.
         :param lines: The lines.
         :param max_map_length: The maximum number of tasks that are mapped over the lines; None: none are.
@@ -115,7 +112,7 @@ class LineDelivery(Delivery):
             wait.hook.settings,
             wait.find_flow(),
             project_id=wait.project_id,
-            project_slug=find_slug(wait, carried, self.project_slug),
+            project_slug=find_slug(wait, self.project_slug),
             max_log_bytes=self.max_log_bytes,
         )
         with (

@@ -61,19 +61,6 @@ class Verdict:
                 "Not checked, as List logs doesn't have the figures: %s.", ", ".join(self.comparison.unknown)
             )
 
-    def message(self, errors: Sequence[Any] | None = None, where: str | None = None) -> str:
-        """Build the message of a failed task.
-
-        :param errors: The first entries of the log's ``errors``; None: no errors are shown.
-        :param where: The log's location or why it has none, as a sentence; None: no location is shown.
-        :return: Short lines: the summary's, one for each error, one for the log.
-        """
-        lines = [self.summary]
-        if errors:
-            lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
-            lines.extend(f"- {error}" for error in shown_errors(errors))
-        return "\n".join([*lines, where] if where else lines)
-
 
 @dataclass(frozen=True)
 class Policy:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,9 +55,9 @@ class ExecutionWait:
     :param timeout: The maximum time to wait in seconds, for messages.
     :param on_seen: Called with the execution each time that it has changed.
     :param on_missing: What happens to the task if the window has passed without an execution.
-    :param prepare: Called before each look, and as part of it.
+    :param prepare: Called once before the first look, and as part of it.
     :param polls: How often the task has polled, in other processes at first.
-    :param memory: The ``progress.memory`` of the last of these; None: it is unknown.
+    :param carried: What the task's processes have found out besides the specification, fit for JSON.
     :ivar progress: What the wait logs.
     """
 
@@ -68,10 +68,11 @@ class ExecutionWait:
     on_missing: OnMissing = "fail"
     prepare: Callable[[], None] = lambda: None
     polls: int = 0
-    memory: Mapping[str, Any] | None = None
+    carried: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.progress = Progress(self.spec.poll_interval, is_continued=self.polls != 0, memory=self.memory)
+        memory = self.carried.pop("progress", None)
+        self.progress = Progress(self.spec.poll_interval, is_continued=self.polls != 0, memory=memory)
         self._outage = Outage(self.spec.outage_tolerance, self.spec.outage_began)
         self._not_before = 0.0
         self._empty_polls = 0
@@ -116,7 +117,9 @@ class ExecutionWait:
         :raises IntegratorError: A call failed for good.
         :raises AirflowException: The window has passed without an execution: the task fails or is skipped.
         """
-        self.prepare()
+        if "is_checked" not in self.carried:
+            self.prepare()
+            self.carried["is_checked"] = True
         self.find_flow()
         try:
             found = self._fetch()
@@ -183,10 +186,10 @@ class ExecutionWait:
                 raise self._timed_out(self._seen)
             time.sleep(self.spec.poll_interval)
 
-    def suspend(self) -> WaitSpec:
-        """Return the specification with which another process goes on: what was resolved, an outage's beginning."""
+    def suspend(self) -> dict[str, Any]:
+        """Return what another process needs to go on, fit for JSON: what was resolved, an outage's beginning."""
         self.spec = replace(self.spec, outage_began=self._outage.began)
-        return self.spec
+        return {**self.carried, "spec": self.spec.as_arguments()}
 
     def resume(self, event: Any) -> Execution:
         """Resume after the triggerer's wait.

@@ -103,7 +103,6 @@ class ExecutionTask(BaseOperator):
         self.adaptive = adaptive
         self.outage_tolerance = read_seconds("outage_tolerance", outage_tolerance)
         self.pushed_links: dict[str, str] = {}
-        self._carried: dict[str, Any] = {}  # resolved values that a deferral carries besides the spec
         if adaptive and not deferrable:
             raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
         if on_missing not in get_args(OnMissing):
@@ -123,28 +122,22 @@ class ExecutionTask(BaseOperator):
         """Make the wait for the execution.
 
         :param context: The task's context.
-        :param carried: The values that :meth:`carry` returned in another process; None if the task starts.
+        :param carried: What the wait's ``suspend`` returned in another process; None if the task starts.
         :param polled: How often the task has polled before, in other processes.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """
-        self._carried = dict(carried or {})
-        spec = WaitSpec(**self._carried.pop("spec")) if carried else self.spec(context)
-
-        def prepare() -> None:
-            if "is_checked" not in self._carried:
-                self.check(wait)
-                self._carried["is_checked"] = True
-
+        others = dict(carried or {})
+        spec = WaitSpec(**others.pop("spec")) if carried else self.spec(context)
         wait = ExecutionWait(
             self.hook,
             spec,
             self.timeout,
             lambda seen: self.saw(context, wait, seen),
             self.on_missing,
-            prepare,
+            lambda: self.check(wait),
             polled,
-            self._carried.pop("progress", None),
+            others,
         )
         if not carried and polled == 0:
             self._log_open_window(context, spec)
@@ -203,14 +196,6 @@ class ExecutionTask(BaseOperator):
         url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
         IntegratorExecutionLink().push(context, self, url)
 
-    def carry(self, wait: ExecutionWait) -> dict[str, Any]:
-        """Collect what another process of the task needs to continue.
-
-        :param wait: The wait.
-        :return: The values, fit for JSON.
-        """
-        return {**self._carried, "spec": wait.suspend().as_arguments()}
-
     def defer_wait(
         self, context: Context, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete"
     ) -> None:
@@ -221,7 +206,7 @@ class ExecutionTask(BaseOperator):
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
-        carried = self.carry(wait)
+        carried = wait.suspend()
         if trigger is None and wait.spec.outage_began is not None:
             push_outage(context["ti"], wait.spec.outage_began)
         left = max(0.0, (wait.spec.end_time or 0.0) - time.time())

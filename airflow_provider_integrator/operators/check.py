@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY, BaseOperator
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.latest import Evidence, read_latest
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.api.models import Flow
 
-RETURN_KEY = "return_value"
 #: The longest name of a flow in the table; a longer one is cut.
 _MAX_NAME = 30
 
@@ -125,7 +124,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
         if not ill:
             return found
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=RETURN_KEY, value=found)
+            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=found)
         error = FlowsUnhealthyError(failure(ill, len(health)), [self._facts(project, each) for each in ill])
         context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
         raise error

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY
+
 from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds
 from airflow_provider_integrator.exceptions import (
     IntegratorError,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 #: The default maximum size of the JSON for XCom, in bytes.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
 EXECUTION_KEY = "execution"
-RETURN_KEY = "return_value"
 
 
 class DeliveringOperator(JudgingTask, WaitingOperator):
@@ -95,7 +96,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the preconditions of the delivery before waiting."""
-        self._delivery.check(wait, self._carried)
+        self._delivery.check(wait)
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Push the execution and the link to its page."""
@@ -105,7 +106,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
         """Judge the execution and deliver what belongs to it; if the task is to fail, before it fails."""
-        verdict = self.judge(execution)
+        verdict = self.judge(wait, execution)
         if verdict.action != "fail":
             return self.deliver(context, wait, execution)
         try:
@@ -116,7 +117,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
             # What can't be delivered must not hide that the execution failed.
             raise failure(verdict, where=f"{self.what} not delivered: {error}") from error
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=RETURN_KEY, value=delivered.value)
+            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=delivered.value)
         errors = delivered.errors if self.show_errors else None
         raise failure(verdict, errors, delivered.where, (delivered.stored or {}).get("uri"))
 

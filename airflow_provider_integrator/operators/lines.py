@@ -176,7 +176,7 @@ class IntegratorLinesOperator(DeliveringOperator):
         )
         rows = None if execution is None or query.search else execution.process_count
         lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status), rows)
-        delivered = self._delivery.run(context, wait, self._carried, execution, lines, self._max_map_length())
+        delivered = self._delivery.run(context, wait, execution, lines, self._max_map_length())
         context["ti"].xcom_push(key=COUNTS_KEY, value=dict(lines.counts))
         self.log.info("%s", lines.described())
         if lines.logs_missing:

@@ -59,7 +59,7 @@ class IntegratorLogOperator(DeliveringOperator):
         self, context: Context, wait: ExecutionWait, execution: Execution
     ) -> Delivered:
         """Deliver the execution's log."""
-        return self._delivery.run(wait, execution, self._carried, partial(self._pause, context, wait))
+        return self._delivery.run(wait, execution, partial(self._pause, context, wait))
 
     @ends_task
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:
