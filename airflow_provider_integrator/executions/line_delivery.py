@@ -60,13 +60,7 @@ class LineDelivery(Delivery):
         return Destination(_as_folder(self.checkpoint_path))
 
     def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
-        """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
-
-        :param wait: The wait for their execution.
-        :param carried: What a deferral carries; the project's slug is added.
-        :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
-        :raises StorageError: A disk is full or broken.
-        """
+        """Check, as :meth:`Delivery.check` does, and that logs can be kept for the next try."""
         super().check(wait, carried)
         if self.checkpoint is not None:
             self.checkpoint.check_writable()
