@@ -125,7 +125,7 @@ class Spool:
         return self._logs.count(_NONE)
 
     def missing(self) -> Iterator[int]:
-        """Find those lines."""
+        """Find the lines that have neither a log nor an error."""
         return (at for at in range(len(self)) if self._logs[at] == _NONE)
 
     def records(self) -> Iterator[tuple[bytes, bool]]:
