@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache, partial
@@ -40,7 +39,7 @@ from airflow_provider_integrator.api.exchange import (
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Paging
 from airflow_provider_integrator.api.proxies import environment_proxy
-from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tls import environment_bundle, is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
@@ -238,8 +237,7 @@ class AsyncClient:
         verify = self._access.verify
         if verify is True:
             # The same CA bundle as requests, so that worker and triggerer behave alike.
-            environment = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-            verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
+            verify = environment_bundle() or DEFAULT_CA_BUNDLE_PATH
         if verify is False:
             return False
         if environment_proxy(self._access.base_url) is None and self._access.base_url.startswith("http:"):

@@ -31,7 +31,7 @@ from airflow_provider_integrator.api.exchange import (
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.proxies import HTTP_PROXIES, SOCKS_PROXIES, environment_proxy
-from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tls import environment_bundle, is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
@@ -59,9 +59,6 @@ class Client:
     ) -> None:
         if isinstance(access.verify, str):
             trusting(access.verify)  # else requests reports an unreadable bundle as a fault of the call
-        environment_proxy(
-            access.base_url, (*HTTP_PROXIES, *SOCKS_PROXIES)
-        )  # else requests fails in several ways
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
@@ -70,7 +67,11 @@ class Client:
         self._session = requests.Session()
         self._session.mount("http://", DeadlineAdapter())
         self._session.mount("https://", DeadlineAdapter())
-        self._session.auth = lambda request: request  # else requests authorises by .netrc
+        # The environment is read once, here: requests reads it, and .netrc, for every request.
+        self._session.trust_env = False
+        if proxy := environment_proxy(access.base_url, (*HTTP_PROXIES, *SOCKS_PROXIES)):
+            self._session.proxies = {"http": proxy, "https": proxy}
+        self._session.verify = (access.verify is True and environment_bundle()) or access.verify
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
@@ -193,7 +194,6 @@ class Client:
             data=call.form,
             headers=access.headers(send.token),
             timeout=access.timeout,
-            verify=access.verify,
             allow_redirects=False,
             stream=True,
         ) as response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,11 @@ def tls_error(name: str, error: Exception) -> ConfigurationError:
         "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http:// and set "
         "allow_plain_http."
     )
+
+
+def environment_bundle() -> str | None:
+    """Return the CA bundle that the environment names, by the rules of requests; None if it names none."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def trusting(path: str) -> ssl.SSLContext:

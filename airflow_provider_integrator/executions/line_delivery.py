@@ -60,12 +60,7 @@ class LineDelivery(Delivery):
         return Destination(_as_folder(self.checkpoint_path))
 
     def check(self, wait: ExecutionWait) -> None:
-        """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
-
-        :param wait: The wait for their execution.
-        :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
-        :raises StorageError: A disk is full or broken.
-        """
+        """Check, as :meth:`Delivery.check` does, and that logs can be kept for the next try."""
         super().check(wait)
         if self.checkpoint is not None:
             self.checkpoint.check_writable()
@@ -217,7 +212,7 @@ class LineDelivery(Delivery):
         name = hashlib.sha256(json.dumps([wanted, task, *period]).encode()).hexdigest()[:16]
         xcoms = conf.get("common.io", "xcom_objectstorage_path", fallback="")
         if self.checkpoint is not None:
-            path = self.checkpoint.inside("integrator")
+            path = self.checkpoint.path_of(name="integrator")
         elif self.destination is not None:
             path = _path(self.destination, wait, execution)
         elif store is not None:
@@ -234,7 +229,7 @@ class LineDelivery(Delivery):
         from airflow_provider_integrator.logs.storage import Destination
 
         try:
-            path = Destination(_as_folder(folder)).inside("integrator")
+            path = Destination(_as_folder(folder)).path_of(name="integrator")
             journal = journal_beside(path, name, self.check_cancelled, self.file_mode)
             next(journal.entries(), None)
         except (ConfigurationError, StorageError) as error:
@@ -248,6 +243,7 @@ def _as_folder(path: str) -> str:
 
 
 def _path(destination: Destination, wait: ExecutionWait, execution: Execution | None) -> ObjectStoragePath:
-    if execution is None:
-        return destination.lines_path(wait.spec.flow, None)
-    return destination.lines_path(execution.flow_slug or wait.spec.flow, execution.execution_id)
+    folders = [wait.spec.flow]
+    if execution is not None:
+        folders = [execution.flow_slug or wait.spec.flow, execution.execution_id]
+    return destination.path_of(*folders, name="lines.jsonl")

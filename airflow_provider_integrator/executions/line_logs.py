@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -116,13 +115,11 @@ class LineLogs:
         """
         if not self._resume():
             self._read_lines()
-        rate = Rate("logs fetched", len(self.spool), len(self.spool) - sum(1 for _ in self.spool.missing()))
-        wanted: Iterable[int] = self.spool.missing()
-        while pending := self._fetch(wanted, rate):
+        rate = Rate("logs fetched", len(self.spool), len(self.spool) - self.spool.left)
+        while left := self._fetch(rate):
             seconds = max(0.0, min(self.pause, self.until - time.time()))
-            log.info("%d logs aren't available yet. Next attempt in %.0f s.", len(pending), seconds)
+            log.info("%d logs aren't available yet. Next attempt in %.0f s.", left, seconds)
             self._sleep(seconds)
-            wanted = pending
         for record, has_log in self.spool.records():
             self.lines.logs_missing += not has_log
             yield record
@@ -146,8 +143,8 @@ class LineLogs:
             self.spool.clear()
             return False
         self.lines.counts.update(self.spool.end)
-        left = sum(1 for _ in self.spool.missing())
-        log.info("An earlier try has fetched %d of %d logs.", len(self.spool) - left, len(self.spool))
+        lines = len(self.spool)
+        log.info("An earlier try has fetched %d of %d logs.", lines - self.spool.left, lines)
         return True
 
     def _read_lines(self) -> None:
@@ -164,13 +161,12 @@ class LineLogs:
             self.journal.remove()
             self.journal.append(self.spool.file)
 
-    def _fetch(self, wanted: Iterable[int], rate: Rate) -> Sequence[int]:
-        """Download logs.
+    def _fetch(self, rate: Rate) -> int:
+        """Download the logs that are missing.
 
-        :param wanted: The numbers of the lines.
-        :return: The numbers of those that may be stored later.
+        :return: How many of them may be stored later.
         """
-        pending, numbers, running = array("q"), iter(wanted), set[Future[Entry]]()
+        numbers, running = self.spool.missing(), set[Future[Entry]]()
         # Where additions to the journal are slow, as many again wait for a thread, so that no thread waits for this one.
         # Elsewhere none does: a kill costs what is under way, and no more.
         is_slow = self.journal is not None and self.journal.is_slow
@@ -184,16 +180,16 @@ class LineLogs:
                     # In the task's context, so that the spans of its requests belong to the task's.
                     running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
                 if not running:
-                    return pending
+                    return self.spool.left
                 done, running = wait(running, _LOOK, FIRST_COMPLETED)
                 self.check_cancelled()
-                rate.add(self._keep(done, pending))
+                rate.add(self._keep(done))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             # A cancelled one never counts as done.
             wait([each for each in running if not each.cancelled()], _GRACE)
 
-    def _keep(self, done: Iterable[Future[Entry]], pending: array[int]) -> int:
+    def _keep(self, done: Iterable[Future[Entry]]) -> int:
         """Put what was downloaded into the spool and the journal, before an error among it is raised."""
         entries, errors, kept = io.BytesIO(), [], 0
         for each in done:
@@ -201,10 +197,10 @@ class LineLogs:
                 errors.append(error)
                 continue
             entry = each.result()
-            if entry.kind == PENDING and time.time() < self.until:
-                pending.append(entry.at)
-                continue
-            entry = entry._replace(kind=ERROR) if entry.kind == PENDING else entry
+            if entry.kind == PENDING:
+                if time.time() < self.until:
+                    continue
+                entry = entry._replace(kind=ERROR)
             self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1

@@ -57,26 +57,15 @@ class Destination:
         :param log_id: The log.
         :return: The path; in a folder ``<flow>/<execution id>/<log id>.json``.
         """
-        return self._path_of(flow, execution_id, name=f"{_segment(log_id)}.json")
+        return self.path_of(flow, execution_id, name=f"{_segment(log_id)}.json")
 
-    def lines_path(self, flow: str, execution_id: str | None) -> ObjectStoragePath:
-        """Find the path of an execution's or a flow's lines.
+    def path_of(self, *folders: str, name: str) -> ObjectStoragePath:
+        """Find the path of a file.
 
-        :param flow: The flow's slug or id.
-        :param execution_id: The execution; None: the whole flow.
-        :return: The path; in a folder ``<flow>/<execution id>/lines.jsonl``, or ``<flow>/lines.jsonl``.
+        :param folders: The names of the folders that lead to it.
+        :param name: Its name.
+        :return: The path; the destination's own if that isn't a folder.
         """
-        folders = [flow] if execution_id is None else [flow, execution_id]
-        return self._path_of(*folders, name="lines.jsonl")
-
-    def inside(self, name: str) -> ObjectStoragePath:
-        """Find the path of a file in the folder.
-
-        :param name: The file's name.
-        """
-        return self._path / name
-
-    def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
 
 
