@@ -72,7 +72,7 @@ class Examination(Inquiry):
 
     settings: IntegratorConnection
 
-    def __init__(self, hook: IntegratorHook, project_id: str | None = None, flow: str | None = None) -> None:
+    def __init__(self, hook: IntegratorHook, project_id: str | None, flow: str | None) -> None:
         super().__init__()
         self.hook = hook
         self.wanted_project = project_id
