@@ -8,7 +8,7 @@ import shlex
 import sys
 import textwrap
 from argparse import Namespace
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import IO
 
 from airflow_provider_integrator.cli.examination import FAILED, SKIPPED, Examination, Finding
@@ -31,7 +31,8 @@ def doctor(hook: IntegratorHook, options: Namespace) -> int:
     with ExitStack() as stack:
         # first, as a path that can't be written to is to be found before all the calls
         file = options.report and stack.enter_context(appearing(options.report, "the report"))
-        examination = stack.enter_context(closing(Examination(hook, options.project, options.flow)))
+        examination = Examination(hook, options.project, options.flow)
+        stack.enter_context(examination.clients)
         for finding in examination.run():
             _write(_text_of(finding))  # at once, as a step may take as long as the connection's timeout
         failed = sum(finding.state == FAILED for finding in examination.findings)

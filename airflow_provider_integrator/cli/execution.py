@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
+from airflow_provider_integrator.api.endpoints import list_logs
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.lines import UNKNOWN, Line, row_fields
 from airflow_provider_integrator.api.models import Execution, Flow
@@ -22,7 +23,7 @@ from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.exceptions import ResponseError
-from airflow_provider_integrator.executions.lines import check_execution
+from airflow_provider_integrator.executions.lines import check_execution, line_query
 from airflow_provider_integrator.executions.progress import counted
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import find_slug
@@ -159,26 +160,21 @@ def _download(
 def _rows(
     hook: IntegratorHook, options: Namespace, flow: Flow, found: Execution, done: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
-    query = LogQuery(
-        hook.settings.project(options.project),
-        flow.id,
-        LogType.LINE,
-        original_filename_uuid=found.execution_id,
-        search=tuple(options.search or ()),
-    )
+    project = hook.settings.project(options.project)
+    query = line_query(project, flow.id, found.execution_id, tuple(options.search or ()))
     read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
-    unknown = known = 0
+    counts: Counter[str] = Counter()
     while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one
         number += 1
         for line in map(read, paging.take(hook.get_conn().call(list_logs(query, number)))):
             done(1)
             if isinstance(line, Line):
                 check_execution(line, found.execution_id)
-                unknown += line.outcome == UNKNOWN
-                known += line.outcome != UNKNOWN
+                counts[line.outcome] += 1
                 if options.status in (None, line.outcome):
                     yield {**line.as_dict(), "step": line.name}
+    unknown = counts[UNKNOWN]
     if unknown and options.status not in (None, UNKNOWN):
-        if not known:
+        if unknown == counts.total():
             raise ResponseError(f"No line has a status that can be read; see --status {UNKNOWN}.")
         sys.stderr.write(f"The status of {counted(unknown, 'line')} can't be read; see --status {UNKNOWN}.\n")

@@ -159,7 +159,9 @@ def _refused(request: Request, error: HTTPException) -> Response:
 def _failed(request: Request, error: Exception) -> Response:
     # It is raised again for the API server's log.
     text = "This page has failed. The log of Airflow's API server says why."
-    return _message(request, "An error", text, 500)
+    answer = _message(request, "An error", text, 500)
+    answer.headers.update(_HEADERS)  # which the middleware doesn't reach
+    return answer
 
 
 #: Every error is answered with a page that says it in a sentence.

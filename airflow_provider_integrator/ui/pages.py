@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_connection
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -23,10 +23,7 @@ from airflow_provider_integrator.ui import source, views
 from airflow_provider_integrator.ui.airflow_data import dag_runs, readable_connections
 from airflow_provider_integrator.ui.download import LogDownload
 from airflow_provider_integrator.ui.rendering import part, render
-from airflow_provider_integrator.ui.source import EXECUTIONS, Overview, Place
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from airflow_provider_integrator.ui.source import EXECUTIONS, Place
 
 P = ParamSpec("P")
 
@@ -61,26 +58,23 @@ def _place(request: Request, connection_id: str, project: str | None) -> Place:
     return Place(request.app.state.source, connection_id, project)
 
 
-class _Drawn(NamedTuple):
-    """An overview, and what is drawn of it, once for all who look at it."""
-
-    overview: Overview
-    rows: Markup
-    flags: Counter[str]
-
-
 @_view
 def overview(request: Request, connection_id: str, user: GetUserDep, project: Optional = None) -> Response:
     """Show all flows of a project, worst first."""
     place = _place(request, connection_id, project)
 
-    def draw() -> _Drawn:
-        read = place.read_overview()
-        rows = sorted(map(views.Row, read.reports), key=lambda row: row.rank)
-        flags = Counter(flag for row in rows for flag in row.flags)
-        return _Drawn(read, part(request, "rows.html", rows=rows, place=place, slots=EXECUTIONS), flags)
+    def draw() -> dict[str, Any]:
+        """Draw the flows once for all who look at them."""
+        reports, hidden = place.read_overview()
+        rows = sorted(map(views.Row, reports), key=lambda row: row.rank)
+        return {
+            "rows": part(request, "rows.html", rows=rows, place=place, slots=EXECUTIONS),
+            "flags": Counter(flag for row in rows for flag in row.flags),
+            "total": len(rows),
+            "hidden": hidden,
+            "is_unordered": any(not report.is_latest for report in reports),
+        }
 
-    drawn = place.source.overviews.get((connection_id, place.project_id), draw)
     return render(
         request,
         "overview.html",
@@ -88,8 +82,7 @@ def overview(request: Request, connection_id: str, user: GetUserDep, project: Op
         connections=sorted({connection_id, *readable_connections(user)}),
         projects=place.projects(),
         slots=EXECUTIONS,
-        is_unordered=any(not report.is_latest for report in drawn.overview.reports),
-        **drawn._asdict(),
+        **place.source.overviews.get((connection_id, place.project_id), draw),
     )
 
 

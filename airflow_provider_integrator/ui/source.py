@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import wraps
 from queue import SimpleQueue
@@ -58,20 +57,6 @@ MAX_REQUESTS = 3
 MAX_LINES, MAX_LINE_REQUESTS = 50, 5
 #: Bytes of a log's JSON: to show its first errors, and to hand it out.
 MAX_ERRORS_BYTES, MAX_LOG_BYTES = 64 * 1024**2, 512 * 1024**2
-
-
-@dataclass(frozen=True)
-class Overview:
-    """A project's flows.
-
-    :param reports: The report of each flow; a flow that couldn't be read has a problem that says why.
-    :param hidden: The number of flows beyond the limit, which weren't read.
-    :param read_at: When they were read.
-    """
-
-    reports: tuple[FlowReport, ...]
-    hidden: int
-    read_at: datetime
 
 
 class Source:
@@ -186,15 +171,15 @@ class Place:
         """
         return queries.choose_flow(self.flows(), wanted, self.project_id)
 
-    def read_overview(self) -> Overview:
+    def read_overview(self) -> tuple[list[FlowReport], int]:
         """Read the latest executions of all flows, by one request a flow. This isn't cached.
 
-        :return: The flows' reports.
+        :return: The flows' reports: one that couldn't be read has a problem that says why; and the number of flows
+            beyond the limit, which weren't read.
         """
         flows = sorted(self.flows(), key=lambda flow: flow.label.lower())
         with PageHook(self.connection_id) as hook:
-            reports = self._read_reports(hook, flows[:MAX_FLOWS])
-        return Overview(tuple(reports), max(0, len(flows) - MAX_FLOWS), datetime.now(timezone.utc))
+            return self._read_reports(hook, flows[:MAX_FLOWS]), max(0, len(flows) - MAX_FLOWS)
 
     @_cached
     def executions(self, hook: PageHook, flow_id: str, number: int) -> ExecutionsPage:

@@ -109,12 +109,12 @@ class _Nothing:
 @pytest.mark.parametrize(
     ("error", "pairs"),
     [
-        ({"row": 2, "message": "No"}, (("row", "2"), ("message", "No"))),
-        ({"row": {"deep": 1}}, ()),
-        ({str(number): number for number in range(9)}, ()),
-        ("a text", ()),
-        ([1, 2], ()),
-        ({}, ()),
+        ({"row": 2, "message": "No"}, [("row", "2"), ("message", "No")]),
+        ({"row": {"deep": 1}}, []),
+        ({str(number): number for number in range(9)}, []),
+        ("a text", []),
+        ([1, 2], []),
+        ({}, []),
     ],
 )
 def test_small_errors_are_shown_field_by_field(error, pairs):
