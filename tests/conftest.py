@@ -41,6 +41,13 @@ def pytest_runtest_setup(item):
 def pytest_collection_finish():
     # What was imported and collected lives as long as the process: it needn't be looked through for garbage.
     gc.freeze()
+    gc.callbacks.append(_freeze_survivors)
+
+
+def _freeze_survivors(phase, about):
+    """Nor what is imported later, of which there is much, once a full collection has left it."""
+    if phase == "stop" and about["generation"] == 2:
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

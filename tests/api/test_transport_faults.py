@@ -109,7 +109,7 @@ def test_a_retry_after_that_can_not_be_read_is_ignored(transport, integrator, ca
 
 @pytest.mark.parametrize("kind", ["login", "logs", "download"])
 def test_a_timeout_passes(transport, integrator, call_of, kind):
-    client = transport(access_to(integrator, timeout=0.3))
+    client = transport(access_to(integrator, timeout=0.5))
     if kind != "login":
         client.log_in()
     integrator.inject(Fault.delay(5.0, on=kind, times=1))
