@@ -160,16 +160,15 @@ class FlowWatcher:
             poller = await self._poller(shared)
             start = datetime.now(timezone.utc) - LOOK_BACK
             since = start if self._cursor is None else from_epoch(self._cursor.since)
-            async with Subscription(poller, flow.wait, since) as subscription:
+            subscription = Subscription(flow.wait, since)
+            async with poller.serving(subscription):
                 if self._cursor is None:
                     cursor = FlowCursor(to_epoch(start))
                     cursor.start((await self._read(subscription))[0])
                     self._cursor = cursor
                     await self._save()
                 while self._empty_polls < self._doubt_after:
-                    await subscription.request(
-                        from_epoch(self._cursor.since), self._recent(), self._cursor.open
-                    )
+                    subscription.request(from_epoch(self._cursor.since), self._recent(), self._cursor.open)
                     for seen in self._choose(*await self._read(subscription)):
                         self._in_flight.add(seen.execution_id)
                         self._is_settled.clear()
