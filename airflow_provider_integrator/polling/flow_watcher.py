@@ -34,19 +34,10 @@ class Store(Protocol):
     """A store for the cursor: an asset's state store, or a stand-in."""
 
     async def aget(self, key: str, default: Any = None) -> Any:
-        """Read a value.
-
-        :param key: The key.
-        :param default: The value if there is none.
-        :return: The value.
-        """
+        """Read a key's value; the default if there is none."""
 
     async def aset(self, key: str, value: Any) -> None:
-        """Write a value.
-
-        :param key: The key.
-        :param value: The value, fit for JSON.
-        """
+        """Write a key's value, which is fit for JSON."""
 
 
 @dataclass(frozen=True)

@@ -31,16 +31,10 @@ class OutageStore(Protocol):
     """Keeps the beginning of one task's outage, in seconds since the epoch. Any error may be raised."""
 
     async def read(self) -> float | None:
-        """Read the beginning.
-
-        :return: It; None: nothing is kept, or nothing that is a moment.
-        """
+        """Read the beginning; None if nothing is kept, or nothing that is a moment."""
 
     async def write(self, began: float) -> None:
-        """Keep a beginning.
-
-        :param began: The beginning.
-        """
+        """Keep a beginning."""
 
     async def delete(self) -> None:
         """Delete the beginning, if there is one."""
