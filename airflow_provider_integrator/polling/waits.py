@@ -54,6 +54,7 @@ class Wait:
     # The task's own context, so that messages about its polls are written to its own log.
     context: contextvars.Context = field(init=False, repr=False)
     _empty_polls: int = field(init=False, default=0)
+    _uncounted: Exception | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         spec, loop = self.spec, asyncio.get_running_loop()
@@ -128,16 +129,19 @@ class Wait:
         recalled = self.outage.recall(error)
         if recalled is None:
             self._count(error)
-        else:
-            recalled.add_done_callback(lambda _: self._count_recalled(error))
+            return
+        if self._uncounted is None:  # those that fail until it is known count once
+            recalled.add_done_callback(self._count_recalled)
+        self._uncounted = error
 
     def expire(self) -> None:
         """End the wait, as its deadline has passed."""
         self._end(WaitTimeoutError("The time to wait is over."))
 
-    def _count_recalled(self, error: Exception) -> None:
+    def _count_recalled(self, _: asyncio.Future[None]) -> None:
+        error, self._uncounted = self._uncounted, None
         # A poll may have succeeded in the meantime, or the wait may be over.
-        if self.outage.began is not None and not self.done.done():
+        if error is not None and self.outage.began is not None and not self.done.done():
             self._count(error)
 
     def _count(self, error: Exception) -> None:
