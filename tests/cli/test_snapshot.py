@@ -43,9 +43,9 @@ def test_unwritable_file(path, command, flow, tmp_path):
     assert len(done.err.splitlines()) == 1
 
 
-def test_module_is_the_same_command(mocker, monkeypatch):
+def test_module_is_the_same_command(mocker):
     main = mocker.patch("airflow_provider_integrator.cli.main.main", side_effect=SystemExit(3))
-    monkeypatch.setattr(sys, "argv", ["snapshot", "acme.json", "--project-id", "p"])
+    mocker.patch.object(sys, "argv", ["snapshot", "acme.json", "--project-id", "p"])
     source = Path(snapshot.__file__).read_text()
     with pytest.raises(SystemExit) as end:
         exec(compile(source, snapshot.__file__, "exec"), {"__name__": "__main__"})  # noqa: S102 - as python -m does

@@ -11,7 +11,7 @@ from airflow_provider_integrator.triggers.outage_xcom import KEY
 from tests.tasks import IS_AIRFLOW_3
 
 if TYPE_CHECKING:
-    import pytest
+    from pytest_mock import MockerFixture
 
 IDS = {"dag_id": "dag", "run_id": "manual__2026-11-27T12:00:00+00:00", "task_id": "task"}
 
@@ -60,11 +60,11 @@ class Supervisor:
 class SupervisedXComs:
     """Those of Airflow 3."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, mocker: MockerFixture) -> None:
         from airflow.sdk.execution_time import task_runner
 
         self.supervisor = Supervisor()
-        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", self.supervisor, raising=False)
+        mocker.patch.object(task_runner, "SUPERVISOR_COMMS", self.supervisor, create=True)
 
     def get(self, map_index: int = -1) -> Any:
         return self.supervisor.values.get((*IDS.values(), map_index, KEY))
@@ -82,7 +82,7 @@ class SupervisedXComs:
 class DatabaseXComs:
     """Those of Airflow 2."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def __init__(self, mocker: MockerFixture, folder: Path) -> None:
         from airflow import settings
         from airflow.models import import_all_models
         from airflow.models.base import Base
@@ -98,7 +98,7 @@ class DatabaseXComs:
         self._task = TaskInstance.__table__
         names = ("log_template", "dag_run", "task_instance", "xcom")
         Base.metadata.create_all(self._engine, tables=[Base.metadata.tables[name] for name in names])
-        monkeypatch.setattr(settings, "Session", scoped_session(sessionmaker(bind=self._engine)))
+        mocker.patch.object(settings, "Session", scoped_session(sessionmaker(bind=self._engine)))
         run = {"dag_id": IDS["dag_id"], "run_id": IDS["run_id"], "run_type": "manual"}
         with self._engine.begin() as connection:
             connection.execute(insert(DagRun.__table__).values(id=1, clear_number=0, **run))
@@ -124,9 +124,9 @@ class DatabaseXComs:
             self._xcom.__table__.drop(connection)
 
 
-def make_xcoms(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
+def make_xcoms(mocker: MockerFixture, folder: Path) -> Any:
     """Make what this version of Airflow has."""
-    return SupervisedXComs(monkeypatch) if IS_AIRFLOW_3 else DatabaseXComs(monkeypatch, folder)
+    return SupervisedXComs(mocker) if IS_AIRFLOW_3 else DatabaseXComs(mocker, folder)
 
 
 def task_instance(map_index: int = -1) -> Any:

@@ -22,8 +22,8 @@ BEGAN = datetime(2026, 11, 27, 12, 0, 0, 250000, tzinfo=timezone.utc)
 
 
 @pytest.fixture
-def xcoms(monkeypatch, tmp_path):
-    return make_xcoms(monkeypatch, tmp_path)
+def xcoms(mocker, tmp_path):
+    return make_xcoms(mocker, tmp_path)
 
 
 def started(trigger, map_index=-1, **attributes):
@@ -83,12 +83,12 @@ class TestStore:
         xcoms.set_state(state)
         assert asyncio.run(outage_store(task_instance()).is_active()) is is_active
 
-    def test_is_none_without_a_task_or_a_triggerer(self, monkeypatch):
+    def test_is_none_without_a_task_or_a_triggerer(self, mocker):
         assert outage_store(None) is None
         if IS_AIRFLOW_3:
             from airflow.sdk.execution_time import task_runner
 
-            monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=None), raising=False)
+            mocker.patch.object(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=None), create=True)
             assert outage_store(task_instance()) is None
 
     def test_a_worker_writes_it_without_a_custom_backend(self, mocker):
