@@ -1,4 +1,7 @@
-"""Validation of task arguments, after their templates were rendered."""
+"""Validation of task arguments, after their templates were rendered.
+
+Each reader takes the argument's name for its message, and raises a ``ConfigurationError`` if a value can't be used.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def is_template(value: Any) -> bool:
 
 
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
-    """Read a duration: seconds, or a timedelta. The name is for messages, here and below.
+    """Read a duration, given in seconds or as a timedelta, in seconds.
 
     :raises ConfigurationError: The value is no duration, or is below the least.
     """

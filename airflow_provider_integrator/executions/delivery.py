@@ -130,7 +130,7 @@ class Delivery:
         elif self.with_logs:
             from airflow_provider_integrator.logs.disk import check_folders
 
-            check_folders(None)
+            check_folders()
 
     def cancel(self) -> None:
         """Stop the delivery, from a signal handler or another thread: nothing of it is stored."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.arguments import check_scheme, is_template, read_count
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.delivery import Delivered
 from airflow_provider_integrator.executions.line_delivery import LineDelivery
-from airflow_provider_integrator.executions.lines import LineList, line_query, read_search, read_statuses
+from airflow_provider_integrator.executions.lines import LineList, read_search, read_statuses
 from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS
 from airflow_provider_integrator.operators.delivering import DeliveringOperator
 
@@ -165,7 +167,13 @@ class IntegratorLinesOperator(DeliveringOperator):
         :return: The delivered lines.
         """
         execution_id = None if execution is None else execution.execution_id
-        query = line_query(wait.project_id, wait.find_flow(), execution_id, read_search(self.search))
+        query = LogQuery(
+            wait.project_id,
+            wait.find_flow(),
+            LogType.LINE,
+            original_filename_uuid=execution_id,
+            search=read_search(self.search),
+        )
         rows = None if execution is None or query.search else execution.process_count
         lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status), rows)
         delivered = self._delivery.run(context, wait, execution, lines, self._max_map_length())

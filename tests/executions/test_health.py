@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.api.fields import MAX_COUNT
 from airflow_provider_integrator.api.latest import read_latest
+from airflow_provider_integrator.api.values import MAX_COUNT
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.health import Criteria
 from airflow_provider_integrator.executions.thresholds import Figures, Thresholds

@@ -12,7 +12,7 @@ from airflow_provider_integrator.polling.waits import Wait
 
 def make_wait(
     execution_id: str | None,
-    interval: float = 0.1,
+    interval: float = 0.02,
     tolerance: float = 60.0,
     *,
     created_after: datetime | None = None,
