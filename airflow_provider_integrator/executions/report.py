@@ -11,7 +11,7 @@ from datetime import datetime
 from airflow_provider_integrator.api import endpoints
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE, LogQuery, Script
 from airflow_provider_integrator.api.enums import LogType, State, Status
-from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
+from airflow_provider_integrator.api.history import History, NewestFirst
 from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow
@@ -28,17 +28,9 @@ _ENOUGH_FOR_INTERVAL = 4
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSummary:
-    """An execution, without its steps: what a list or a chart shows of it.
+    """What a list or a chart shows of an execution: fields of ``Execution``.
 
-    :param execution_id: The execution.
-    :param state: The progress; None: the execution can't be read.
-    :param status: The outcome; meaningful only if the state is Finished.
-    :param created: The start time.
-    :param finished: The end time; None until then, or if unknown.
-    :param process_count: The number of rows processed.
-    :param success_count: The number of rows that succeeded.
-    :param fail_count: The number of rows that failed.
-    :param triggered_by: An e-mail address, or ``System``.
+    An execution that can't be read has neither state nor status.
     """
 
     execution_id: str
@@ -169,19 +161,18 @@ def read_report(
         first_limit=min(MAX_PAGE_SIZE, max(count, NewestFirst.ENOUGH + 1)),
         max_requests=max_requests,
     )
-    executions = tuple(map(_summary, history.sightings[-count:]))
+    executions = tuple(
+        ExecutionSummary(seen.execution_id, created=seen.timestamp)
+        if seen.execution is None
+        else ExecutionSummary.of(seen.execution)
+        for seen in history.sightings[-count:]
+    )
     if max_age is None:
         criteria = Criteria(max_age=usual_max_age(flow, executions), is_habit=True)
     health = criteria.judge(flow.label, flow.id, history, now)
     # With fewer logs than a full page there are no others, whatever their order.
     is_latest = history.is_complete or history.order.is_shown or len(history.sightings) < count
     return FlowReport(flow, health, executions, criteria.max_age, is_latest)
-
-
-def _summary(seen: Sighting) -> ExecutionSummary:
-    if seen.execution is None:
-        return ExecutionSummary(seen.execution_id, created=seen.timestamp)
-    return ExecutionSummary.of(seen.execution)
 
 
 @dataclass(frozen=True)

@@ -118,9 +118,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. Airflow calls this; see ``BaseOperator``."""
-        with (
-            fail_without_retries()
-        ):  # outside BaseSensorOperator's, which skips on such an error with soft_fail
+        # Outside BaseSensorOperator's, which skips on such an error with soft_fail.
+        with fail_without_retries():
             return super().resume_execution(next_method, next_kwargs, context)
 
     @pushes_facts
@@ -138,8 +137,6 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
                 execution = wait.resume(event)
             except WaitTimeoutError as error:
                 raise SensorTimeoutError(f"Sensor has timed out: {error}", error.execution) from error
-            except (AirflowFailException, AirflowSkipException):  # the window has passed
-                raise
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
                 self._continue_silently(wait, error)
                 return self._poll_or_defer(context, wait)
@@ -158,8 +155,6 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
         while True:
             try:
                 execution = wait.poll()
-            except (AirflowFailException, AirflowSkipException):  # the window has passed
-                raise
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
                 # A trigger would end at once with the same error, so the worker polls again.
                 self._continue_silently(wait, error)
@@ -169,8 +164,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
                 self.defer_wait(context, wait)
 
     def _continue_silently(self, wait: ExecutionWait, error: Exception) -> None:
-        """Pause after an error if ``silent_fail`` is set; raise it otherwise."""
-        if not self.silent_fail:
+        """Pause after an error if ``silent_fail`` is set; raise it otherwise, and if the window has passed."""
+        if not self.silent_fail or isinstance(error, (AirflowFailException, AirflowSkipException)):
             raise error
         self.log.error("A poll failed; the wait continues, as silent_fail is set.", exc_info=error)
         if time.time() + self.poke_interval > (wait.spec.end_time or 0.0):

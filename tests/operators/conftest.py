@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def failed(simulator, flow):
 @pytest.fixture
 def empty(simulator, flow):
     return simulator.add_execution(flow, status=Status.EMPTY, lasts=0, log={"errors": []})
+
+
+def check(outcome, kind):
+    """Check that pickle and XCom have the facts of a task's exception, and return that."""
+    assert type(outcome.error) is kind, repr(outcome.error)
+    facts = outcome.error.facts()
+    assert outcome.xcoms["failure"] == facts
+    again = pickle.loads(pickle.dumps(outcome.error))  # noqa: S301 - this test's own
+    assert again.facts() == facts
+    return outcome.error
 
 
 def files(folder):

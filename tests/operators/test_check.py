@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import pickle
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -16,6 +15,7 @@ from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
 from airflow_provider_integrator.executions.health import FlowHealth
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator, table
 from airflow_provider_integrator.simulator import Fault
+from tests.operators.conftest import check
 from tests.tasks import Runner
 
 ORDERS = ("newest", "oldest", "shuffled")
@@ -276,14 +276,10 @@ class TestFacts:
     UI_URL = "https://integrator.example/{project_id}/{flow_id}/{execution_id}/{log_id}"
 
     def facts(self, outcome):
-        """Check that pickle and XCom have the exception's facts."""
-        assert type(outcome.error) is FlowsUnhealthyError
-        facts = outcome.error.facts()
-        assert outcome.xcoms["failure"] == facts
-        again = pickle.loads(pickle.dumps(outcome.error))  # noqa: S301 - this test's own
-        assert again.facts() == facts
+        error = check(outcome, FlowsUnhealthyError)
+        facts = error.facts()
         assert (facts["error"], facts["message"]) == ("FlowsUnhealthyError", outcome.message)
-        assert facts["flows"] == outcome.error.flows
+        assert facts["flows"] == error.flows
         return facts["flows"]
 
     def test_of_the_flows_with_problems(self, simulator, fill, connect, flow):

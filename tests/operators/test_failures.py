@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import pickle
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +19,7 @@ from airflow_provider_integrator.executions.failures import (
 )
 from airflow_provider_integrator.operators.check import IntegratorFlowCheckOperator
 from airflow_provider_integrator.simulator import Fault
-from tests.operators.conftest import WAITS
+from tests.operators.conftest import WAITS, check
 from tests.tasks import MODES, Runner, run_operator, run_sensor
 
 ROOT = Path(__file__).parents[2]
@@ -29,16 +28,6 @@ TEMPLATE = re.compile(r'''(?:text|subject|html_content)=(?:"""(.+?)"""|"(.+?)",\
 UI_URL = "https://integrator.example/executions/{execution_id}"
 SHORT = {"timeout": 0.05}
 PASSED = {"created_after": "2026-01-01T00:00:00Z", "created_before": "2026-01-01T01:00:00Z"}
-
-
-def check(outcome, kind):
-    """Check that pickle and XCom have the exception's facts."""
-    assert type(outcome.error) is kind, repr(outcome.error)
-    facts = outcome.error.facts()
-    assert outcome.xcoms["failure"] == facts
-    again = pickle.loads(pickle.dumps(outcome.error))  # noqa: S301 - this test's own
-    assert again.facts() == facts
-    return outcome.error
 
 
 @pytest.mark.parametrize("mode", WAITS)
