@@ -199,8 +199,8 @@ class LineDelivery(Delivery):
     ) -> Journal | None:
         """Choose where logs are kept for the next try.
 
-        :return: The journal: in the named folder, or else beside the file, or else in the task's state store, which
-            Airflow has from 3.3 on, or else where Airflow's object storage backend has XComs. None if there is none.
+        In the named folder, or else beside the file, or else in the task's state store, which Airflow has from 3.3 on,
+        or else where Airflow's object storage backend has XComs.
         """
         from airflow_provider_integrator.logs.journal import StateJournal, journal_beside
 

@@ -36,10 +36,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def read(cls, text: bytes) -> Entry:
-        """Read what :meth:`text` wrote.
-
-        :param text: A line of the journal.
-        """
+        """Read what :meth:`text` wrote."""
         at, kind, json = text.split(b" ", 2)
         return cls(int(at), kind, json.rstrip(b"\n"))
 
@@ -64,11 +61,7 @@ class Spool:
         return len(self._lines)
 
     def add(self, entry: Entry) -> bytes:
-        """Add an entry.
-
-        :param entry: The entry.
-        :return: Its text.
-        """
+        """Add an entry, and return its text."""
         place, text = self.file.seek(0, 2), self._list_id + entry.text()
         self.file.write(text)
         if entry.kind == LINE:
@@ -81,9 +74,8 @@ class Spool:
         return text
 
     def restore(self, text: bytes) -> Entry | None:
-        """Add an entry of an earlier try.
+        """Add an entry of an earlier try by its text.
 
-        :param text: Its text.
         :return: The entry; None if it is another list's, is there already, or isn't one.
         """
         list_id = text[:_ID_BYTES]
@@ -113,10 +105,7 @@ class Spool:
         del self._lines[:], self._logs[:]
 
     def line(self, at: int) -> bytes:
-        """Read a line's JSON.
-
-        :param at: Its number.
-        """
+        """Read a line's JSON."""
         return self._entry(self._lines[at]).json
 
     @property

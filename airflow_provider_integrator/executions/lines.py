@@ -92,9 +92,8 @@ class Allowance:
         self.lines, self.bytes = 0, 2
 
     def take_line(self, size: int) -> None:
-        """Take one more line.
+        """Take one more line, of as many bytes of JSON.
 
-        :param size: Bytes of its JSON.
         :raises ConfigurationError: It is one too many, or too large.
         """
         self.lines += 1
@@ -112,9 +111,8 @@ class Allowance:
         self.take(size + 1)
 
     def take(self, size: int) -> None:
-        """Take more of a line: its log.
+        """Take more of a line, its log, of as many bytes of JSON.
 
-        :param size: Bytes of its JSON.
         :raises ConfigurationError: It is too large.
         """
         self.bytes += size
@@ -148,7 +146,6 @@ class LineList:
     def __iter__(self) -> Iterator[Line]:
         """Read the wanted lines, in the server's order.
 
-        :return: The lines.
         :raises ResponseError: A line is another execution's.
         :raises IntegratorError: No line has a status that can be read, and not all are wanted.
         """
@@ -197,10 +194,8 @@ class LineList:
 
 
 def check_execution(line: Line, wanted: str | None) -> None:
-    """Check that List logs has applied the filter by an execution.
+    """Check that List logs has applied the filter by an execution, if it was asked to.
 
-    :param line: A line of its answer.
-    :param wanted: The execution; None: there was no filter.
     :raises ResponseError: The line is another execution's.
     """
     if wanted is not None and line.execution_id not in (None, wanted):
@@ -211,11 +206,7 @@ def check_execution(line: Line, wanted: str | None) -> None:
 
 
 def line_json(line: Line) -> bytes:
-    """Write a line as JSON.
-
-    :param line: The line.
-    :return: The JSON text; without its fields if they are nested too deeply, with a warning.
-    """
+    """Write a line as JSON; without its fields if they are nested too deeply, with a warning."""
     from airflow_provider_integrator.logs.json_lines import encode
 
     known = line.as_dict()

@@ -52,8 +52,6 @@ class Limits:
     def check(self, json_bytes: int, zip_bytes: int) -> None:
         """Check how much JSON has come out of how much ZIP.
 
-        :param json_bytes: Bytes of JSON so far.
-        :param zip_bytes: The ZIP's bytes.
         :raises LogTooLargeError: A limit is passed.
         """
         if json_bytes > self.max_log_bytes:

@@ -93,10 +93,7 @@ def check_in_child(file: IO[bytes], check_cancelled: Callable[[], None]) -> list
 
 
 def report(descriptor: int) -> None:
-    """Check a file in the child process, and print the verdict for its parent.
-
-    :param descriptor: The file's.
-    """
+    """Check a file in the child process, by its descriptor, and print the verdict for the parent."""
     with open(descriptor, "rb", closefd=False) as file:
         print(json.dumps(_judge(file)))  # noqa: T201 - what the parent reads
 

@@ -83,10 +83,7 @@ class FileJournal:
                     yield from itertools.takewhile(_is_whole, file)
 
     def append(self, entries: IO[bytes]) -> None:
-        """Append entries.
-
-        :param entries: A file of entries.
-        """
+        """Append a file of entries."""
         with disk_faults(f"{self._path.name}, lines", self._path.parent):
             file = self._file = self._file or self._create()
             entries.seek(0)
@@ -171,10 +168,7 @@ class StoreJournal:
             ) from error
 
     def append(self, entries: IO[bytes]) -> None:
-        """Append entries.
-
-        :param entries: A file of entries.
-        """
+        """Append a file of entries."""
         upload(entries, self._folder / _name(self._next), self._check_cancelled)
         self._next += 1
 
@@ -217,10 +211,7 @@ class StateJournal:
             yield from io.BytesIO(value.encode())
 
     def append(self, entries: IO[bytes]) -> None:
-        """Append entries, as many to a value as it takes.
-
-        :param entries: A file of entries.
-        """
+        """Append a file of entries, as many to a value as it takes."""
         entries.seek(0)
         value = ""
         for entry in entries:

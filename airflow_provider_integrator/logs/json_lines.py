@@ -29,11 +29,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(text: bytes) -> Any:
-    """Read what :func:`encode` wrote.
-
-    :param text: The JSON text.
-    :return: The value.
-    """
+    """Read what :func:`encode` wrote."""
     try:
         return msgspec.json.decode(text)
     except msgspec.ValidationError:  # of a number that msgspec alone refuses

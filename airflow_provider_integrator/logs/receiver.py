@@ -23,10 +23,8 @@ class Base64Decoder:
         self._ended = False
 
     def decode(self, text: bytes) -> bytes:
-        """Decode the next piece.
+        """Decode the next piece, as far as its groups are complete.
 
-        :param text: Any number of bytes of the text.
-        :return: The bytes that are complete with it.
         :raises LogArchiveError: The text isn't base64.
         """
         block = self._whole_groups(self._rest + text)
@@ -55,10 +53,7 @@ class Base64Decoder:
 
 
 def _decode_plain(block: bytes) -> bytes | None:
-    """Decode text that holds nothing but base64, in half the time of a strict decoder.
-
-    :return: The bytes; None if there is anything else in the text, which the decoder leaves out.
-    """
+    """Decode text that is all base64, in half the time of a strict decoder; None if there is anything else in it."""
     padding = len(block) - len(block.rstrip(b"="))
     try:
         decoded = binascii.a2b_base64(block)
@@ -97,7 +92,6 @@ class ArchiveReceiver:
     def feed(self, data: bytes) -> None:
         """Take the next piece of the body.
 
-        :param data: The piece.
         :raises LogArchiveError: It isn't base64 text.
         :raises LogTooLargeError: The body is too long for a log within the limits.
         :raises StorageError: The temporary folder's disk is full or broken; no retry of the call helps.

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 #: Stores in which an object that is uploaded shows only once all of it is there.
 _ATOMIC_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"))
-#: Bytes that are sent at once, after which an upload can be cancelled: the least that S3 takes as a part.
-_PIECE = 5 * 1024 * 1024
+#: Bytes that are sent at once: the least that S3 takes as a part.
+_PART = 5 * 1024 * 1024
+#: Bytes that are read at once, after which an upload can be cancelled.
+_PIECE = 1024 * 1024
 
 
 def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable[[], None]) -> None:
@@ -53,7 +55,7 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
 
 def _send(file: IO[bytes], store: Any, path: str, check_cancelled: Callable[[], None]) -> None:
     file.seek(0)
-    written = store.open(path, "wb", block_size=_PIECE)
+    written = store.open(path, "wb", block_size=_PART)
     try:
         while piece := file.read(_PIECE):
             check_cancelled()

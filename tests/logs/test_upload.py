@@ -26,7 +26,7 @@ class KilledError(BaseException):
 
 @pytest.fixture(params=["s3", "memory"])
 def store(request, mocker):
-    mocker.patch.object(upload_module, "_PIECE", 5)
+    mocker.patch.multiple(upload_module, _PIECE=5, _PART=5)
     return attached(request.param)
 
 
@@ -128,7 +128,7 @@ def test_a_file_of_another_kind_is_closed_and_removed(tmp_path, mocker):
 @pytest.mark.parametrize("before", [None, b"before"])
 @pytest.mark.parametrize("calls", [1, 3, len(PIECES) + 1])
 def test_fsspecs_own_stores_have_the_whole_file_or_what_was_there(store, before, calls, tmp_path, mocker):
-    mocker.patch.object(upload_module, "_PIECE", 5)
+    mocker.patch.multiple(upload_module, _PIECE=5, _PART=5)
     folder = str(tmp_path / "folder")
     target = SimpleNamespace(protocol="another", fs=store, path=f"{folder}/x.json")
     store.makedirs(folder)
