@@ -21,7 +21,7 @@ from airflow_provider_integrator.exceptions import (
     RequestError,
     ResponseError,
 )
-from airflow_provider_integrator.executions.health import counted
+from airflow_provider_integrator.executions.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Flow, Project

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.api.endpoints import list_logs
+from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.lines import UNKNOWN, Line, row_fields
 from airflow_provider_integrator.api.models import Execution, Flow
@@ -23,8 +23,8 @@ from airflow_provider_integrator.cli.lookup import find_execution
 from airflow_provider_integrator.cli.output import Columns, at, show, show_one, show_value, took
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.exceptions import ResponseError
-from airflow_provider_integrator.executions.health import counted
-from airflow_provider_integrator.executions.lines import check_execution, line_query
+from airflow_provider_integrator.executions.lines import check_execution
+from airflow_provider_integrator.executions.progress import counted
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.hooks.queries import find_slug
 
@@ -161,7 +161,13 @@ def _rows(
     hook: IntegratorHook, options: Namespace, flow: Flow, found: Execution, done: Callable[[int], None]
 ) -> Iterator[dict[str, Any]]:
     project = hook.settings.project(options.project)
-    query = line_query(project, flow.id, found.execution_id, tuple(options.search or ()))
+    query = LogQuery(
+        project,
+        flow.id,
+        LogType.LINE,
+        original_filename_uuid=found.execution_id,
+        search=tuple(options.search or ()),
+    )
     read, paging, number = LogReader(LogType.LINE).read, Paging(), 0
     counts: Counter[str] = Counter()
     while not paging.ended:  # page by page, as Ctrl-C would have to wait for a prefetched one

@@ -20,7 +20,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
-from airflow_provider_integrator.api.values import parse_time
+from airflow_provider_integrator.api.values import read_time
 from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
@@ -149,8 +149,8 @@ class Survey:
         self._members[LogType.MAIN] = [log for page in pages for log in page.results]
         if len(self._members[LogType.MAIN]) > 1:
             self._pages["more pages"].append(self._page(limit=1).document)
-        created = [_created(log) for log in self._members[LogType.MAIN] if _reads(Execution, log)]
-        self._logs["order"] = order_of(created)
+        logs = [log for log in self._members[LogType.MAIN] if _reads(Execution, log)]
+        self._logs["order"] = order_of([read_time(log.get("created")) for log in logs])
 
     def _read_end(self) -> None:
         """Read the page of one execution, which is the last one, and the page behind it."""
@@ -289,12 +289,6 @@ def _type_of(logs: Sequence[dict[str, Any]]) -> str:
     if len(numbers) == 1:
         return names.get(numbers.pop(), "another type")
     return "main" if any("sub_flows" in log for log in logs) else "unknown"
-
-
-def _created(log: dict[str, Any]) -> Any:
-    with contextlib.suppress(ValueError):
-        return parse_time(log.get("created"))
-    return None
 
 
 def _range(numbers: Sequence[float]) -> list[float]:

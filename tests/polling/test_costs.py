@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -13,10 +14,10 @@ from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.exceptions import UnavailableError
 from airflow_provider_integrator.polling.lookup import CONCURRENCY
 from airflow_provider_integrator.polling.poller import FlowPoller
+from airflow_provider_integrator.polling.subscription import Subscription
 from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
 from airflow_provider_integrator.simulator.recording import RecordedRequest
@@ -49,43 +50,25 @@ def add_running(simulator: IntegratorSimulator, flow: Flow, count: int) -> list[
     return [simulator.add_execution(flow, created=begin + timedelta(seconds=n)).id for n in range(count)]
 
 
-class Reader:
-    """A subscriber that reads all executions."""
-
-    interval = 0.1
-
-    def since(self, *, is_newest_first: bool) -> datetime:
-        return LONG_AGO
-
-    def deliver(self, history: History) -> None:
-        assert history.executions
-
-    def fail(self, error: Exception) -> None:
-        raise AssertionError from error
-
-
 async def poll(
     simulator: IntegratorSimulator,
     flow: Flow,
     waits: list[Wait],
     polls: int,
-    subscribers: tuple[Reader, ...] = (),
+    subscription: Subscription | None = None,
 ) -> list[RecordedRequest]:
     """Let a poller make some polls for waits of which none ends, and return its requests for List logs."""
     access = Access(simulator.url, simulator.username, simulator.password)
     async with AsyncClient(access, Retry(attempts=1)) as client:
         poller = FlowPoller(client, flow.project.id, flow.id)
-        for subscriber in subscribers:
-            poller.subscribe(subscriber)
-        for wait in waits:
-            poller.join(wait)
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while waits[0].polls <= polls:
-            assert asyncio.get_running_loop().time() < deadline
-            await asyncio.sleep(0.01)
-        requests = [request for request in simulator.requests if request.path == "/logs"]
-        for subscriber in subscribers:
-            await poller.unsubscribe(subscriber)
+        async with nullcontext() if subscription is None else poller.serving(subscription):
+            for wait in waits:
+                poller.join(wait)
+            deadline = asyncio.get_running_loop().time() + PATIENCE
+            while waits[0].polls <= polls:
+                assert asyncio.get_running_loop().time() < deadline
+                await asyncio.sleep(0.01)
+            requests = [request for request in simulator.requests if request.path == "/logs"]
         for wait in waits:
             await poller.leave(wait)
     return requests
@@ -290,7 +273,12 @@ def test_a_flow_of_one_page_takes_one_request_a_poll(
     add_history(simulator, flow, 5)
 
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait("later", 0.1)], 6, (Reader(),))
+        wait = make_wait("later", 0.1)
+        subscription = Subscription(wait.spec, LONG_AGO)
+        made = await poll(simulator, flow, [wait], 6, subscription)
+        assert (await subscription.next_reading())[0].executions
+        assert not subscription.failed_polls
+        return made
 
     made = asyncio.run(scenario())
     assert by_id(made) == []

@@ -79,13 +79,13 @@ def test_a_dead_integrator_is_said(browse, simulator):
 
 
 def test_a_slow_integrator_is_said(browse, simulator, mocker):
-    mocker.patch("airflow_provider_integrator.ui.hook.REQUEST_SECONDS", 0.2)
+    mocker.patch("airflow_provider_integrator.ui.hook.REQUEST_SECONDS", 0.1)
     simulator.inject(Fault.delay(1.0, on="flows"))
 
     answer = browse().get(OVERVIEW)
 
     assert answer.status_code == 503
-    assert "within timeout (0.2 s)" in answer.text
+    assert "within timeout (0.1 s)" in answer.text
 
 
 def test_one_broken_flow_hides_no_other(browse, simulator, flow):
