@@ -19,13 +19,13 @@ STATUSES = ("in_progress", "success", "failed", "empty")
 LINE_STATUSES = (*STATUSES, "unknown")
 
 
-def _command(name: str, help: str, path: str, *arguments: Arg) -> ActionCommand:
-    """Declare a command, with the path of its function below this package."""
+def _command(name: str, help: str, module: str, *arguments: Arg) -> ActionCommand:
+    """Declare a command, whose function has its name and stands in a module of this package."""
 
     def act(options: Namespace) -> None:
         from airflow_provider_integrator.cli.process import run
 
-        sys.exit(run(name, lazy_load_command(f"{__package__}.{path}"), options))
+        sys.exit(run(name, lazy_load_command(f"{__package__}.{module}.{name}"), options))
 
     return ActionCommand(name, help, act, arguments)
 
@@ -43,11 +43,11 @@ EXECUTION = (
 LOG_ID = Arg(("--log-id",), "the log id of one of its steps or lines, for that one's log", metavar="ID")
 
 COMMANDS = (
-    _command("flows", "List a project's flows", "listing.flows", *COMMON),
+    _command("flows", "List a project's flows", "listing", *COMMON),
     _command(
         "health",
         "Check flows: exit code 1 if one is stale or failing",
-        "health.health",
+        "health",
         Arg(
             ("flows",),
             "slugs, names or ids; by default all inbound flows that aren't stopped",
@@ -64,7 +64,7 @@ COMMANDS = (
     _command(
         "executions",
         "List a flow's executions, newest first",
-        "listing.executions",
+        "listing",
         Arg(("flow",), "the flow's slug, name or id", metavar="FLOW"),
         Arg(
             ("--since",),
@@ -75,11 +75,11 @@ COMMANDS = (
         Arg(("--status",), ", ".join(STATUSES), choices=STATUSES),
         *COMMON,
     ),
-    _command("execution", "Show an execution with its steps", "execution.execution", *EXECUTION, *COMMON),
+    _command("execution", "Show an execution with its steps", "execution", *EXECUTION, *COMMON),
     _command(
         "errors",
         "Show the first errors of an execution's log",
-        "execution.errors",
+        "execution",
         *EXECUTION,
         LOG_ID,
         *COMMON,
@@ -87,7 +87,7 @@ COMMANDS = (
     _command(
         "lines",
         "List the lines of an execution",
-        "execution.lines",
+        "execution",
         *EXECUTION,
         Arg(("--status",), ", ".join(LINE_STATUSES), choices=LINE_STATUSES),
         Arg(
@@ -103,7 +103,7 @@ COMMANDS = (
     _command(
         "log",
         "Print an execution's decoded log, or store it",
-        "execution.log",
+        "execution",
         *EXECUTION,
         LOG_ID,
         Arg(
@@ -115,7 +115,7 @@ COMMANDS = (
     _command(
         "wait",
         "Wait for an execution, or for a flow's running or next one",
-        "waiting.wait",
+        "waiting",
         Arg(("name",), "a flow's slug, name or id, or an execution's id", metavar="FLOW_OR_ID"),
         Arg(("--timeout",), "wait at most so long (1d)", type=values.seconds, default="1d"),
         Arg(("--interval",), "time between two polls (30s)", type=values.seconds, default="30s"),
@@ -124,7 +124,7 @@ COMMANDS = (
     _command(
         "projects",
         "List a partner's projects",
-        "listing.projects",
+        "listing",
         Arg(("--partner", "--partner-id"), "the partner's id; the connection's by default"),
         CONNECTION[0],
         OUTPUT,
@@ -132,14 +132,14 @@ COMMANDS = (
     _command(
         "snapshot",
         "Write a project's flows to a file, for DAG files",
-        "snapshot.snapshot",
+        "snapshot",
         Arg(("path",), "the file; it is replaced", metavar="FILE"),
         *CONNECTION,
     ),
     _command(
         "doctor",
         "Examine a connection step by step, and say what to change",
-        "doctor.doctor",
+        "doctor",
         *CONNECTION,
         Arg(("--flow",), "the flow to look at; the first one with an execution by default"),
         Arg(

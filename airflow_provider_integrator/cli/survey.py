@@ -10,7 +10,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api import endpoints
@@ -33,7 +33,24 @@ VERSION = 1
 #: The first pages of List logs that are described.
 MAX_PAGES = 3
 
+ACCEPTED = "accepted"
+
 Model: TypeAlias = type[Project | Flow | Execution | Step | Line]
+
+
+class _Answer(NamedTuple):
+    """What has come of a call: ``accepted``, a status, or no answer; and its JSON document, if it was accepted."""
+
+    outcome: str
+    document: Any = None
+
+    @property
+    def is_page(self) -> bool:
+        return isinstance(self.document, dict) and isinstance(self.document.get("results"), list)
+
+    @property
+    def results(self) -> list[Any]:
+        return list(self.document["results"]) if self.is_page else []
 
 
 class Survey:
@@ -84,8 +101,8 @@ class Survey:
             found["Download log"] = {**self._download, **self._described_download(shapes)}
         return found
 
-    def _look(self, call: Call[Any], **changes: Any) -> Heard | None:
-        """Make a call and return its answer, whatever it is; None if there was none."""
+    def _look(self, call: Call[Any], **changes: Any) -> _Answer:
+        """Make a call and return its answer, whatever it is."""
         examination = self._examination
         before = len(examination.heard)
         client = examination.using(**changes) if changes else examination.client
@@ -93,9 +110,12 @@ class Survey:
             client.call(call)
         # A refused token is renewed by a login in between.
         answers = [each for each in examination.heard[before:] if each.call == call.name]
-        return answers[-1] if answers else None
+        if not answers:
+            return _Answer("no answer")
+        status = answers[-1].status or 200
+        return _Answer(ACCEPTED, answers[-1].document()) if status < 300 else _Answer(f"status {status}")
 
-    def _page(self, number: int = 1, **query: Any) -> Heard | None:
+    def _page(self, number: int = 1, **query: Any) -> _Answer:
         return self._look(endpoints.list_logs(self._query(**query), number))
 
     def _query(self, **query: Any) -> LogQuery:
@@ -106,29 +126,29 @@ class Survey:
         examination = self._examination
         flows = endpoints.list_flows(examination.project)
         self._ways["auth_header"] = {
-            name: _outcome(self._look(flows, auth_header=name)) for name in AUTH_HEADERS
+            name: self._look(flows, auth_header=name).outcome for name in AUTH_HEADERS
         }
         if examination.flow:
             logs = endpoints.list_logs(self._query(limit=1))
             self._ways["project_parameter"] = {
-                name: _outcome(self._look(logs, project_parameters=spellings))
+                name: self._look(logs, project_parameters=spellings).outcome
                 for name, spellings in PROJECT_PARAMETERS.items()
             }
 
     def _read_first_pages(self) -> None:
-        documents: list[Any] = []
+        pages: list[_Answer] = []
         for number in range(1, MAX_PAGES + 1):
-            document = _document(self._page(number))
-            if document is not None and not _is_page(document):
-                self._odd_pages.append(document)
-            if not _results(document) or (documents and _results(document) == _results(documents[-1])):
+            page = self._page(number)
+            if page.document is not None and not page.is_page:
+                self._odd_pages.append(page.document)
+            if not page.results or (pages and page.results == pages[-1].results):
                 break
-            documents.append(document)
+            pages.append(page)
         # Whether the last one of them is the last of all isn't known.
-        self._pages["more pages"] += documents[:-1]
-        self._members[LogType.MAIN] = [log for document in documents for log in _results(document)]
+        self._pages["more pages"] += [page.document for page in pages[:-1]]
+        self._members[LogType.MAIN] = [log for page in pages for log in page.results]
         if len(self._members[LogType.MAIN]) > 1:
-            self._pages["more pages"].append(_document(self._page(limit=1)))
+            self._pages["more pages"].append(self._page(limit=1).document)
         logs = [log for log in self._members[LogType.MAIN] if _reads(Execution, log)]
         self._logs["order"] = order_of([read_time(log.get("created")) for log in logs])
 
@@ -136,22 +156,21 @@ class Survey:
         """Read the page of one execution, which is the last one, and the page behind it."""
         execution_id = self._examination.executions[0].execution_id
         last, behind = (self._page(number, filename_uuid=execution_id) for number in (1, 2))
-        self._pages["last page"].append(_document(last))
-        found = [each for each in _results(_document(last)) if _reads(Execution, each)]
+        self._pages["last page"].append(last.document)
+        found = [each for each in last.results if _reads(Execution, each)]
         is_filtered = {str(each["filename_uuid"]).strip() for each in found} == {execution_id}
         self._logs["filename_uuid"] = "filters" if is_filtered else "does not filter"
         self._logs["behind the last page"] = _end(last, behind)
-        if behind and behind.status == 200 and not _results(_document(behind)):
-            self._pages["page behind"].append(_document(behind))
-        nothing = self._page(filename_uuid=str(uuid.uuid4()))
-        self._logs["nothing matches"] = _end(None, nothing)
+        if not behind.results:
+            self._pages["page behind"].append(behind.document)
+        self._logs["nothing matches"] = _end(None, self._page(filename_uuid=str(uuid.uuid4())))
 
     def _read_other_types(self) -> None:
         for kind in (LogType.SUB, LogType.LINE):
-            self._members[kind] = _results(_document(self._page(log_type=kind)))
+            self._members[kind] = self._page(log_type=kind).results
         call = endpoints.list_logs(self._query())
         untyped = replace(call, query=tuple(pair for pair in call.query if pair[0] != "log_type"))
-        logs = [log for log in _results(_document(self._look(untyped))) if isinstance(log, dict)]
+        logs = [log for log in self._look(untyped).results if isinstance(log, dict)]
         self._logs["without log_type"] = _type_of(logs)
 
     def _ask_for_running(self) -> None:
@@ -162,7 +181,7 @@ class Survey:
             call = examination.download_call(
                 running[0], lambda: BodyReceiver("Download log", LARGE_BYTES, bytes)
             )
-            self._download["a log that isn't stored"] = _outcome(self._look(call))
+            self._download["a log that isn't stored"] = self._look(call).outcome
 
     def _values(self) -> Iterable[str]:
         """Collect what no name of a field may be equal to, unless the vendor's pages have it."""
@@ -252,34 +271,16 @@ def _records(shapes: Shapes, members: Any, model: Model, needed: str = "") -> di
     return {"each": shapes.fields(readable), "odd": shapes.variants(odd)}
 
 
-def _outcome(heard: Heard | None) -> str:
-    if heard is None:
-        return "no answer"
-    return "accepted" if heard.status is None or heard.status < 300 else f"status {heard.status}"
-
-
-def _document(heard: Heard | None) -> Any:
-    return heard.document() if heard and (heard.status or 200) < 300 else None
-
-
 def _envelope(page: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in page.items() if name != "results"}
 
 
-def _is_page(document: Any) -> bool:
-    return isinstance(document, dict) and isinstance(document.get("results"), list)
-
-
-def _results(document: Any) -> list[Any]:
-    return list(document["results"]) if _is_page(document) else []
-
-
-def _end(last: Heard | None, behind: Heard | None) -> str:
-    if behind is None or (behind.status or 200) >= 300:
-        return _outcome(behind)
-    if not (found := _results(_document(behind))):
+def _end(last: _Answer | None, behind: _Answer) -> str:
+    if behind.outcome != ACCEPTED:
+        return behind.outcome
+    if not behind.results:
         return "no results"
-    return "the last page again" if last and found == _results(_document(last)) else "other logs"
+    return "the last page again" if last and behind.results == last.results else "other logs"
 
 
 def _type_of(logs: Sequence[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial, wraps
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_connection
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -26,6 +26,7 @@ from airflow_provider_integrator.ui.rendering import part, render
 from airflow_provider_integrator.ui.source import EXECUTIONS, Place
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 #: An id or a text of a query: as long as Integrator's ids may be, and a little more.
 Text = Annotated[str, Query(max_length=500)]
@@ -42,26 +43,32 @@ def _remember_user(request: Request, user: GetUserDep) -> None:
 router = APIRouter(dependencies=[Depends(requires_access_connection("GET")), Depends(_remember_user)])
 
 
+async def _work(do: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Do on the views' threads what waits."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(do, *arguments, **named))
+
+
+async def _place(request: Request, connection_id: str, project: Optional = None) -> Place:
+    return await _work(Place, request.app.state.source, connection_id, project)
+
+
+PlaceDep = Annotated[Place, Depends(_place)]
+
+
 def _view(show: Callable[P, Response]) -> Callable[P, Response]:
     """Add a view, at the path of its name."""
 
     @wraps(show)
     async def answer(*arguments: P.args, **named: P.kwargs) -> Response:
-        work = partial(show, *arguments, **named)
-        return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
+        return await _work(show, *arguments, **named)
 
     router.get(f"/{show.__name__}/{{connection_id:path}}")(answer)
     return show
 
 
-def _place(request: Request, connection_id: str, project: str | None) -> Place:
-    return Place(request.app.state.source, connection_id, project)
-
-
 @_view
-def overview(request: Request, connection_id: str, user: GetUserDep, project: Optional = None) -> Response:
+def overview(request: Request, place: PlaceDep, user: GetUserDep) -> Response:
     """Show all flows of a project, worst first."""
-    place = _place(request, connection_id, project)
 
     def draw() -> dict[str, Any]:
         """Draw the flows once for all who look at them."""
@@ -79,23 +86,21 @@ def overview(request: Request, connection_id: str, user: GetUserDep, project: Op
         request,
         "overview.html",
         place=place,
-        connections=sorted({connection_id, *readable_connections(user)}),
+        connections=sorted({place.connection_id, *readable_connections(user)}),
         projects=place.projects(),
         slots=EXECUTIONS,
-        **place.source.overviews.get((connection_id, place.project_id), draw),
+        **place.source.overviews.get((place.connection_id, place.project_id), draw),
     )
 
 
 @_view
 def flow(
     request: Request,
-    connection_id: str,
+    place: PlaceDep,
     flow: Text,
-    project: Optional = None,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> Response:
     """Show a flow and a page of its executions."""
-    place = _place(request, connection_id, project)
     found = place.flow(flow)
     executions = place.executions(found.id, page)
     oldest_first = tuple(reversed(executions.executions))
@@ -109,23 +114,21 @@ def flow(
         bars_of_rows=views.bars_of_rows(oldest_first),
         bars_of_durations=views.bars_of_durations(oldest_first),
         is_by_day=views.is_by_day(oldest_first),
-        snippet=views.snippet(connection_id, place.project, found),
+        snippet=views.snippet(place.connection_id, place.project, found),
     )
 
 
 @_view
 def execution(
     request: Request,
-    connection_id: str,
+    place: PlaceDep,
     user: GetUserDep,
     flow: Text,
     execution: Text,
-    project: Optional = None,
     field: Optional = None,
     value: Optional = None,
 ) -> Response:
     """Show an execution, its steps, its failed lines and the DAG runs that have to do with it."""
-    place = _place(request, connection_id, project)
     search = (field.strip(), value.strip()) if field and value else None
     its_flow = place.flow(flow)
     found = place.execution(its_flow.id, execution)
@@ -146,21 +149,19 @@ def execution(
         search=search or ("", ""),
         page_url=place.settings.execution_page(place.project_id, its_flow.id, found),
         runs=dag_runs(user, execution, found.created),
-        snippet=views.snippet(connection_id, place.project, its_flow),
+        snippet=views.snippet(place.connection_id, place.project, its_flow),
         **lines,
     )
 
 
 @_view
-def errors(request: Request, connection_id: str, flow: Text, log: Text, project: Optional = None) -> Response:
+def errors(request: Request, place: PlaceDep, flow: Text, log: Text) -> Response:
     """Show the first errors of a log."""
-    found = _place(request, connection_id, project).log_errors(flow, log)
-    return render(request, "errors.html", errors=found)
+    return render(request, "errors.html", errors=place.log_errors(flow, log))
 
 
 @_view
-def log(request: Request, connection_id: str, flow: Text, log: Text, project: Optional = None) -> Response:
+def log(place: PlaceDep, flow: Text, log: Text) -> Response:
     """Hand out a decoded log."""
-    place = _place(request, connection_id, project)
     with place.log(flow, log, source.MAX_LOG_BYTES) as archive:
         return LogDownload(archive, log)

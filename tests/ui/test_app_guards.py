@@ -34,12 +34,15 @@ def test_nobody_sees_anything_signed_out(browse, path, query, simulator):
 
 
 @pytest.mark.parametrize(("view", "query"), VIEWS)
-def test_a_viewer_may_not_read_connections(browse, view, query, simulator):
+def test_a_viewer_may_not_read_connections(browse, view, query, simulator, mocker):
+    settings = mocker.patch("airflow_provider_integrator.ui.source.Source.settings")
+
     answer = browse("viewer").get(f"/{view}/integrator_default", params=query)
 
     assert answer.status_code == 403
     assert "You may not read this in Airflow" in answer.text
     assert simulator.requests == []
+    settings.assert_not_called()
 
 
 @pytest.mark.parametrize(("view", "query"), VIEWS)
