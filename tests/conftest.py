@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 from pathlib import Path
 
 import certifi
@@ -26,6 +27,15 @@ def pytest_xdist_make_scheduler(config, log):
     from tests.scheduling import GroupScheduling
 
     return GroupScheduling(config, log)
+
+
+def pytest_runtest_setup(item):
+    if hasattr(item.config, "workerinput"):
+        from tests.scheduling import group_of
+
+        # The end-to-end tests' Airflow, which begins first, minds a busy machine more than any other test does.
+        if group_of(item.nodeid) != "e2e":
+            os.nice(max(0, 10 - os.nice(0)))
 
 
 def pytest_collection_finish():

@@ -149,27 +149,24 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
     return sdist, wheel
 
 
-# What Airflow knows of the provider; and what the web page is told of the connection type, by the service that its API
-# asks.
+# Each answer is a line, which may stand below warnings. What the web page shows of the connection type comes from the
+# service that its API asks.
 ASK_AIRFLOW = """
 import json, sys
 import airflow_provider_integrator
-from airflow.providers_manager import ProvidersManager
-manager = ProvidersManager()
-hook = manager.hooks["integrator"]
-known = {
-    "file": airflow_provider_integrator.__file__,
-    "provider": manager.providers[sys.argv[1]].data,
-    "hook": [hook.hook_class_name, hook.hook_name],
-}
+from airflow.__main__ import main
+for command in sys.argv[1:]:
+    sys.argv = ["airflow", "providers", *command.split(), "--output", "json"]
+    print(end=f"\\0{command}\\n")
+    main()
+print(end=f"\\0file\\n{json.dumps([airflow_provider_integrator.__file__])}\\n")
 try:
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 except ImportError:  # Airflow 2
     pass
 else:
     forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator"]
-    known["forms"] = [form.model_dump(mode="json") for form in forms]
-print(json.dumps(known))
+    print(end=f"\\0forms\\n{json.dumps([form.model_dump(mode='json') for form in forms])}\\n")
 """
 
 
@@ -200,15 +197,15 @@ def run_installed(python: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def known(installed) -> dict[str, Any]:
-    """What Airflow knows of the installed wheel."""
-    return json.loads(run_installed(installed, "-c", ASK_AIRFLOW, NAME).splitlines()[-1])
-
-
-def ask_providers(python: Path, *arguments: str) -> list[dict[str, str]]:
-    """Ask ``airflow providers`` and read its answer, which may stand below warnings."""
-    printed = run_installed(python, "-m", "airflow", "providers", *arguments, "--output", "json")
-    return json.loads(next(line for line in reversed(printed.splitlines()) if line.startswith("[{")))
+def shown(installed) -> dict[str, list[Any]]:
+    """What Airflow shows of the installed wheel, by its commands and in its form, asked for in one process."""
+    commands = (f"get {NAME} --full", "hooks", "behaviours", "widgets", "triggers", "links")
+    printed = run_installed(installed, "-c", ASK_AIRFLOW, *commands)
+    answers = (answer.splitlines() for answer in printed.split("\0")[1:])
+    return {
+        name: json.loads(next(line for line in reversed(lines) if line.startswith("[")))
+        for name, *lines in answers
+    }
 
 
 @pytest.mark.e2e
@@ -254,9 +251,12 @@ class TestDistributions:
         with tarfile.open(sdist) as archive:
             assert f"{sdist.name.removesuffix('.tar.gz')}/{name}" in archive.getnames()
 
-    def test_airflow_knows_everything_of_the_installed_wheel(self, installed, known):
-        assert Path(known["file"]).is_relative_to(installed.parents[1])
-        provider = str(known["provider"])
+    def test_the_wheel_is_what_is_installed(self, installed, shown):
+        (file,) = shown["file"]
+        assert Path(file).is_relative_to(installed.parents[1])
+
+    def test_airflow_shows_the_modules(self, shown):
+        modules = str(shown[f"get {NAME} --full"])
         for module in (
             "hooks.integrator",
             "sensors.execution",
@@ -264,18 +264,35 @@ class TestDistributions:
             "operators.log",
             "triggers.execution",
         ):
-            assert f"airflow_provider_integrator.{module}" in provider
-        assert known["hook"] == [CONNECTION_TYPE["hook-class-name"], CONNECTION_TYPE["hook-name"]]
+            assert f"airflow_provider_integrator.{module}" in modules
 
-    @pytest.mark.skipif(AIRFLOW_MINOR != "2.11", reason="its own form, made by the hook and Flask")
-    def test_airflow_2_makes_the_form_of_the_connection(self, installed):
-        widgets = ask_providers(installed, "widgets")
-        fields = {widget["connection_parameter_name"] for widget in widgets}
-        assert {f"extra__integrator__{name}" for name in CONNECTION_TYPE["conn-fields"]} <= fields
+    def test_airflow_lists_the_connection_type(self, shown):
+        (hook,) = [hook for hook in shown["hooks"] if hook["connection_type"] == "integrator"]
+        assert hook["class"] == CONNECTION_TYPE["hook-class-name"]
+        assert hook["hook_name"] == CONNECTION_TYPE["hook-name"]
+        assert NAME in hook.values()
+
+    def test_airflow_lists_the_trigger(self, shown):
+        assert "airflow_provider_integrator.triggers.execution" in str(shown["triggers"])
+
+    def test_airflow_lists_the_links(self, shown):
+        for link in ("IntegratorExecutionLink", "StoredLogLink"):
+            assert f"airflow_provider_integrator.links.{link}" in str(shown["links"])
+
+    def test_airflow_lists_the_form(self, shown):
+        behaviours = [behaviour for behaviour in shown["behaviours"] if "integrator" in str(behaviour)]
+        widgets = str([widget for widget in shown["widgets"] if NAME in str(widget)])
+        if AIRFLOW_MINOR in ("3.0", "3.1"):  # they look at it only where WTForms is installed
+            assert (behaviours, widgets) == ([], "[]")
+        else:
+            assert len(behaviours) == 1
+            assert [
+                name for name in CONNECTION_TYPE["conn-fields"] if f"integrator__{name}" not in widgets
+            ] == []
 
     @pytest.mark.skipif(AIRFLOW_MINOR == "2.11", reason="has no such service")
-    def test_airflow_3_makes_the_form_of_the_connection(self, known):
-        (form,) = known["forms"]
+    def test_airflow_3_makes_the_form_of_the_connection(self, shown):
+        (form,) = shown["forms"]
         if AIRFLOW_MINOR == "3.0":
             # No provider has a form there, unless Flask-AppBuilder is installed: Extra is written as JSON.
             assert form["extra_fields"] is None

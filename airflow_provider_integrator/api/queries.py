@@ -86,12 +86,7 @@ def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
 
 
 def unlisted_flow(project_id: str, flow_id: str) -> Flow:
-    """Make the flow of an id, of which nothing else is known, as List flows is refused.
-
-    :param project_id: The project.
-    :param flow_id: The flow's id.
-    :return: The flow.
-    """
+    """Make the flow of an id, of which nothing else is known, as List flows is refused."""
     return Flow(flow_id, None, flow_id, project_id, None, None, None, None, None, None, {})
 
 
@@ -200,10 +195,10 @@ def logs_of(page: Page, execution_id: str) -> list[Fields]:
     :return: Its logs, unparsed: usually one; none if List logs has none with this id (yet).
     :raises ResponseError: The answer has other executions instead.
     """
-    ids = [fields.optional_identifier("filename_uuid") for fields in page.logs]
-    found = [fields for fields, each in zip(page.logs, ids, strict=True) if each == execution_id]
-    if found or not ids:
+    found = [fields for fields in page.logs if fields.optional_identifier("filename_uuid") == execution_id]
+    if found or not page.logs:
         return found
+    ids = (fields.optional_identifier("filename_uuid") for fields in page.logs)
     if other := next(filter(None, ids), None):
         raise ResponseError(
             f"List logs: filename_uuid should be {execution_id!r} but is {shown(other)}; the filter was not applied."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from types import TracebackType
 from weakref import WeakKeyDictionary
 
 from airflow_provider_integrator.api.models import Flow
@@ -38,9 +37,7 @@ class SharedConnection:
         self._users += 1
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._users -= 1
         self._pollers = {key: poller for key, poller in self._pollers.items() if len(poller)}
         if not self._users:

@@ -185,16 +185,6 @@ class FlowCursor:
                 )
 
 
-def is_wanted(execution: Execution, statuses: Iterable[str]) -> bool:
-    """Return whether a finished execution has one of some statuses.
-
-    :param execution: The execution.
-    :param statuses: The names of the statuses, in lower case.
-    :return: Whether it has.
-    """
-    return execution.status.name.lower() in statuses
-
-
 def read_statuses(status: str | Iterable[str]) -> tuple[str, ...]:
     """Parse a filter on the status.
 

@@ -16,7 +16,7 @@ from airflow_provider_integrator.exceptions import IntegratorError, RequestError
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.executions.wait import EMPTY_POLLS
 from airflow_provider_integrator.polling.connection import SharedConnection, shared_connection
-from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, is_wanted, to_epoch
+from airflow_provider_integrator.polling.cursor import FlowCursor, Seen, from_epoch, to_epoch
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.subscription import Subscription
 
@@ -34,19 +34,10 @@ class Store(Protocol):
     """A store for the cursor: an asset's state store, or a stand-in."""
 
     async def aget(self, key: str, default: Any = None) -> Any:
-        """Read a value.
-
-        :param key: The key.
-        :param default: The value if there is none.
-        :return: The value.
-        """
+        """Read a key's value; the default if there is none."""
 
     async def aset(self, key: str, value: Any) -> None:
-        """Write a value.
-
-        :param key: The key.
-        :param value: The value, fit for JSON.
-        """
+        """Write a key's value, which is fit for JSON."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +69,7 @@ class WatchedFlow:
     @property
     def wait(self) -> WaitSpec:
         """The wait for one of its executions, which has no id yet."""
-        return WaitSpec(
-            integrator_conn_id=self.integrator_conn_id,
-            project_id=self.project_id,
-            flow=self.flow,
-            flow_id=None,
-            execution_id=None,
-            created_after=None,
-            poll_interval=self.poll_interval,
-            end_time=None,
-        )
+        return WaitSpec.of(self)
 
 
 class FlowWatcher:
@@ -100,7 +82,8 @@ class FlowWatcher:
     def __init__(self, flow: WatchedFlow, store: Store | None) -> None:
         self._flow = flow
         self._store = store
-        self._cursor: FlowCursor | None = None
+        self._cursor = FlowCursor(to_epoch(datetime.now(timezone.utc) - LOOK_BACK))
+        self._has_cursor = False  # until it has been stored, or the flow read for the first time
         self._stored: dict[str, Any] | None = None
         self._in_flight: set[str] = set()
         self._is_settled = asyncio.Event()
@@ -139,7 +122,6 @@ class FlowWatcher:
 
         :param executions: Executions that were yielded.
         """
-        assert self._cursor is not None  # noqa: S101 - they came from it
         for seen in executions:
             self._cursor.mark_delivered(seen.execution_id, seen.created)
         await self._save()
@@ -158,18 +140,14 @@ class FlowWatcher:
         flow = self._flow
         async with shared_connection(flow.integrator_conn_id) as shared:
             poller = await self._poller(shared)
-            start = datetime.now(timezone.utc) - LOOK_BACK
-            since = start if self._cursor is None else from_epoch(self._cursor.since)
-            async with Subscription(poller, flow.wait, since) as subscription:
-                if self._cursor is None:
-                    cursor = FlowCursor(to_epoch(start))
-                    cursor.start((await self._read(subscription))[0])
-                    self._cursor = cursor
+            subscription = Subscription(flow.wait, from_epoch(self._cursor.since))
+            async with poller.serving(subscription):
+                if not self._has_cursor:
+                    self._cursor.start((await self._read(subscription))[0])
+                    self._has_cursor = True
                     await self._save()
                 while self._empty_polls < self._doubt_after:
-                    await subscription.request(
-                        from_epoch(self._cursor.since), self._recent(), self._cursor.open
-                    )
+                    subscription.request(from_epoch(self._cursor.since), self._recent(), self._cursor.open)
                     for seen in self._choose(*await self._read(subscription)):
                         self._in_flight.add(seen.execution_id)
                         self._is_settled.clear()
@@ -189,7 +167,7 @@ class FlowWatcher:
         return await asyncio.shield(shared.look_up_again(flow.project_id, flow.flow, fresh))
 
     async def _load(self) -> None:
-        if self._cursor is not None:
+        if self._has_cursor:
             return
         if self._store is None:
             if self._flow.since is not None:
@@ -200,13 +178,13 @@ class FlowWatcher:
             return
         stored = await self._store.aget(self._flow.key)
         if stored is not None:
-            self._stored, self._cursor = stored, FlowCursor.read(stored)
+            self._stored, self._cursor, self._has_cursor = stored, FlowCursor.read(stored), True
         elif self._flow.since is not None:
             self._cursor = FlowCursor(to_epoch(read_moment(self._flow.since, "since")))
+            self._has_cursor = True
             await self._save()
 
     async def _save(self) -> None:
-        assert self._cursor is not None  # noqa: S101 - there is one from the first reading on
         now = self._cursor.as_json()
         if self._store is not None and now != self._stored:
             await self._store.aset(self._flow.key, now)
@@ -214,7 +192,6 @@ class FlowWatcher:
 
     def _recent(self) -> datetime | None:
         """Choose the latest time since which the next poll may read; None if it must read all."""
-        assert self._cursor is not None  # noqa: S101 - as above
         recent = self._cursor.recent()
         is_whole_due = self._polls_since_whole + 1 >= WHOLE_EVERY
         return None if recent is None or is_whole_due else from_epoch(recent)
@@ -233,22 +210,21 @@ class FlowWatcher:
                 self._warned = dict.fromkeys([*list(self._warned)[-100:], what])
                 log.warning("%s of flow %s can't be read yet: %s", what, self._flow.flow, error)
         seen = [
-            *map(Seen.of, history.executions),
-            *map(Seen.of, finished),
             *(
-                Seen(each.execution_id, to_epoch(each.timestamp), None)
+                Seen.of(each.execution)
+                if each.execution is not None
+                else Seen(each.execution_id, to_epoch(each.timestamp), None)
                 for each in history.sightings
-                if each.execution is None
             ),
+            *map(Seen.of, finished),
         ]
         return seen, is_whole
 
     def _choose(self, reading: list[Seen], is_whole: bool) -> list[Seen]:
         """Choose the executions to deliver; those of other statuses are marked as delivered."""
-        assert self._cursor is not None  # noqa: S101 - as above
         chosen = []
         for seen in self._cursor.choose(reading, is_whole=is_whole):
-            if seen.execution is not None and is_wanted(seen.execution, self._flow.status):
+            if seen.execution is not None and seen.execution.status.name.lower() in self._flow.status:
                 chosen.append(seen)
             else:
                 self._cursor.mark_delivered(seen.execution_id, seen.created)

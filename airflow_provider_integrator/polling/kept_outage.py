@@ -31,16 +31,10 @@ class OutageStore(Protocol):
     """Keeps the beginning of one task's outage, in seconds since the epoch. Any error may be raised."""
 
     async def read(self) -> float | None:
-        """Read the beginning.
-
-        :return: It; None: nothing is kept, or nothing that is a moment.
-        """
+        """Read the beginning; None if nothing is kept, or nothing that is a moment."""
 
     async def write(self, began: float) -> None:
-        """Keep a beginning.
-
-        :param began: The beginning.
-        """
+        """Keep a beginning."""
 
     async def delete(self) -> None:
         """Delete the beginning, if there is one."""
@@ -61,7 +55,7 @@ class KeptOutage(Outage):
     :param earliest: The earliest beginning that may be this wait's: an older one was left by another.
     """
 
-    __slots__ = ("_earliest", "_has_failed", "_is_abandoned", "_is_logged", "_kept", "_settled", "_store")
+    __slots__ = ("_earliest", "_has_failed", "_is_abandoned", "_is_logged", "_kept", "_store")
 
     def __init__(
         self,
@@ -78,14 +72,13 @@ class KeptOutage(Outage):
         self._kept: float | None = None
         if self._store is not None:
             self._kept = _UNREAD if is_restart else began
-        self._settled: asyncio.Future[None] | None = None
         self._has_failed = self._is_logged = self._is_abandoned = False
 
     def end(self) -> None:
         """Record a successful poll; what was kept is deleted soon."""
         self.began = None
         if self._kept is not None:
-            self._settle_soon()
+            _keeper().add(self)
 
     def recall(self, error: Exception) -> asyncio.Future[None] | None:
         """Begin to read what another triggerer has kept, before a failed poll is recorded by :meth:`add`.
@@ -97,7 +90,7 @@ class KeptOutage(Outage):
             return None
         if self.began is None:
             self.began = time.time()
-        return self._settle_soon()
+        return _keeper().add(self)
 
     def add(self, error: Exception) -> None:
         """Record a failed poll as :class:`Outage` does; its beginning is kept soon.
@@ -113,60 +106,43 @@ class KeptOutage(Outage):
                 "If the triggerer restarts before it could, the time counts from the restart."
             )
         if self._store is not None and self._kept not in (self.began, _UNREAD):
-            self._settle_soon()
+            _keeper().add(self)
 
     async def close(self) -> None:
         """Delete what is kept, as the wait has ended."""
         self.began = None
         if self._kept is not None:
-            await asyncio.wait({self._settle_soon()}, timeout=END_PATIENCE)
+            await asyncio.wait({_keeper().add(self)}, timeout=END_PATIENCE)
 
     def abandon(self) -> None:
         """Leave the wait to another triggerer, or delete what is kept if the task no longer waits."""
         self._is_abandoned = True
         if self._kept is not None:
             # A timer, as no task may begin in a loop that ends.
-            asyncio.get_running_loop().call_later(CANCEL_DELAY, self._settle_soon)
+            asyncio.get_running_loop().call_later(CANCEL_DELAY, _keeper().add, self)
 
     async def settle(self) -> None:
         """Bring the store in line with the outage."""
-        settled, self._settled = self._settled, None
         try:
             if self._store is not None:
                 await self._settle(self._store)
         except Exception:
             self._has_failed = True
             log.debug("The beginning of an outage could not be read or kept.", exc_info=True)
-        finally:
-            if settled is not None and not settled.done():  # of a wait that was cancelled
-                settled.set_result(None)
 
     async def _settle(self, store: OutageStore) -> None:
-        if self._is_abandoned:
-            if self._kept is not None and not await store.is_active():
-                await store.delete()
-                self._kept = None
-        elif self.began is None:
-            if self._kept is not None:
+        if self._is_abandoned or self.began is None:
+            if self._kept is not None and not (self._is_abandoned and await store.is_active()):
                 await store.delete()
                 self._kept = None
         elif self._kept == _UNREAD:
-            self._take(await store.read())
+            self._kept = found = await store.read()
+            if found is not None and found >= self._earliest and self.began is not None:
+                self.began = min(found, self.began)
         elif self._kept != self.began:
             self._kept, began = _UNKNOWN, self.began
             await store.write(began)
             self._kept = began
-
-    def _take(self, found: float | None) -> None:
-        self._kept = found
-        if found is not None and found >= self._earliest and self.began is not None:
-            self.began = min(found, self.began)
-
-    def _settle_soon(self) -> asyncio.Future[None]:
-        if self._settled is None:
-            self._settled = asyncio.get_running_loop().create_future()
-        _keeper().add(self)
-        return self._settled
 
 
 class _Keeper:
@@ -177,24 +153,29 @@ class _Keeper:
     """
 
     def __init__(self) -> None:
-        self._due: OrderedDict[KeptOutage, None] = OrderedDict()
+        self._due: OrderedDict[KeptOutage, asyncio.Future[None]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, outage: KeptOutage) -> None:
+    def add(self, outage: KeptOutage) -> asyncio.Future[None]:
         """Settle an outage soon.
 
         :param outage: The outage.
+        :return: A future that is done once it is settled, or can't be.
         """
-        self._due[outage] = None
+        if outage not in self._due:
+            self._due[outage] = asyncio.get_running_loop().create_future()
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="integrator-outages")
+        return self._due[outage]
 
     async def _work(self) -> None:
         try:
             while self._due:
-                outage, _ = self._due.popitem(last=False)
+                outage, settled = self._due.popitem(last=False)
                 began = time.monotonic()
                 await outage.settle()
+                if not settled.done():  # of a wait that was cancelled
+                    settled.set_result(None)
                 await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         finally:
             self._task = None

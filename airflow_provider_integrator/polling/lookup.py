@@ -20,6 +20,7 @@ from airflow_provider_integrator.polling.window import MANY, Window
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.async_client import AsyncClient
+    from airflow_provider_integrator.polling.waits import Wait
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -42,17 +43,19 @@ class ExecutionLookup:
 
     :param client: Makes the calls.
     :param query: The flow's main logs.
-    :param report: Called once a search for each execution with its outcome.
+    :param report: Called once a search for each execution with its waits and the outcome.
     :ivar retry_after: The longest pause that the server has asked for in this poll, in seconds.
     """
 
-    def __init__(self, client: AsyncClient, query: LogQuery, report: Callable[[str, Outcome], None]) -> None:
+    def __init__(
+        self, client: AsyncClient, query: LogQuery, report: Callable[[list[Wait], Outcome], None]
+    ) -> None:
         self.retry_after = 0.0
         self._client = client
         self._query = query
         self._report = report
         self._window = Window()
-        self._left: dict[str, None] = {}
+        self._left: dict[str, list[Wait]] = {}
         self._requests = 0
         self._failures = 0
         self._outage: IntegratorError | None = None
@@ -62,14 +65,14 @@ class ExecutionLookup:
         """Whether the next poll is without a search, as the last one took many requests."""
         return self._requests > MANY
 
-    def start(self, ids: Iterable[str]) -> None:
+    def start(self, awaited: dict[str, list[Wait]]) -> None:
         """Start the next poll.
 
-        :param ids: The executions to search for.
+        :param awaited: The executions to search for, each with its waits.
         """
         self.retry_after = 0.0
         self._failures, self._outage = 0, None
-        self._left = dict.fromkeys(ids)
+        self._left = awaited
 
     def note(self, error: IntegratorError) -> None:
         """Note the pause that the server asks for.
@@ -107,12 +110,11 @@ class ExecutionLookup:
         :param at_least: The number of the flow's first logs to read in any case, at most a page.
         :return: The logs of the first page, if it was read.
         """
-        if self.alternates:
-            self._requests = 0
+        alternates, self._requests = self.alternates, 0
+        if alternates:
             return ()
-        self._requests = 0
         first: Sequence[Fields] = ()
-        length = max(self._window.choose(self._left), at_least)
+        length = max(self._window.choose(self._left.keys()), at_least)
         if length:
             try:
                 first = await self._read_window(length)
@@ -176,8 +178,7 @@ class ExecutionLookup:
         return page
 
     def _settle(self, execution_id: str, outcome: Outcome) -> None:
-        del self._left[execution_id]
-        self._report(execution_id, outcome)
+        self._report(self._left.pop(execution_id), outcome)
 
 
 @lru_cache(maxsize=1024)  # each poll makes the same ones

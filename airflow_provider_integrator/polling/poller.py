@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.endpoints import LogQuery
 from airflow_provider_integrator.api.enums import State, Status
@@ -20,6 +21,7 @@ from airflow_provider_integrator.exceptions import IntegratorError, ResponseErro
 from airflow_provider_integrator.polling.lookup import CONCURRENCY, ExecutionLookup, Outcome
 from airflow_provider_integrator.polling.recent import RecentExecutions
 from airflow_provider_integrator.polling.schedule import TICKS, on_tick
+from airflow_provider_integrator.polling.subscription import Subscription
 from airflow_provider_integrator.polling.waits import Deadlines, Wait
 
 if TYPE_CHECKING:
@@ -31,40 +33,13 @@ LEARN_FROM, LEARN_EVERY = 25, 100
 _CLOCK_TICK = 0.001
 
 
-class Subscriber(Protocol):
-    """Receives a flow's recent executions from each poll."""
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two polls."""
-
-    def since(self, *, is_newest_first: bool) -> datetime:
-        """Choose the point in time since which the next poll reads.
-
-        :param is_newest_first: Whether a later time makes the poll cheaper.
-        :return: The point in time, with a time zone.
-        """
-
-    def deliver(self, history: History) -> None:
-        """Receive the executions that a poll read.
-
-        :param history: The executions.
-        """
-
-    def fail(self, error: Exception) -> None:
-        """Record a failed poll.
-
-        :param error: The poll's error.
-        """
-
-
 class FlowPoller:
-    """Polls List logs for a flow once per interval, for all its waits and subscribers.
+    """Polls List logs for a flow once per interval, for all its waits and subscriptions.
 
     :param client: Makes the calls.
     :param project_id: The project.
     :param flow_id: The flow.
-    :param observer: Called at each poll with the number of waits and subscribers; None: nobody is.
+    :param observer: Called at each poll with the number of waits and subscriptions; None: nobody is.
     :ivar flow_id: The flow.
     """
 
@@ -81,10 +56,9 @@ class FlowPoller:
         self._lookup = ExecutionLookup(client, query, self._report)
         self._recent = RecentExecutions(client, query, self._take)
         self._waits = Deadlines()
-        self._awaited: dict[str, list[Wait]] = {}
-        self._subscribers: set[Subscriber] = set()
+        self._subscriptions: set[Subscription] = set()
         self._round = 0
-        self._asked = datetime.now(timezone.utc)
+        self._asked = 0.0
         self._next_reading = 0
         self._next_learning = 0
         self._usual: float | None = None
@@ -93,7 +67,7 @@ class FlowPoller:
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waits) + len(self._subscribers)
+        return len(self._waits) + len(self._subscriptions)
 
     def join(self, wait: Wait) -> None:
         """Add a wait. The first one starts the polling.
@@ -112,21 +86,19 @@ class FlowPoller:
         wait.done.cancel()
         await self._end_if_idle()
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Add a subscriber, which receives what each poll reads.
+    @asynccontextmanager
+    async def serving(self, subscription: Subscription) -> AsyncGenerator[None, None]:
+        """Let a subscription receive what each poll reads, as an async context manager.
 
-        :param subscriber: The subscriber.
+        :param subscription: The subscription.
         """
-        self._subscribers.add(subscriber)
-        self._begin(subscriber.interval)
-
-    async def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Remove a subscriber.
-
-        :param subscriber: The subscriber.
-        """
-        self._subscribers.discard(subscriber)
-        await self._end_if_idle()
+        self._subscriptions.add(subscription)
+        self._begin(subscription.interval)
+        try:
+            yield
+        finally:
+            self._subscriptions.discard(subscription)
+            await self._end_if_idle()
 
     def _begin(self, interval: float) -> None:
         if self._task is None:
@@ -152,7 +124,7 @@ class FlowPoller:
             except Exception as error:  # noqa: BLE001 - a programming error ends the waits, not in silence
                 if isinstance(error, IntegratorError):
                     self._lookup.note(error)
-                _fail([*self._open_waits(), *self._subscribers], error)
+                _fail([*self._waits, *self._subscriptions], error)
             await self._sleep(started, share)
             # A search in every second poll finds an execution within two intervals, its own duration included.
             share = 0.9 if self._lookup.alternates else 1.0
@@ -166,7 +138,7 @@ class FlowPoller:
                 wait.pause(now, self._usual) if wait.spec.adaptive else wait.spec.poll_interval
                 for wait in self._waits
             ]
-            pauses += [each.interval for each in self._subscribers]
+            pauses += [each.interval for each in self._subscriptions]
             self._slept_interval = min(pauses, default=math.inf)
             due = max(on_tick(started, self._slept_interval * share), started + self._lookup.retry_after)
             if due <= now:
@@ -190,7 +162,7 @@ class FlowPoller:
         self._round += 1
         if self._observer is not None:
             self._observer(len(self))
-        self._asked = datetime.now(timezone.utc)
+        self._asked = time.time()
         awaited: dict[str | None, list[Wait]] = defaultdict(list)
         is_adaptive = False
         for wait in self._open_waits():
@@ -198,25 +170,23 @@ class FlowPoller:
             is_adaptive = is_adaptive or wait.spec.adaptive
             awaited[wait.execution_id].append(wait)
         unnamed = awaited.pop(None, [])
-        self._awaited = awaited  # type: ignore[assignment]  # None is gone
-        self._lookup.start(self._awaited)
-        if unnamed or self._subscribers:
+        self._lookup.start(awaited)  # type: ignore[arg-type]  # None is gone
+        if unnamed or self._subscriptions:
             await self._read_recent(unnamed)
         needs_usual = is_adaptive and self._round >= self._next_learning
         self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
-        self._awaited = {}  # for the garbage collector, which would look through the lists
 
     def _open_waits(self) -> list[Wait]:
-        return [wait for wait in self._waits if not wait.done.done()]
+        requested = (wait for each in self._subscriptions for wait in each.open.values())
+        return [wait for wait in (*self._waits, *requested) if not wait.done.done()]
 
     def _take(self, page: Page) -> None:
         self._lookup.take(page.logs)
         if len(page.logs) >= LEARN_FROM:
             self._learn(page.logs)
 
-    def _report(self, execution_id: str, outcome: Outcome) -> None:
+    def _report(self, waits: list[Wait], outcome: Outcome) -> None:
         """Record the outcome of a search with the waits for the execution."""
-        waits = self._awaited[execution_id]
         error = outcome if isinstance(outcome, IntegratorError) else None
         for fields in outcome if isinstance(outcome, list) else ():
             try:
@@ -236,26 +206,26 @@ class FlowPoller:
             self._next_learning = self._round + LEARN_EVERY
 
     async def _read_recent(self, waits: list[Wait]) -> None:
-        """Read the executions for the subscribers, and for the waits for the flow's next one."""
-        subscribers = [*self._subscribers]
+        """Read the executions for the subscriptions, and for the waits for the flow's next one."""
+        subscriptions = [*self._subscriptions]
         is_newest_first = self._recent.is_newest_first
         moments = [
             *(wait.created_after for wait in waits if wait.created_after is not None),
-            *(each.since(is_newest_first=is_newest_first) for each in subscribers),
+            *(each.since(is_newest_first=is_newest_first) for each in subscriptions),
         ]
         if not moments or self._round < self._next_reading:
             return
         try:
             history = await self._recent.read(min(moments))
         except ResponseError as error:  # which doesn't hinder the search by id
-            _fail([*waits, *subscribers], error)
+            _fail([*waits, *subscriptions], error)
             return
         # If the order makes it read all pages, they are read in every second poll.
         self._next_reading = self._round + (2 if history.pages > CONCURRENCY else 1)
         if history.is_complete:
             self._lookup.settle_rest()
-        for subscriber in subscribers:
-            subscriber.deliver(history)
+        for subscription in subscriptions:
+            subscription.deliver(history)
         for wait in waits:
             self._choose_next(wait, history)
 
@@ -289,6 +259,6 @@ class FlowPoller:
             wait.find(chosen.execution, self._usual)
 
 
-def _fail(users: Iterable[Wait | Subscriber], error: Exception) -> None:
+def _fail(users: Iterable[Wait | Subscription], error: Exception) -> None:
     for user in users:
         user.fail(error)

@@ -14,14 +14,13 @@ from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import TransientError
 from airflow_provider_integrator.executions.spec import WaitSpec
 from airflow_provider_integrator.polling.kept_outage import KeptOutage
-from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.waits import Wait
 
 log = logging.getLogger(__name__)
 
 
 class _OpenExecution(Wait):
-    """A wait for an execution that was created before the time since which the subscription reads."""
+    """A search for an execution that was created before the time since which the subscription reads."""
 
     def fail(self, error: Exception) -> None:
         """Ignore a failed poll: the next one searches again, and the subscription reports the error."""
@@ -29,20 +28,19 @@ class _OpenExecution(Wait):
 
 @dataclass(eq=False)
 class Subscription:
-    """A subscription to a flow's executions. Enter it to subscribe.
+    """What a watched flow's polls read, and what they have read.
 
-    :param poller: The flow's poller.
     :param wait: The wait for one execution of the flow, whose id is replaced.
     :param start: The time since which the polls read, until :meth:`request` changes it.
+    :ivar open: The requested executions that were created before, by their ids.
     """
 
-    poller: FlowPoller
     wait: WaitSpec
     start: datetime
+    open: dict[str, Wait] = field(default_factory=dict)
     failed_polls: int = 0
     _recent: datetime | None = None
     _history: History | None = None
-    _open: dict[str, _OpenExecution] = field(default_factory=dict)
     _error: Exception | None = None
     _is_ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,15 +48,6 @@ class Subscription:
     def interval(self) -> float:
         """Seconds between two polls."""
         return self.wait.poll_interval
-
-    async def __aenter__(self) -> Subscription:
-        self.poller.subscribe(self)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for execution in self._open.values():
-            await self.poller.leave(execution)
-        await self.poller.unsubscribe(self)
 
     async def next_reading(self) -> tuple[History, list[Execution]]:
         """Wait for the next poll.
@@ -73,9 +62,9 @@ class Subscription:
                 raise self._error
             if self._history is not None:
                 history, self._history = self._history, None
-                return history, [each.done.result() for each in self._open.values() if each.done.done()]
+                return history, [each.done.result() for each in self.open.values() if each.done.done()]
 
-    async def request(self, since: datetime, recent: datetime | None, still_open: Iterable[str]) -> None:
+    def request(self, since: datetime, recent: datetime | None, still_open: Iterable[str]) -> None:
         """Choose the executions that the next polls read.
 
         :param since: The time since which they were created.
@@ -83,13 +72,11 @@ class Subscription:
         :param still_open: Executions created before that time.
         """
         self.start, self._recent = since, recent
-        wanted = set(still_open)
-        for each in self._open.keys() - wanted:
-            await self.poller.leave(self._open.pop(each))
-        for each in wanted - self._open.keys():
-            spec = replace(self.wait, execution_id=each)
-            self._open[each] = _OpenExecution(spec, KeptOutage(math.inf), None, math.inf)
-            self.poller.join(self._open[each])
+        self.open = {each: self.open.get(each) or self._search(each) for each in still_open}
+
+    def _search(self, execution_id: str) -> _OpenExecution:
+        spec = replace(self.wait, execution_id=execution_id)
+        return _OpenExecution(spec, KeptOutage(math.inf), None, math.inf)
 
     def since(self, *, is_newest_first: bool) -> datetime:
         """Choose the point in time since which the next poll reads.

@@ -91,11 +91,9 @@ class TriggerWait:
 
         Besides, Airflow's scheduler takes a task for killed that resumes before it has heard of the deferral.
         """
-        interval, polled_at, left = self._spec.poll_interval, self._spec.polled_at, self._left()
+        interval, polled_at = self._spec.poll_interval, self._spec.polled_at
         if polled_at is not None:
-            await asyncio.sleep(
-                min(polled_at + interval - time.time(), interval, math.inf if left is None else left)
-            )
+            await asyncio.sleep(min(polled_at + interval - time.time(), interval, self._left()))
 
     async def _find_poller(self, shared: SharedConnection) -> FlowPoller:
         """Find the flow's poller; a failed look-up of the connection or the flow counts as a failed poll."""
@@ -111,8 +109,7 @@ class TriggerWait:
                     await asyncio.wait({recalled}, timeout=self._left())
                 self.outage.add(error)
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
-            pause, left = max(spec.poll_interval, asked or 0.0), self._left()
-            await asyncio.sleep(pause if left is None else min(pause, left))
+            await asyncio.sleep(min(max(spec.poll_interval, asked or 0.0), self._left()))
 
     async def _other_poller(
         self, shared: SharedConnection, poller: FlowPoller, doubt: FlowDoubtError | RequestError
@@ -137,8 +134,8 @@ class TriggerWait:
             raise doubt
         return poller if found is None else found
 
-    def _left(self) -> float | None:
-        return None if self._spec.end_time is None else max(0.0, self._spec.end_time - time.time())
+    def _left(self) -> float:
+        return math.inf if self._spec.end_time is None else max(0.0, self._spec.end_time - time.time())
 
     async def _in_time(self, finding: asyncio.Task[FlowPoller]) -> FlowPoller:
         # Not wait_for: a TimeoutError of the work itself isn't the deadline's, and others wait for it, too.

@@ -54,6 +54,7 @@ class Wait:
     # The task's own context, so that messages about its polls are written to its own log.
     context: contextvars.Context = field(init=False, repr=False)
     _empty_polls: int = field(init=False, default=0)
+    _uncounted: Exception | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         spec, loop = self.spec, asyncio.get_running_loop()
@@ -103,16 +104,17 @@ class Wait:
         if execution.is_finished and not self.done.done():
             self.done.set_result(execution)
 
-    def miss(self, asked: datetime) -> None:
+    def miss(self, asked: float) -> None:
         """Record a successful poll that didn't find the execution.
 
-        :param asked: When the poll began: it ends the wait if the window had passed by then.
+        :param asked: When the poll began, in seconds since the epoch: if the window had passed, the wait ends.
         """
         self.outage.end()
         self._empty_polls += 1
         if self.progress is not None and self.progress.is_due():
             self.context.run(self.progress.see, None, self.polls)
-        if self.created_before is not None and self.execution_id is None and self.created_before <= asked:
+        before = self.created_before if self.execution_id is None else None
+        if before is not None and before.timestamp() <= asked:
             self._end(ExecutionMissingError(self.spec.missing()))
         elif self._empty_polls >= self.doubt_after:
             self._end(FlowDoubtError())
@@ -127,16 +129,19 @@ class Wait:
         recalled = self.outage.recall(error)
         if recalled is None:
             self._count(error)
-        else:
-            recalled.add_done_callback(lambda _: self._count_recalled(error))
+            return
+        if self._uncounted is None:  # those that fail until it is known count once
+            recalled.add_done_callback(self._count_recalled)
+        self._uncounted = error
 
     def expire(self) -> None:
         """End the wait, as its deadline has passed."""
         self._end(WaitTimeoutError("The time to wait is over."))
 
-    def _count_recalled(self, error: Exception) -> None:
+    def _count_recalled(self, _: asyncio.Future[None]) -> None:
+        error, self._uncounted = self._uncounted, None
         # A poll may have succeeded in the meantime, or the wait may be over.
-        if self.outage.began is not None and not self.done.done():
+        if error is not None and self.outage.began is not None and not self.done.done():
             self._count(error)
 
     def _count(self, error: Exception) -> None:

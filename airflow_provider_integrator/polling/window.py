@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 
 from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.pages import Page
@@ -43,18 +43,18 @@ class Window:
             size = max(1.0, (page.size - PAGE_BYTES) / len(page.logs))
             self._log_bytes = size if self._log_bytes is None else 0.7 * self._log_bytes + 0.3 * size
 
-    def choose(self, ids: Collection[str]) -> int:
+    def choose(self, ids: Set[str]) -> int:
         """Choose the window of the next poll.
 
         :param ids: The awaited executions.
         :return: The number of first logs to read; 0 for look-ups only.
         """
         count = len(ids)
-        new = sum(each not in self._places for each in ids)
-        self._places = {each: self._places.get(each) for each in ids}
-        self._credit = min(self._credit + new + SHARE * count, SAVED_POLLS * count)
         if count < 2:
             return 0
+        new = len(ids - self._places.keys())
+        self._places = {each: self._places.get(each) for each in ids}
+        self._credit = min(self._credit + new + SHARE * count, SAVED_POLLS * count)
         request, log = self._prices(count)
 
         def cost(length: int) -> float:

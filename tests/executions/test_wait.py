@@ -123,7 +123,7 @@ class TestPoll:
         wait = make_wait(seen, outage_tolerance=60)
         simulator.inject(Fault.status(503, on="logs"))
         assert wait.poll() is None
-        began = wait.suspend().outage_began
+        began = wait.suspend()["spec"]["outage_began"]
         assert make_wait(seen, outage_tolerance=60, outage_began=began - 50).poll() is None
         with pytest.raises(UnavailableError):
             make_wait(seen, outage_tolerance=60, outage_began=began - 60).poll()

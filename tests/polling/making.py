@@ -29,7 +29,6 @@ def make_wait(
             integrator_conn_id="integrator_default",
             project_id=None,
             flow="price",
-            flow_id=None,
             execution_id=execution_id,
             created_after=None if created_after is None else created_after.isoformat(),
             poll_interval=interval,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,14 +14,18 @@ from airflow_provider_integrator.api.access import Access
 from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.exchange import Retry
-from airflow_provider_integrator.api.history import History
 from airflow_provider_integrator.exceptions import UnavailableError
+from airflow_provider_integrator.polling import lookup
 from airflow_provider_integrator.polling.lookup import CONCURRENCY
 from airflow_provider_integrator.polling.poller import FlowPoller
+from airflow_provider_integrator.polling.subscription import Subscription
 from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
 from airflow_provider_integrator.simulator.recording import RecordedRequest
 from tests.polling.making import make_wait
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
 
 PATIENCE = 60.0
 LONG_AGO = datetime.now(timezone.utc) - timedelta(days=30)
@@ -50,65 +54,35 @@ def add_running(simulator: IntegratorSimulator, flow: Flow, count: int) -> list[
     return [simulator.add_execution(flow, created=begin + timedelta(seconds=n)).id for n in range(count)]
 
 
-class Reader:
-    """A subscriber that reads all executions."""
-
-    interval = 0.02
-
-    def since(self, *, is_newest_first: bool) -> datetime:
-        return LONG_AGO
-
-    def deliver(self, history: History) -> None:
-        assert history.executions
-
-    def fail(self, error: Exception) -> None:
-        raise AssertionError from error
-
-
-@asynccontextmanager
-async def joined(
-    simulator: IntegratorSimulator,
-    flow: Flow,
-    waits: list[Wait],
-    polls: int,
-    subscribers: tuple[Reader, ...] = (),
-) -> AsyncIterator[list[Wait]]:
-    """Let a poller make some polls for waits, and go on."""
-    access = Access(simulator.url, simulator.username, simulator.password)
-    async with AsyncClient(access, Retry(attempts=1)) as client:
-        poller = FlowPoller(client, flow.project.id, flow.id)
-        for subscriber in subscribers:
-            poller.subscribe(subscriber)
-        for wait in waits:
-            poller.join(wait)
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while waits[0].polls < polls:
-            assert asyncio.get_running_loop().time() < deadline
-            await asyncio.sleep(0.01)
-        yield waits
-        for subscriber in subscribers:
-            await poller.unsubscribe(subscriber)
-        for wait in waits:
-            await poller.leave(wait)
-
-
 async def poll(
     simulator: IntegratorSimulator,
     flow: Flow,
     waits: list[Wait],
     polls: int,
-    subscribers: tuple[Reader, ...] = (),
+    subscription: Subscription | None = None,
 ) -> list[RecordedRequest]:
     """Let a poller make some polls for waits of which none ends, and return its requests for List logs."""
-    async with joined(simulator, flow, waits, polls + 1, subscribers):
-        return [request for request in simulator.requests if request.path == "/logs"]
+    access = Access(simulator.url, simulator.username, simulator.password)
+    async with AsyncClient(access, Retry(attempts=1)) as client:
+        poller = FlowPoller(client, flow.project.id, flow.id)
+        async with nullcontext() if subscription is None else poller.serving(subscription):
+            for wait in waits:
+                poller.join(wait)
+            deadline = asyncio.get_running_loop().time() + PATIENCE
+            while waits[0].polls <= polls:
+                assert asyncio.get_running_loop().time() < deadline
+                await asyncio.sleep(0.01)
+            requests = [request for request in simulator.requests if request.path == "/logs"]
+        for wait in waits:
+            await poller.leave(wait)
+    return requests
 
 
 def polled(
     simulator: IntegratorSimulator, flow: Flow, ids: list[str], polls: int = 4
 ) -> list[RecordedRequest]:
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait(each) for each in ids], polls)
+        return await poll(simulator, flow, [make_wait(each, 0.05) for each in ids], polls)
 
     return asyncio.run(scenario())
 
@@ -179,6 +153,17 @@ def test_many_executions_take_few_requests_wherever_they_stand(
     assert len(requests) <= 6 * 16
 
 
+def test_a_search_that_takes_many_requests_is_made_in_every_second_poll(
+    simulator: IntegratorSimulator, flow: Flow, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(lookup, "MANY", 5)
+    simulator.order = "shuffled"
+    add_history(simulator, flow, 1000)
+    ids = add_running(simulator, flow, 300)
+    made = [len(polled(simulator, flow, ids, polls)) for polls in (1, 7)]
+    assert made[1] - made[0] <= 5 * 16
+
+
 @pytest.mark.parametrize("end", ["end-404", "end-empty", "end-repeat", "no-next", "no-next-field"])
 def test_many_executions_that_do_not_exist_are_not_looked_up_one_by_one(
     simulator: IntegratorSimulator, flow: Flow, end: str
@@ -195,7 +180,14 @@ def test_an_execution_that_younger_ones_push_out_is_found(simulator: IntegratorS
     ids = add_running(simulator, flow, 10)
 
     async def scenario() -> None:
-        async with joined(simulator, flow, [make_wait(each) for each in ids], polls=3) as waits:
+        access = Access(simulator.url, simulator.username, simulator.password)
+        async with AsyncClient(access, Retry(attempts=1)) as client:
+            poller = FlowPoller(client, flow.project.id, flow.id)
+            waits = [make_wait(each, 0.2) for each in ids]
+            for wait in waits:
+                poller.join(wait)
+            while waits[0].polls < 3:  # noqa: ASYNC110 - polls have no event
+                await asyncio.sleep(0.01)
             for _ in range(20):
                 simulator.add_execution(flow, lasts=0)
             seen = waits[0].polls
@@ -204,6 +196,8 @@ def test_an_execution_that_younger_ones_push_out_is_found(simulator: IntegratorS
             await asyncio.wait([wait.done for wait in waits], timeout=PATIENCE)
             assert all(wait.done.result().is_finished for wait in waits)
             assert max(wait.polls for wait in waits) - seen <= 2
+            for wait in waits:
+                await poller.leave(wait)
 
     asyncio.run(scenario())
 
@@ -216,14 +210,22 @@ def test_an_outage_is_not_met_with_a_request_for_each_wait(
     ids = add_running(simulator, flow, 40)
 
     async def scenario() -> None:
-        made = [make_wait(each, 0.1, tolerance=0.06) for each in ids]
-        async with joined(simulator, flow, made, polls=2) as waits:
+        access = Access(simulator.url, simulator.username, simulator.password)
+        async with AsyncClient(access, Retry(attempts=1)) as client:
+            poller = FlowPoller(client, flow.project.id, flow.id)
+            waits = [make_wait(each, 0.3, tolerance=0.2) for each in ids]
+            for wait in waits:
+                poller.join(wait)
+            while waits[0].polls < 2:  # noqa: ASYNC110 - polls have no event
+                await asyncio.sleep(0.01)
             simulator.inject(Fault.status(503, on="logs"))
             before = simulator.count("logs")
             await asyncio.wait([wait.done for wait in waits], timeout=PATIENCE)
             assert all(isinstance(wait.done.exception(), UnavailableError) for wait in waits)
             # a poll may have been under way; each that fails makes as many requests as a poller has at once
             assert simulator.count("logs") - before <= 40 + 3 * CONCURRENCY
+            for wait in waits:
+                await poller.leave(wait)
 
     asyncio.run(scenario())
 
@@ -245,7 +247,7 @@ def test_the_next_execution_is_waited_for_with_small_pages(
     add_history(simulator, flow, 150)
 
     async def scenario() -> list[RecordedRequest]:
-        wait = make_wait(None, created_after=datetime.now(timezone.utc))
+        wait = make_wait(None, 0.1, created_after=datetime.now(timezone.utc))
         return await poll(simulator, flow, [wait], 5)
 
     limits = [request.param("limit") for request in asyncio.run(scenario())]
@@ -262,7 +264,7 @@ def test_the_next_execution_is_searched_for_in_whole_pages_in_another_order(
     add_history(simulator, flow, 150)
 
     async def scenario() -> list[RecordedRequest]:
-        wait = make_wait(None, created_after=datetime.now(timezone.utc))
+        wait = make_wait(None, 0.1, created_after=datetime.now(timezone.utc))
         return await poll(simulator, flow, [wait], 4)
 
     assert {request.param("limit") for request in asyncio.run(scenario())} == {"100"}
@@ -286,7 +288,12 @@ def test_a_flow_of_one_page_takes_one_request_a_poll(
     add_history(simulator, flow, 5)
 
     async def scenario() -> list[RecordedRequest]:
-        return await poll(simulator, flow, [make_wait("later")], 6, (Reader(),))
+        wait = make_wait("later", 0.1)
+        subscription = Subscription(wait.spec, LONG_AGO)
+        made = await poll(simulator, flow, [wait], 6, subscription)
+        assert (await subscription.next_reading())[0].executions
+        assert not subscription.failed_polls
+        return made
 
     made = asyncio.run(scenario())
     assert by_id(made) == []

@@ -191,6 +191,20 @@ def test_a_wait_counts_its_failure_once_it_is_read():
     asyncio.run(scenario())
 
 
+def test_the_polls_that_fail_while_it_is_read_count_once(logged):
+    async def scenario():
+        wait = make_wait("e", tolerance=60)
+        wait.outage = KeptOutage(60, Store(time.time() - 50), is_restart=True)
+        for number in range(3):
+            wait.fail(UnavailableError(f"no answer to poll {number}"))
+        await settled()
+        assert "poll 2" in logged.text
+        wait.fail(ERROR)
+
+    asyncio.run(scenario())
+    assert logged.text.count("A poll failed") == 2
+
+
 @pytest.mark.parametrize("error", [RequestError("no", 400), ValueError("a mistake of ours")])
 def test_what_is_permanent_waits_for_no_reading(error):
     store = Store()

@@ -257,6 +257,21 @@ class Page(HTMLParser):
             self.other.append(tag)
 
 
+def test_a_page_that_fails_is_said_in_the_same_frame(browse, flow, mocker):
+    mocker.patch(
+        "airflow_provider_integrator.ui.pages.readable_connections", side_effect=RuntimeError("secret")
+    )
+    client = browse()
+    client._transport.raise_server_exceptions = False
+
+    answer = client.get(OVERVIEW)
+
+    assert answer.status_code == 500
+    assert "This page has failed" in answer.text
+    assert "secret" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("view", ["overview", "flow", "execution", "errors", "log"])
 def test_the_page_waits_on_threads_of_its_own(browse, mocker, view):
     """A slow Integrator takes none of those on which the API server answers everything else."""
