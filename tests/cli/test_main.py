@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from airflow_provider_integrator.cli.definition import COMMANDS
@@ -84,3 +86,15 @@ def test_interrupt(command, simulator, mocker):
     )
     done = command("flows")
     assert (done.code, done.out, done.err) == (130, "", "flows: interrupted.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(BrokenPipeError(), 141, ""), (OSError(28, "No space left on device"), 2, "flows: [Errno 28] No space")],
+)
+def test_output_that_nobody_takes(error, code, said, command, simulator, mocker):
+    mocker.patch("airflow_provider_integrator.cli.process.os.dup2")
+    mocker.patch("airflow_provider_integrator.hooks.integrator.IntegratorHook.list_flows", side_effect=error)
+    mocker.patch.object(sys.stdout, "fileno", return_value=1, create=True)
+    done = command("flows")
+    assert (done.code, done.err[: len(said)], bool(done.err)) == (code, said, bool(said))

@@ -76,3 +76,9 @@ def test_the_connections_test_says_what_is_wrong(connect):
     passed, message = IntegratorHook().test_connection()
     assert not passed
     assert "it has {execution}" in message
+
+
+def test_an_id_that_is_unknown_leads_nowhere():
+    url = UiUrl.read("https://ui.example/{flow_id}/{log_id}")
+    assert url.fill(**{**IDS, "log_id": None}) is None
+    assert url.fill(**{**IDS, "execution_id": None}) is not None

@@ -168,3 +168,28 @@ def test_which_one_stands_beside_a_file(path, kind, tmp_path):
     attached("memory", "c")
     journal = journal_beside(ObjectStoragePath(path.format(tmp_path)), "name", lambda: None)
     assert type(journal) is kind
+
+
+class TestOddStores:
+    @pytest.fixture
+    def store(self):
+        return attached("s3")
+
+    @pytest.fixture
+    def journal(self, store):
+        made = StoreJournal(ObjectStoragePath(f"s3://{store.conn_id}@bucket/j"), lambda: None)
+        append(made, b"1\n")
+        return made
+
+    def test_one_that_says_that_nothing_is_there(self, journal, store, mocker):
+        mocker.patch.object(store, "find", side_effect=FileNotFoundError)
+        assert list(journal.entries()) == []
+
+    def test_one_that_removes_nothing(self, journal, store, logged, mocker):
+        mocker.patch.object(store, "rm", side_effect=PermissionError("no"))
+        journal.remove()
+        assert "can't be removed" in logged.text
+
+    def test_one_whose_object_another_try_has_removed(self, journal, store, mocker):
+        mocker.patch.object(store, "open", side_effect=FileNotFoundError)
+        assert list(journal.entries()) == []

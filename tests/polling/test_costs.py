@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from airflow_provider_integrator.api.async_client import AsyncClient
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.exceptions import UnavailableError
+from airflow_provider_integrator.polling import lookup
 from airflow_provider_integrator.polling.lookup import CONCURRENCY
 from airflow_provider_integrator.polling.poller import FlowPoller
 from airflow_provider_integrator.polling.subscription import Subscription
@@ -22,6 +23,9 @@ from airflow_provider_integrator.polling.waits import Wait
 from airflow_provider_integrator.simulator import Fault, Flow, IntegratorSimulator
 from airflow_provider_integrator.simulator.recording import RecordedRequest
 from tests.polling.making import make_wait
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
 
 PATIENCE = 60.0
 LONG_AGO = datetime.now(timezone.utc) - timedelta(days=30)
@@ -147,6 +151,17 @@ def test_many_executions_take_few_requests_wherever_they_stand(
     requests = polled(simulator, flow, ids, polls=5)
     assert by_id(requests) == []
     assert len(requests) <= 6 * 16
+
+
+def test_a_search_that_takes_many_requests_is_made_in_every_second_poll(
+    simulator: IntegratorSimulator, flow: Flow, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(lookup, "MANY", 5)
+    simulator.order = "shuffled"
+    add_history(simulator, flow, 1000)
+    ids = add_running(simulator, flow, 300)
+    made = [len(polled(simulator, flow, ids, polls)) for polls in (1, 7)]
+    assert made[1] - made[0] <= 5 * 16
 
 
 @pytest.mark.parametrize("end", ["end-404", "end-empty", "end-repeat", "no-next", "no-next-field"])

@@ -9,11 +9,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.simulator import Fault
-from tests.tasks import MODES, a_context, a_sensor, after_looks, again, run_sensor
+from tests.tasks import MODES, TIMEOUT, a_context, a_sensor, after_looks, again, run_sensor
+
+RENDERS = hasattr(BaseTrigger, "render_template_fields")
+needs_templates = pytest.mark.skipif(not RENDERS, reason="needs Airflow 3.3")
 
 
 def carried(seconds=60.0):
@@ -201,3 +205,39 @@ def test_many_waits_share_one_login(simulator, flow):
     payloads = asyncio.run(all_of_them())
     assert [payload["execution_id"] for payload in payloads] == [execution.id for execution in executions]
     assert simulator.logins == 1
+
+
+class TestFromTheTrigger:
+    """The arguments for a sensor that defers before any worker has started it."""
+
+    @needs_templates
+    def test_each_time_is_json_and_the_next_execution_is_the_default(self):
+        now = datetime(2026, 1, 2, tzinfo=timezone.utc)
+        given = a_sensor(start_from_trigger=True, created_after=now, created_before=timedelta(hours=1))
+        arguments = given.start_trigger_args.trigger_kwargs
+        assert (arguments["created_after"], arguments["created_before"]) == (now.isoformat(), 3600.0)
+        assert json.loads(json.dumps(arguments)) == arguments
+        default = a_sensor(start_from_trigger=True).start_trigger_args
+        assert default.trigger_kwargs["created_after"] == "{{ dag_run.run_after }}"
+        assert default.trigger_kwargs["end_time"] is None
+        assert default.next_method == "execute_complete"
+        assert default.timeout > timedelta(seconds=TIMEOUT)
+
+    @needs_templates
+    @pytest.mark.parametrize(
+        ("execution_id", "reason"),
+        [
+            ("{{ ti.xcom_pull('start') }}", "can't read XComs, as Airflow's triggerer can't"),
+            (["a list"], "takes strings and templates, not a task's output"),
+        ],
+    )
+    def test_what_the_triggerer_cannot_render_defers_from_a_worker(self, execution_id, reason):
+        with pytest.warns(UserWarning, match=f"Task wait: start_from_trigger {reason}; the task defers from"):
+            task = a_sensor(start_from_trigger=True, execution_id=execution_id)
+        assert task.deferrable
+        assert not task.start_from_trigger
+
+    @pytest.mark.skipif(RENDERS, reason="Airflow's triggerer renders templates")
+    def test_an_older_airflow_defers_from_a_worker(self):
+        with pytest.warns(UserWarning, match=r"start_from_trigger needs Airflow 3\.3; the task defers from"):
+            assert a_sensor(start_from_trigger=True).deferrable

@@ -84,6 +84,7 @@ def test_runs_that_waited_and_runs_that_it_started(browse, session, add_run, exe
         ({"execution_id": "e-2"}, {}),
         ({"payload": {"execution_id": "e-2"}, "execution_id": "e-1"}, {}),
         ({"payload": "e-1"}, {}),
+        (["e-1"], {}),
         ({}, {}),
         ({"execution_id": "e-1"}, {"uri": "s3://bucket/e-1"}),
         ({"execution_id": "e-1"}, {"age": timedelta(hours=1)}),

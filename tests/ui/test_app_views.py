@@ -203,6 +203,41 @@ def test_projects_are_chosen_by_name(browse, simulator, connect):
     assert f"project={other.id}" in text
 
 
+def test_projects_that_cannot_be_listed_are_no_choice(browse, simulator, connect):
+    simulator.inject(Fault.status(403, on="projects"))
+    connect(partner_id="partner-1")
+
+    answer = browse().get("/overview/integrator_default")
+
+    assert answer.status_code == 200
+    assert re.findall(r"<option [^>]*>([\w-]+)</option>", answer.text) == [
+        "integrator_default",
+        simulator.projects[0].id,
+    ]
+
+
+def test_an_execution_is_shown_without_lines_that_cannot_be_read(browse, simulator, failed):
+    simulator.inject(
+        Fault.status(400, on="logs", body="No lines", where=lambda request: request.param("log_type") == "3")
+    )
+
+    text = (
+        browse().get("/execution/integrator_default", params={"flow": "price", "execution": "e-failed"}).text
+    )
+
+    assert "No lines" in text
+    assert "Read data from ERP" in text
+
+
+def test_another_s_connection_that_cannot_be_read_is_left_out(browse, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "{no JSON")
+
+    text = browse().get("/overview/integrator_default").text
+
+    assert re.findall(r"<option [^>]*>(\w+)</option>", text)[0] == "integrator_default"
+    assert "broken" not in text.lower()
+
+
 @pytest.mark.parametrize(
     ("query", "text"),
     [

@@ -42,6 +42,7 @@ def test_usual_crons(period, words):
         "0 0 6 * * ? 2027",
         "0/5 * * * * ? *",
         "nonsense",
+        "0 L * * * ? *",
         "0 ² 3 * * ? *",
     ],
 )
