@@ -177,8 +177,10 @@ class FlowPoller:
         self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
 
     def _open_waits(self) -> list[Wait]:
-        requested = (wait for each in self._subscriptions for wait in each.open.values())
-        return [wait for wait in (*self._waits, *requested) if not wait.done.done()]
+        waits = [*self._waits]
+        for subscription in self._subscriptions:
+            waits += subscription.open.values()
+        return [wait for wait in waits if not wait.done.done()]
 
     def _take(self, page: Page) -> None:
         self._lookup.take(page.logs)
