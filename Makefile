@@ -2,9 +2,9 @@
 AIRFLOW ?= 3.3
 # More arguments for test, demo, airflow and bench, for example ARGS="-k sensor".
 ARGS ?=
-# How many processes run the tests: a number, or logical for one per core; one more is faster, but an Airflow on SQLite
-# that gets too little of the processor fails. 0, in this process, starts sooner, for a few tests.
-JOBS ?= $(if $(ARGS),0,logical)
+# How many processes run the tests: one more than there are cores, as that of the end-to-end tests waits for Airflow
+# more than it works. 0, in this process, starts sooner, for a few tests.
+JOBS ?= $(if $(ARGS),0,$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
 
 ifeq ($(wildcard requirements/airflow-$(AIRFLOW).txt),)
 $(error There is no lock for Airflow $(AIRFLOW); there are: $(patsubst requirements/airflow-%.txt,%,$(wildcard requirements/airflow-*.txt)))

@@ -1,4 +1,7 @@
-"""Validation of task arguments, after their templates were rendered."""
+"""Validation of task arguments, after their templates were rendered.
+
+Each reader takes the argument's name for its message, and raises a ``ConfigurationError`` if a value can't be used.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,8 @@ MIN_POLL_INTERVAL = 0.01
 
 
 def rendered(name: str, value: str | None) -> str | None:
-    """Check a rendered argument.
+    """Return a rendered argument without the spaces around it; None if none was given.
 
-    :param name: The argument's name, for messages.
-    :param value: The rendered value.
-    :return: The value, None if none was given.
     :raises ConfigurationError: The template rendered to nothing, for example because its XCom is missing.
     """
     if value is None:
@@ -34,21 +34,14 @@ def rendered(name: str, value: str | None) -> str | None:
 
 
 def is_template(value: Any) -> bool:
-    """Return whether an argument's value is known only once the task runs: a template or a task's output.
-
-    :param value: The value, as the DAG's author has set it.
-    """
+    """Return whether an argument's value is known only once the task runs: a template or a task's output."""
     return "{{" in value or "{%" in value if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> float:
-    """Read a duration.
+    """Read a duration, given in seconds or as a timedelta, in seconds.
 
-    :param name: The argument's name, for messages.
-    :param value: Seconds, or a timedelta.
-    :param least: The minimum in seconds.
-    :return: Seconds.
-    :raises ConfigurationError: The value is no duration, or is below the minimum.
+    :raises ConfigurationError: The value is no duration, or is below the least.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= least:
@@ -59,11 +52,8 @@ def read_seconds(name: str, value: float | timedelta, least: float = 0.0) -> flo
 
 
 def read_count(name: str, value: int) -> int:
-    """Read a non-negative integer.
+    """Read a whole number, 0 or more.
 
-    :param name: The argument's name, for messages.
-    :param value: The number.
-    :return: The number.
     :raises ConfigurationError: The value isn't one.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -74,9 +64,6 @@ def read_count(name: str, value: int) -> int:
 def read_mode(name: str, value: int) -> int:
     """Read a file's permissions.
 
-    :param name: The argument's name, for messages.
-    :param value: The permissions.
-    :return: The permissions.
     :raises ConfigurationError: The value isn't such, or locks the owner out.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value & ~0o177 != 0o600:
@@ -88,10 +75,8 @@ def read_mode(name: str, value: int) -> int:
 
 
 def check_scheme(name: str, path: object) -> None:
-    """Check that a file system is known for a path; no file system is opened.
+    """Check that a file system is known for a path or URI, which may be a template; none is opened.
 
-    :param name: The argument's name, for messages.
-    :param path: An object storage URI or a local path, which may be a template.
     :raises ConfigurationError: No installed package has the URI's scheme.
     """
     scheme, separator, _ = str(path).partition("://")
@@ -115,12 +100,9 @@ def _has_provider(scheme: str) -> bool:
 
 
 def read_rate(name: str, value: float) -> float:
-    """Read a share.
+    """Read a share, a number from 0 to 1.
 
-    :param name: The argument's name, for messages.
-    :param value: The number.
-    :return: The number.
-    :raises ConfigurationError: The value isn't a number from 0 to 1.
+    :raises ConfigurationError: The value isn't one.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigurationError(f"{name} is {value!r}; set it to a number from 0 to 1: 0.05 is 5 %.")
@@ -128,11 +110,8 @@ def read_rate(name: str, value: float) -> float:
 
 
 def read_moment(value: datetime | str, name: str = "created_after") -> DateTime:
-    """Read a point in time.
+    """Read a point in time, as UTC: a datetime, or ISO 8601; it is in UTC if it has no offset.
 
-    :param value: A datetime, or ISO 8601; UTC if it has no offset.
-    :param name: The argument's name, for messages.
-    :return: The time, in UTC.
     :raises ConfigurationError: The value can't be read.
     """
     import pendulum
@@ -193,10 +172,8 @@ def read_window(
 
 
 def check_window(created_after: Any, created_before: Any) -> None:
-    """Check the window's arguments when a DAG is parsed, as far as they aren't templates.
+    """Check the window's arguments when a DAG is parsed, as far as they are given and aren't templates.
 
-    :param created_after: The beginning, or None.
-    :param created_before: The end, or None.
     :raises ConfigurationError: One can't be read, or the end isn't after the beginning.
     """
     after = None if is_template(created_after) else created_after
@@ -205,12 +182,8 @@ def check_window(created_after: Any, created_before: Any) -> None:
         raise ConfigurationError(
             f"created_before is {before!r}; set it to a datetime, to ISO 8601, or to a timedelta after created_after."
         )
-    if after is not None:
-        read_window(after, before)
-    elif isinstance(before, timedelta):
-        read_window("1970-01-01", before)
-    elif before is not None:
-        read_moment(before, "created_before")
+    if after is not None or before is not None:
+        read_window("1970-01-01" if after is None else after, before)
 
 
 def _parsed(text: str) -> object:

@@ -46,15 +46,7 @@ class IntegratorExecutionRunFacet(RunFacet):
 def delivery_lineage(
     base_url: str, project_id: str, flow: str, execution: Execution | None, delivered: Delivered | None
 ) -> OperatorLineage[Dataset, RunFacet]:
-    """Describe the datasets that a task read and wrote.
-
-    :param base_url: The base URL of the Integrator.
-    :param project_id: The flow's project.
-    :param flow: The flow's slug.
-    :param execution: The execution; None: the whole flow.
-    :param delivered: The delivered log, or lines; None if nothing was delivered.
-    :return: The flow as input, the stored file as output, and facets of the execution.
-    """
+    """Describe the flow that a task read, the execution (None: all of them), and the file it stored, if any."""
     return OperatorLineage(
         inputs=[_flow(base_url, project_id, flow, execution)],
         outputs=[] if delivered is None or delivered.stored is None else [_file(delivered, delivered.stored)],
@@ -63,22 +55,12 @@ def delivery_lineage(
 
 
 def flow_names(base_url: str, project_id: str, flow: str) -> tuple[str, str]:
-    """Return the OpenLineage dataset name of a flow.
-
-    :param base_url: The base URL of the Integrator.
-    :param project_id: The flow's project.
-    :param flow: The flow's slug.
-    :return: The namespace (host and port) and the name.
-    """
+    """Return the OpenLineage namespace (host and port) and name of a flow."""
     return f"integrator://{urlsplit(base_url).netloc}", f"{project_id}/{flow}"
 
 
 def file_names(uri: str) -> tuple[str, str]:
-    """Return the OpenLineage dataset name of a file.
-
-    :param uri: The file's URI, without an Airflow connection in it.
-    :return: The namespace and the name.
-    """
+    """Return the OpenLineage namespace and name of a file, whose URI has no Airflow connection in it."""
     scheme, _, rest = uri.partition("://")
     store, slash, path = rest.partition("/")
     if scheme == "file":

@@ -9,9 +9,6 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_integrator.api.models import Execution
-    from airflow_provider_integrator.executions.wait import ExecutionWait
-
 
 class PushedLink(BaseOperatorLink):
     """A link that is shown once its task has pushed a URL for it."""
@@ -53,26 +50,6 @@ class IntegratorExecutionLink(PushedLink):
     """Link to the execution's page, made from the template ``ui_url`` in the connection's Extra."""
 
     name = "Integrator execution"
-
-    def push_for(
-        self,
-        context: Context,
-        operator: Any,
-        wait: ExecutionWait,
-        execution: Execution,
-        log_id: str | None = None,
-    ) -> None:
-        """Push the URL of an execution's page, if the connection has a template for it.
-
-        :param context: The task's context.
-        :param operator: The task.
-        :param wait: The wait that found the execution.
-        :param execution: The execution.
-        :param log_id: The log of the task; None: the execution's main log.
-        """
-        settings = wait.hook.settings
-        url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
-        self.push(context, operator, url)
 
 
 class StoredLogLink(PushedLink):

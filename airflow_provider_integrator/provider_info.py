@@ -6,83 +6,78 @@ from typing import Any
 
 INTEGRATION = "Akinon Integrator"
 
+
+def _field(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
+    return _field(label, description, type=["number", "null"], exclusiveMinimum=0, default=default)
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_provider_integrator.{name}" for name in names]
+    return [{"integration-name": INTEGRATION, "python-modules": modules}]
+
+
 # Airflow 3.2 and later build the form from this; earlier versions call the hook's `get_ui_field_behaviour`.
 # A field may be left empty in the form, hence "null" in every type. No text has a default: Airflow would store it with
 # the connection, mask it like a secret, and warn that a text as short as "prod" can't be masked.
 CONN_FIELDS: dict[str, Any] = {
-    "project_id": {
-        "label": "Project id",
-        "description": "The project of tasks that set none: its id in the answer of List projects, as airflow-integrator "
-        "projects shows it once Partner id is set.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "project_slug": {
-        "label": "Project slug",
-        "description": "The project's !projectSlug in List projects, needed to download logs. May be empty if Partner id "
-        "is set: it is then looked up.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "partner_id": {
-        "label": "Partner id",
-        "description": "The partner whose projects are listed: parentGroupId of each project. The Integrator's "
-        "documents don't say where to find it first; ask Akinon.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "environment": {
-        "label": "Environment",
-        "description": "The Integrator to call if Host is empty: prod (the default) or dev.",
-        "schema": {"type": ["string", "null"], "enum": ["prod", "dev"]},
-    },
-    "verify": {
-        "label": "Verify TLS certificate",
-        "description": "true (the default), false, or the path of a CA bundle on the workers and triggerers.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "timeout": {
-        "label": "Timeout",
-        "description": "Seconds that one request may take; for a download, the longest silence in it.",
-        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 60},
-    },
-    "download_timeout": {
-        "label": "Download timeout",
-        "description": "Seconds that one download of a log may take.",
-        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": 3600},
-    },
-    "allow_plain_http": {
-        "label": "Allow plain http",
-        "description": "true: password and token may cross the network in the clear, to a Host that begins with "
-        "http://. Not needed for this machine's own addresses.",
-        "schema": {"type": ["string", "null"], "enum": ["false", "true"]},
-    },
-    "project_parameter": {
-        "label": "Project parameter",
-        "description": "How the project is spelled to List logs and Download log: both (the default), projectid or "
-        "projectId. Try the others if a valid project is refused with 400.",
-        "schema": {
-            "type": ["string", "null"],
-            "enum": ["both", "projectid", "projectId"],
-        },
-    },
-    "auth_header": {
-        "label": "Token header",
-        "description": "The header that carries the token: Authorization (the default) or Authentication. Try "
-        "the other if a valid password is refused with 401.",
-        "schema": {
-            "type": ["string", "null"],
-            "enum": ["Authorization", "Authentication"],
-        },
-    },
-    "ui_url": {
-        "label": "Execution page",
-        "description": "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, "
-        "{execution_id} and {log_id} in it. Empty: no link.",
-        "schema": {"type": ["string", "null"]},
-    },
-    "token": {
-        "label": "Token",
-        "description": "Used as it is, instead of Login and Password, until it expires.",
-        "schema": {"type": ["string", "null"], "format": "password"},
-    },
+    "project_id": _field(
+        "Project id",
+        "The project of tasks that set none: its id in the answer of List projects, as airflow-integrator projects "
+        "shows it once Partner id is set.",
+    ),
+    "project_slug": _field(
+        "Project slug",
+        "The project's !projectSlug in List projects, needed to download logs. May be empty if Partner id is set: it "
+        "is then looked up.",
+    ),
+    "partner_id": _field(
+        "Partner id",
+        "The partner whose projects are listed: parentGroupId of each project. The Integrator's documents don't say "
+        "where to find it first; ask Akinon.",
+    ),
+    "environment": _field(
+        "Environment",
+        "The Integrator to call if Host is empty: prod (the default) or dev.",
+        enum=["prod", "dev"],
+    ),
+    "verify": _field(
+        "Verify TLS certificate",
+        "true (the default), false, or the path of a CA bundle on the workers and triggerers.",
+    ),
+    "timeout": _seconds(
+        "Timeout", "Seconds that one request may take; for a download, the longest silence in it.", 60
+    ),
+    "download_timeout": _seconds("Download timeout", "Seconds that one download of a log may take.", 3600),
+    "allow_plain_http": _field(
+        "Allow plain http",
+        "true: password and token may cross the network in the clear, to a Host that begins with http://. Not needed "
+        "for this machine's own addresses.",
+        enum=["false", "true"],
+    ),
+    "project_parameter": _field(
+        "Project parameter",
+        "How the project is spelled to List logs and Download log: both (the default), projectid or projectId. Try the "
+        "others if a valid project is refused with 400.",
+        enum=["both", "projectid", "projectId"],
+    ),
+    "auth_header": _field(
+        "Token header",
+        "The header that carries the token: Authorization (the default) or Authentication. Try the other if a valid "
+        "password is refused with 401.",
+        enum=["Authorization", "Authentication"],
+    ),
+    "ui_url": _field(
+        "Execution page",
+        "URL of an execution's page, for a link on each task, with any of {project_id}, {flow_id}, {execution_id} and "
+        "{log_id} in it. Empty: no link.",
+    ),
+    "token": _field(
+        "Token", "Used as it is, instead of Login and Password, until it expires.", format="password"
+    ),
 }
 
 PROVIDER_INFO: dict[str, Any] = {
@@ -97,37 +92,10 @@ PROVIDER_INFO: dict[str, Any] = {
             "tags": ["service"],
         }
     ],
-    "hooks": [
-        {
-            "integration-name": INTEGRATION,
-            "python-modules": ["airflow_provider_integrator.hooks.integrator"],
-        }
-    ],
-    "sensors": [
-        {
-            "integration-name": INTEGRATION,
-            "python-modules": ["airflow_provider_integrator.sensors.execution"],
-        }
-    ],
-    "operators": [
-        {
-            "integration-name": INTEGRATION,
-            "python-modules": [
-                "airflow_provider_integrator.operators.check",
-                "airflow_provider_integrator.operators.lines",
-                "airflow_provider_integrator.operators.log",
-            ],
-        }
-    ],
-    "triggers": [
-        {
-            "integration-name": INTEGRATION,
-            "python-modules": [
-                "airflow_provider_integrator.triggers.execution",
-                "airflow_provider_integrator.triggers.flow",
-            ],
-        }
-    ],
+    "hooks": _modules("hooks.integrator"),
+    "sensors": _modules("sensors.execution"),
+    "operators": _modules("operators.check", "operators.lines", "operators.log"),
+    "triggers": _modules("triggers.execution", "triggers.flow"),
     # from Airflow 3.2 on
     "cli": ["airflow_provider_integrator.cli.definition.get_commands"],
     "asset-uris": [

@@ -7,4 +7,4 @@ import sys
 from airflow_provider_integrator.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main(["snapshot", *sys.argv[1:]]))
+    main(["snapshot", *sys.argv[1:]])

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 AIRFLOW_VERSION = version("apache-airflow")
 IS_AIRFLOW_3 = int(AIRFLOW_VERSION.split(".")[0]) >= 3
@@ -41,6 +43,11 @@ class AirflowApi:
         self._session = requests.Session()
         # Local requests need neither a proxy nor .netrc.
         self._session.trust_env = False
+        # The server of a busy machine drops connections, answers after minutes, or with 500 while SQLite is locked.
+        again = Retry(
+            10, connect=0, allowed_methods=["GET"], status_forcelist=[500], backoff_factor=0.3, backoff_max=2
+        )
+        self._session.mount(f"{url}/api/", HTTPAdapter(max_retries=again))
 
     def close(self) -> None:
         """Close the connections."""
@@ -159,7 +166,7 @@ class AirflowApi:
         :raises TimeoutError: The DAG isn't parsed in time; the message has the import errors.
         """
         _wait(
-            lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=30).status_code == 200,
+            lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=60).status_code == 200,
             seconds,
             lambda: f"There is no DAG {dag_id}: {self.get('importErrors')}",
         )

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -171,23 +172,6 @@ class LocalAirflow:
         """Start a triggerer, as standalone doesn't restart one that has ended."""
         self._run("triggerer")
 
-    def cli(self, *arguments: str) -> str:
-        """Run an ``airflow`` command.
-
-        :param arguments: The arguments.
-        :return: The standard output.
-        :raises subprocess.CalledProcessError: The command failed.
-        """
-        return subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
-            env=self.environment,
-            check=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        ).stdout
-
     def task_logs(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[Path]:
         """List the log files of a task's attempts, of worker and triggerer."""
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
@@ -228,12 +212,19 @@ class LocalAirflow:
 
     def _family(self) -> set[psutil.Process]:
         """Find all descendants of the started processes, including orphaned ones."""
-        found: set[psutil.Process] = set()
         groups = {process.pid for process in self._processes}
+        found: set[psutil.Process] = set()
+        children = defaultdict(list)
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
+                children[process.ppid()].append(process)
                 if os.getpgid(process.pid) in groups:
-                    found |= {process, *process.children(recursive=True)}
+                    found.add(process)
+        unseen = list(found)
+        while unseen:
+            new = [child for child in children[unseen.pop().pid] if child not in found]
+            found.update(new)
+            unseen += new
         return found
 
 

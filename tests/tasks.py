@@ -194,10 +194,18 @@ def _is_ours(module: str) -> bool:
     return module.startswith("airflow_provider_integrator.")
 
 
-def run_sensor(
-    mode: str, *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
+def _run(
+    make: Callable[..., Any],
+    mode: str,
+    context: dict[str, Any] | None = None,
+    between: Callable[[str], None] = lambda _: None,
+    **arguments: Any,
 ) -> Outcome:
-    return Runner(lambda: a_sensor(mode, **arguments), context or {}, between or (lambda _: None)).run()
+    return Runner(lambda: make(mode, **arguments), context or {}, between).run()
+
+
+def run_sensor(mode: str, **arguments: Any) -> Outcome:
+    return _run(a_sensor, mode, **arguments)
 
 
 def a_sensor(mode: str = "poke", **arguments: Any) -> IntegratorExecutionSensor:
@@ -206,10 +214,8 @@ def a_sensor(mode: str = "poke", **arguments: Any) -> IntegratorExecutionSensor:
     return IntegratorExecutionSensor(mode="poke" if is_deferred else mode, deferrable=is_deferred, **given)
 
 
-def run_operator(
-    mode: str = "poke", *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
-) -> Outcome:
-    return Runner(lambda: an_operator(mode, **arguments), context or {}, between or (lambda _: None)).run()
+def run_operator(mode: str = "poke", **arguments: Any) -> Outcome:
+    return _run(an_operator, mode, **arguments)
 
 
 def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
@@ -217,10 +223,8 @@ def an_operator(mode: str = "poke", **arguments: Any) -> IntegratorLogOperator:
     return IntegratorLogOperator(deferrable=mode == "deferrable", **{**given, **arguments})
 
 
-def run_lines(
-    mode: str = "poke", *, context: dict[str, Any] | None = None, between: Any = None, **arguments: Any
-) -> Outcome:
-    return Runner(lambda: lines_operator(mode, **arguments), context or {}, between or (lambda _: None)).run()
+def run_lines(mode: str = "poke", **arguments: Any) -> Outcome:
+    return _run(lines_operator, mode, **arguments)
 
 
 def lines_operator(mode: str = "poke", **arguments: Any) -> IntegratorLinesOperator:

@@ -13,6 +13,7 @@ import zipfile
 from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import airflow
 import jsonschema
@@ -148,11 +149,24 @@ def built(tmp_path_factory) -> tuple[Path, Path]:
     return sdist, wheel
 
 
-# What the web page is told of the connection type, by the service that its API asks.
-PRINT_FORM = """
-from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-(form,) = (form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator")
-print(form.model_dump_json())
+# Each answer is a line, which may stand below warnings. What the web page shows of the connection type comes from the
+# service that its API asks.
+ASK_AIRFLOW = """
+import json, sys
+import airflow_provider_integrator
+from airflow.__main__ import main
+for command in sys.argv[1:]:
+    sys.argv = ["airflow", "providers", *command.split(), "--output", "json"]
+    print(end=f"\\0{command}\\n")
+    main()
+print(end=f"\\0file\\n{json.dumps([airflow_provider_integrator.__file__])}\\n")
+try:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+except ImportError:  # Airflow 2
+    pass
+else:
+    forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "integrator"]
+    print(end=f"\\0forms\\n{json.dumps([form.model_dump(mode='json') for form in forms])}\\n")
 """
 
 
@@ -182,10 +196,16 @@ def run_installed(python: Path, *arguments: str) -> str:
     return run(python, *arguments, env=environment, cwd=python.parent)
 
 
-def ask_providers(python: Path, *arguments: str) -> list[dict[str, str]]:
-    """Ask ``airflow providers`` and read its answer, which may stand below warnings."""
-    printed = run_installed(python, "-m", "airflow", "providers", *arguments, "--output", "json")
-    return json.loads(next(line for line in reversed(printed.splitlines()) if line.startswith("[{")))
+@pytest.fixture(scope="module")
+def shown(installed) -> dict[str, list[Any]]:
+    """What Airflow shows of the installed wheel, by its commands and in its form, asked for in one process."""
+    commands = (f"get {NAME} --full", "hooks", "behaviours", "widgets", "triggers", "links")
+    printed = run_installed(installed, "-c", ASK_AIRFLOW, *commands)
+    answers = (answer.splitlines() for answer in printed.split("\0")[1:])
+    return {
+        name: json.loads(next(line for line in reversed(lines) if line.startswith("[")))
+        for name, *lines in answers
+    }
 
 
 @pytest.mark.e2e
@@ -231,11 +251,12 @@ class TestDistributions:
         with tarfile.open(sdist) as archive:
             assert f"{sdist.name.removesuffix('.tar.gz')}/{name}" in archive.getnames()
 
-    def test_airflow_shows_everything_of_the_installed_wheel(self, installed):
-        where = run_installed(installed, "-c", "import airflow_provider_integrator as p; print(p.__file__)")
-        assert Path(where).is_relative_to(installed.parents[1])
+    def test_the_wheel_is_what_is_installed(self, installed, shown):
+        (file,) = shown["file"]
+        assert Path(file).is_relative_to(installed.parents[1])
 
-        shown = str(ask_providers(installed, "get", NAME, "--full"))
+    def test_airflow_shows_the_modules(self, shown):
+        modules = str(shown[f"get {NAME} --full"])
         for module in (
             "hooks.integrator",
             "sensors.execution",
@@ -243,20 +264,35 @@ class TestDistributions:
             "operators.log",
             "triggers.execution",
         ):
-            assert f"airflow_provider_integrator.{module}" in shown
-        hooks = {hook["connection_type"]: hook for hook in ask_providers(installed, "hooks")}
-        assert hooks["integrator"]["class"] == CONNECTION_TYPE["hook-class-name"]
-        assert hooks["integrator"]["hook_name"] == CONNECTION_TYPE["hook-name"]
+            assert f"airflow_provider_integrator.{module}" in modules
 
-    @pytest.mark.skipif(AIRFLOW_MINOR != "2.11", reason="its own form, made by the hook and Flask")
-    def test_airflow_2_makes_the_form_of_the_connection(self, installed):
-        widgets = ask_providers(installed, "widgets")
-        fields = {widget["connection_parameter_name"] for widget in widgets}
-        assert {f"extra__integrator__{name}" for name in CONNECTION_TYPE["conn-fields"]} <= fields
+    def test_airflow_lists_the_connection_type(self, shown):
+        (hook,) = [hook for hook in shown["hooks"] if hook["connection_type"] == "integrator"]
+        assert hook["class"] == CONNECTION_TYPE["hook-class-name"]
+        assert hook["hook_name"] == CONNECTION_TYPE["hook-name"]
+        assert NAME in hook.values()
+
+    def test_airflow_lists_the_trigger(self, shown):
+        assert "airflow_provider_integrator.triggers.execution" in str(shown["triggers"])
+
+    def test_airflow_lists_the_links(self, shown):
+        for link in ("IntegratorExecutionLink", "StoredLogLink"):
+            assert f"airflow_provider_integrator.links.{link}" in str(shown["links"])
+
+    def test_airflow_lists_the_form(self, shown):
+        behaviours = [behaviour for behaviour in shown["behaviours"] if "integrator" in str(behaviour)]
+        widgets = str([widget for widget in shown["widgets"] if NAME in str(widget)])
+        if AIRFLOW_MINOR in ("3.0", "3.1"):  # they look at it only where WTForms is installed
+            assert (behaviours, widgets) == ([], "[]")
+        else:
+            assert len(behaviours) == 1
+            assert [
+                name for name in CONNECTION_TYPE["conn-fields"] if f"integrator__{name}" not in widgets
+            ] == []
 
     @pytest.mark.skipif(AIRFLOW_MINOR == "2.11", reason="has no such service")
-    def test_airflow_3_makes_the_form_of_the_connection(self, installed):
-        form = json.loads(run_installed(installed, "-c", PRINT_FORM).splitlines()[-1])
+    def test_airflow_3_makes_the_form_of_the_connection(self, shown):
+        (form,) = shown["forms"]
         if AIRFLOW_MINOR == "3.0":
             # No provider has a form there, unless Flask-AppBuilder is installed: Extra is written as JSON.
             assert form["extra_fields"] is None

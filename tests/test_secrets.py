@@ -54,14 +54,14 @@ SITUATIONS = {
 @pytest.mark.parametrize("situation", LOGINS)
 def test_sensor(situation, mode, simulator, flow):
     LOGINS[situation](simulator, flow)
-    assert run_sensor(mode, outage_tolerance=0.2, timeout=2).state == "failed"
+    assert run_sensor(mode, outage_tolerance=0.05, timeout=2).state == "failed"
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
 @pytest.mark.parametrize("situation", LOGINS)
 def test_operator(situation, mode, simulator, flow):
     LOGINS[situation](simulator, flow)
-    assert run_operator(mode, outage_tolerance=0.2, timeout=2).state == "failed"
+    assert run_operator(mode, outage_tolerance=0.05, timeout=2).state == "failed"
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,14 +70,6 @@ class Access:
                 "have; set it to the token alone."
             )
 
-    def url(self, path: str) -> str:
-        """Build the URL of a call.
-
-        :param path: The call's path.
-        :return: The URL without a query.
-        """
-        return f"{self.base_url}{path}"
-
     def query(self, call: str, query: Query) -> list[tuple[str, str]]:
         """Build the query of a call.
 
@@ -98,68 +90,47 @@ class Access:
         ]
 
     def time_limit(self, call: Call[Any]) -> float:
-        """Return the seconds for the whole of a call's request.
-
-        :param call: The call.
-        :return: ``download_timeout`` for a download, ``timeout`` for any other call.
-        """
+        """Return the seconds for the whole of a call's request."""
         return self.download_timeout if call.streamed else self.timeout
 
     def out_of_time(self, call: Call[Any]) -> str:
-        """Describe a request whose time is over.
-
-        :param call: The call.
-        :return: The setting and its seconds.
-        """
+        """Describe a request whose time is over: the setting, and its seconds."""
         setting = "download_timeout" if call.streamed else "timeout"
         return f"no whole answer within {setting} ({self.time_limit(call):g} s)"
 
     def headers(self, token: str | None) -> dict[str, str] | None:
-        """Build the authorisation header.
-
-        :param token: The token; None if the call needs none.
-        :return: The header; None without a token.
-        """
+        """Build the authorisation header; None without a token, as of a call that needs none."""
         return {self.auth_header: f"Bearer {token}"} if token else None
 
 
 def unsendable(name: str, error: ValueError) -> ConfigurationError:
-    """Build the error for a request that an HTTP library refuses to send.
-
-    :param name: The call's name.
-    :param error: The library's error.
-    :return: The error to raise.
-    """
+    """Build the error for a request that an HTTP library refuses to send."""
     return ConfigurationError(
         f"{name}: the request can't be sent ({type(error).__name__}: {fit(str(error))}). Check the connection's "
         "Host, and the ids that are passed."
     )
 
 
-def is_host(name: str) -> bool:
-    """Return whether a name can be a host's: an IP address, or labels of ASCII letters, digits and hyphens.
-
-    Libraries differ in how they write another letter (IDNA), and in whether they do.
-
-    :param name: The name, without brackets and port.
-    """
+def read_ip(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the IP address that a host is, without brackets and port; None if it is a name."""
     try:
-        ip_address(name)
+        return ip_address(host)
     except ValueError:
-        return re.fullmatch(r"(?=.{1,254}$)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?", name) is not None
-    return True
+        return None
+
+
+def _is_host(name: str) -> bool:
+    # Libraries differ in how they write another letter (IDNA), and in whether they do.
+    labels = r"(?=.{1,254}$)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
+    return read_ip(name) is not None or re.fullmatch(labels, name) is not None
 
 
 def is_loopback(base_url: str) -> bool:
-    """Return whether a server is on this machine, by its name or address alone.
-
-    :param base_url: The server.
-    """
+    """Return whether a server is on this machine, by its name or address alone."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    if ip := read_ip(host):
+        return ip.is_loopback
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def normalize_base_url(host: str) -> str:
@@ -175,7 +146,7 @@ def normalize_base_url(host: str) -> str:
         parts = urlsplit(text)
         is_usable = (
             parts.scheme in ("http", "https")
-            and is_host(parts.hostname or "")
+            and _is_host(parts.hostname or "")
             and parts.port != 0
             and "@" not in parts.netloc
             and is_encodable(text)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import lru_cache, partial
-from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
@@ -41,7 +39,7 @@ from airflow_provider_integrator.api.exchange import (
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Paging
 from airflow_provider_integrator.api.proxies import environment_proxy
-from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tls import environment_bundle, is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
@@ -49,6 +47,8 @@ T = TypeVar("T")
 
 #: Bytes of a log that are passed to a thread at once.
 _CHUNK = 1024 * 1024
+#: The maximum number of open connections.
+_MAX_CONNECTIONS = 8
 
 
 class AsyncClient:
@@ -58,7 +58,6 @@ class AsyncClient:
     :param retry: The retry policy for transient faults.
     :param on_token: Awaited with each new token, to mask it in logs.
     :param observer: Called after each HTTP request; None: nobody is.
-    :param max_connections: The maximum number of open connections.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class AsyncClient:
         retry: Retry | None = None,
         on_token: Callable[[str], Awaitable[None]] | None = None,
         observer: Observer | None = None,
-        max_connections: int = 8,
     ) -> None:
         self._access = access
         self._retry = retry or Retry()
@@ -75,7 +73,6 @@ class AsyncClient:
         self._observer = observer
         self._tokens = token_store(access)
         self._session_lock = asyncio.Lock()
-        self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
         # Of a call that isn't streamed the whole takes no longer than its parts may, so that they need no timers.
         self._timeout = aiohttp.ClientTimeout(total=access.timeout)
@@ -88,9 +85,7 @@ class AsyncClient:
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -231,7 +226,7 @@ class AsyncClient:
         async with self._session_lock:
             if self._session is None:
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=self._max_connections, ssl=await self._tls()),
+                    connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, ssl=await self._tls()),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     headers={"User-Agent": USER_AGENT},
                     proxy=environment_proxy(self._access.base_url),
@@ -242,8 +237,7 @@ class AsyncClient:
         verify = self._access.verify
         if verify is True:
             # The same CA bundle as requests, so that worker and triggerer behave alike.
-            environment = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-            verify = next(filter(None, environment), DEFAULT_CA_BUNDLE_PATH)
+            verify = environment_bundle() or DEFAULT_CA_BUNDLE_PATH
         if verify is False:
             return False
         if environment_proxy(self._access.base_url) is None and self._access.base_url.startswith("http:"):
@@ -253,7 +247,7 @@ class AsyncClient:
 
 
 def _url(access: Access, call: str, path: str, query: Query) -> URL:
-    return URL(access.url(path)).extend_query(access.query(call, query))
+    return URL(f"{access.base_url}{path}").extend_query(access.query(call, query))
 
 
 async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[T]) -> T:
@@ -266,8 +260,12 @@ async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[
         if size >= _CHUNK:
             await _in_thread(receiver.feed, b"".join(gathered))
             gathered, size = [], 0
-    await _in_thread(receiver.feed, b"".join(gathered))
-    return await _in_thread(receiver.finish)
+
+    def end() -> T:
+        receiver.feed(b"".join(gathered))
+        return receiver.finish()
+
+    return await _in_thread(end)
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:

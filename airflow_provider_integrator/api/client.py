@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
 from typing import Any, TypeVar
 
 import requests
@@ -32,18 +31,13 @@ from airflow_provider_integrator.api.exchange import (
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import Page, Paging
 from airflow_provider_integrator.api.proxies import HTTP_PROXIES, SOCKS_PROXIES, environment_proxy
-from airflow_provider_integrator.api.tls import is_passing, tls_error, trusting
+from airflow_provider_integrator.api.tls import environment_bundle, is_passing, tls_error, trusting
 from airflow_provider_integrator.api.tokens import token_store
 from airflow_provider_integrator.exceptions import IntegratorError
 
 T = TypeVar("T")
 
 _CHUNK = 256 * 1024
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return a request unchanged: as the session's auth, it keeps requests from using .netrc instead."""
-    return request
 
 
 class Client:
@@ -65,9 +59,6 @@ class Client:
     ) -> None:
         if isinstance(access.verify, str):
             trusting(access.verify)  # else requests reports an unreadable bundle as a fault of the call
-        environment_proxy(
-            access.base_url, (*HTTP_PROXIES, *SOCKS_PROXIES)
-        )  # else requests fails in several ways
         self._access = access
         self._retry = retry or Retry()
         self._on_token = on_token
@@ -76,16 +67,18 @@ class Client:
         self._session = requests.Session()
         self._session.mount("http://", DeadlineAdapter())
         self._session.mount("https://", DeadlineAdapter())
-        self._session.auth = _no_auth
+        # The environment is read once, here: requests reads it, and .netrc, for every request.
+        self._session.trust_env = False
+        if proxy := environment_proxy(access.base_url, (*HTTP_PROXIES, *SOCKS_PROXIES)):
+            self._session.proxies = {"http": proxy, "https": proxy}
+        self._session.verify = (access.verify is True and environment_bundle()) or access.verify
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -177,35 +170,30 @@ class Client:
         receiver = call.receive()
         deadline = Deadline(access.timeout, access.time_limit(call))
         try:
-            with within(deadline):
-                return self._exchange_bytes(send, receiver)
+            try:
+                with within(deadline):
+                    return self._exchange_bytes(send, receiver)
+            except BaseException:
+                receiver.discard()
+                raise
         except requests.exceptions.SSLError as error:
-            receiver.discard()
             if not is_passing(error):
                 raise tls_error(call.name, error) from None  # its own message buries the advice
             return Fault(f"{type(error).__name__}: {error}")
         except ValueError as error:  # requests' errors of addresses are ValueErrors, too
-            receiver.discard()
             raise unsendable(call.name, error) from None
         except (requests.RequestException, OSError, BrokenBodyError) as error:
-            receiver.discard()
-            if deadline.is_over:
-                return Fault(access.out_of_time(call))
-            return Fault(f"{type(error).__name__}: {error}")
-        except BaseException:
-            receiver.discard()
-            raise
+            return Fault(access.out_of_time(call) if deadline.is_over else f"{type(error).__name__}: {error}")
 
     def _exchange_bytes(self, send: Send[T], receiver: Any) -> Answer[T]:
         call, access = send.call, self._access
         with self._session.request(
             call.method,
-            access.url(call.path),
+            f"{access.base_url}{call.path}",
             params=access.query(call.name, call.query),
             data=call.form,
             headers=access.headers(send.token),
             timeout=access.timeout,
-            verify=access.verify,
             allow_redirects=False,
             stream=True,
         ) as response:

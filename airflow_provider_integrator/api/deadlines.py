@@ -58,10 +58,7 @@ _current: ContextVar[Deadline] = ContextVar("deadline")
 
 @contextmanager
 def within(deadline: Deadline) -> Iterator[None]:
-    """Apply a time limit to the request that is sent in this context by a session with a :class:`DeadlineAdapter`.
-
-    :param deadline: The time limit.
-    """
+    """Apply a time limit to the request that a session with a :class:`DeadlineAdapter` sends in this context."""
     token = _current.set(deadline)
     try:
         yield

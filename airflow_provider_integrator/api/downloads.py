@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
-from airflow_provider_integrator.api.endpoints import Call, Pause, Script
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Step
 from airflow_provider_integrator.api.values import shown
 from airflow_provider_integrator.exceptions import RequestError
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
 
 
+@dataclass
 class LogPatience:
     """Decides whether to retry the download of a log that the server refuses.
 
@@ -31,19 +29,11 @@ class LogPatience:
     :param until: The deadline in seconds since the epoch, if another process has set it.
     """
 
-    def __init__(
-        self,
-        log: Execution | Step | Line | None,
-        finished: datetime | None,
-        log_timeout: float,
-        poll_interval: float,
-        until: float | None = None,
-    ) -> None:
-        self._log = log
-        self._finished = finished
-        self._log_timeout = log_timeout
-        self._poll_interval = poll_interval
-        self.until = until
+    log: Execution | Step | Line | None
+    finished: datetime | None
+    log_timeout: float
+    poll_interval: float
+    until: float | None = None
 
     def pause_after(self, error: RequestError) -> float:
         """Choose the pause before the next attempt.
@@ -56,11 +46,11 @@ class LogPatience:
         if error.status not in (400, 404):
             raise error
         if self.until is None:
-            self.until = retries_end(self._finished, self._log_timeout)
+            self.until = retries_end(self.finished, self.log_timeout)
         now = time.time()
         if now >= self.until:
             raise RequestError(f"{error} {self._explanation()}", error.status) from None
-        pause = min(self._poll_interval, self.until - now)
+        pause = min(self.poll_interval, self.until - now)
         log.info(
             "The log isn't available yet. Next attempt in %.0f s; retries end in %.0f s (log_timeout). %s",
             pause,
@@ -71,12 +61,12 @@ class LogPatience:
 
     def _explanation(self) -> str:
         text = (
-            f"The log was not available within log_timeout ({self._log_timeout:g} s) of the execution's end."
+            f"The log was not available within log_timeout ({self.log_timeout:g} s) of the execution's end."
         )
-        if self._log is None:
+        if self.log is None:
             return text
         return (
-            f"{text} Its is_send_S3 in List logs is {shown(self._log.is_send_s3)} (1 seems to mean: stored)."
+            f"{text} Its is_send_S3 in List logs is {shown(self.log.is_send_s3)} (1 seems to mean: stored)."
         )
 
 
@@ -89,18 +79,3 @@ def retries_end(finished: datetime | None, log_timeout: float) -> float:
     """
     now = time.time()
     return (now if finished is None else min(now, finished.timestamp())) + log_timeout
-
-
-def download_when_stored(call: Call[T], patience: LogPatience) -> Script[T]:
-    """Download a log, retrying until it is stored.
-
-    :param call: A call of Download log.
-    :param patience: Decides about retries.
-    :return: The value of the call.
-    :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
-    """
-    while True:
-        try:
-            return (yield call)  # type: ignore[no-any-return]  # the value of a Call[T]
-        except RequestError as error:
-            yield Pause(patience.pause_after(error))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from html.entities import html5
+from itertools import islice
 from urllib.parse import quote, quote_plus
 
 #: How often a text is decoded.
@@ -55,11 +56,7 @@ def _without_blanks(text: str, *, ascii_only: bool = False) -> str:
 
 @lru_cache(maxsize=256)
 def needles(secret: str) -> tuple[str, ...]:
-    """Build the forms in which a secret is looked for in each layer of a text.
-
-    :param secret: The secret.
-    :return: The forms, as the bytes of a layer.
-    """
+    """Build the forms in which a secret is looked for in each layer of a text, as the bytes of a layer."""
     plain = [_without_blanks(secret), _without_blanks(secret, ascii_only=True), secret.replace(" ", "+")]
     forms = [_bytes(_without_blanks(form, ascii_only=True)) for form in plain]
     raw = [secret.encode("utf-8", "surrogatepass"), secret.encode("latin-1", "ignore")]
@@ -69,10 +66,7 @@ def needles(secret: str) -> tuple[str, ...]:
         digits = [data.hex(), data.hex().upper(), *_base64_forms(data)]
         forms += [form for form in digits if len(form) >= _MIN_DIGITS]
     # A secret that looks encoded itself is decoded with what surrounds it.
-    layer = Layer.of(secret).decoded()
-    while layer is not None:
-        forms += [layer.data] * (len(layer.data) >= _MIN_DIGITS)
-        layer = layer.decoded()
+    forms += [layer.data for layer in islice(layers(secret), 1, None) if len(layer.data) >= _MIN_DIGITS]
     return tuple(dict.fromkeys(filter(None, forms)))
 
 
@@ -93,29 +87,11 @@ class Layer:
     :param spans: Which part of the original text each of them comes from.
     :param is_tight: Whether a code ends at white space. If it doesn't, a code that was split is found; if it does, one
         before white space takes nothing from what follows.
-    :param depth: How often the text was decoded.
     """
 
     data: str
     spans: tuple[tuple[int, int], ...]
-    is_tight: bool = False
-    depth: int = 0
-
-    @classmethod
-    def of(cls, text: str, *, is_tight: bool = False) -> Layer:
-        """Make the first layer of a text.
-
-        :param text: The text.
-        :param is_tight: Whether a code ends at white space.
-        :return: The layer.
-        """
-        data, spans = [], []
-        for index, character in enumerate(text):
-            if not _is_blank(character):
-                encoded = _bytes(character)
-                data.append(encoded)
-                spans += [(index, index + 1)] * len(encoded)
-        return cls("".join(data), tuple(spans), is_tight)
+    is_tight: bool
 
     def find(self, needle: str, *, is_cut: bool) -> Iterator[tuple[int, int]]:
         """Find a form of a secret.
@@ -136,12 +112,7 @@ class Layer:
                 start = self.data.find(needle[:MIN_BEGINNING], start + 1)
 
     def decoded(self) -> Layer | None:
-        """Decode the layer once more.
-
-        :return: The next layer; None if there is nothing to decode, or it was done often enough.
-        """
-        if self.depth == MAX_LAYERS:
-            return None
+        """Decode the layer once more; None if there is nothing to decode."""
         data: list[str] = []
         spans: list[tuple[int, int]] = []
         done = 0
@@ -156,12 +127,27 @@ class Layer:
             done = end
         if not done:
             return None
-        return Layer(
-            "".join([*data, self.data[done:]]), (*spans, *self.spans[done:]), self.is_tight, self.depth + 1
-        )
+        return Layer("".join([*data, self.data[done:]]), (*spans, *self.spans[done:]), self.is_tight)
 
     def _is_split(self, start: int, end: int) -> bool:
         return any(self.spans[index][1] < self.spans[index + 1][0] for index in range(start, end - 1))
+
+
+def layers(text: str, *, is_tight: bool = False) -> Iterator[Layer]:
+    """Decode a text layer by layer, at most ``MAX_LAYERS`` times; the first layer is the text as it is."""
+    data, spans = [], []
+    for index, character in enumerate(text):
+        if not _is_blank(character):
+            encoded = _bytes(character)
+            data.append(encoded)
+            spans += [(index, index + 1)] * len(encoded)
+    layer = Layer("".join(data), tuple(spans), is_tight)
+    yield layer
+    for _ in range(MAX_LAYERS):
+        if (decoded := layer.decoded()) is None:
+            return
+        layer = decoded
+        yield layer
 
 
 def _decode(code: re.Match[str]) -> str | None:

@@ -69,7 +69,6 @@ class Call(Generic[T]):
     """One request and the parsing of its answer.
 
     :param name: The call's name, for messages.
-    :param method: GET or POST.
     :param path: The path below the base URL.
     :param receive: Makes the receiver of a successful answer's body.
     :param query: The query parameters, in order.
@@ -80,7 +79,6 @@ class Call(Generic[T]):
     """
 
     name: str
-    method: str
     path: str
     receive: Callable[[], Receiver[T]]
     query: Query = ()
@@ -88,6 +86,11 @@ class Call(Generic[T]):
     authorised: bool = True
     streamed: bool = False
     absent: T | None = None
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "POST" if self.form else "GET"
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.path}>"
@@ -135,10 +138,7 @@ class BodyReceiver(Generic[T]):
             )
 
     def finish(self) -> T:
-        """Parse the body.
-
-        :return: The value.
-        """
+        """Parse the body."""
         return self._read(bytes(self._body))
 
     def discard(self) -> None:
@@ -167,12 +167,7 @@ def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiv
 
 
 def log_in(username: str, password: str) -> Call[str]:
-    """Build the call of Login.
-
-    :param username: An e-mail address.
-    :param password: The password.
-    :return: The call; its value is the token.
-    """
+    """Build the call of Login, whose value is the token."""
     name, advice = "Login", "set the connection's Host to an Integrator."
 
     def read_token(body: bytes) -> str:
@@ -186,7 +181,6 @@ def log_in(username: str, password: str) -> Call[str]:
 
     return Call(
         name=name,
-        method="POST",
         path="/api/nifi/login",
         form={"username": username, "password": password},
         receive=lambda: BodyReceiver(name, MAX_TOKEN_BYTES, read_token, f"If it is no token, {advice}"),
@@ -195,38 +189,25 @@ def log_in(username: str, password: str) -> Call[str]:
 
 
 def list_projects(partner_id: str) -> Call[list[Project]]:
-    """Build the call of List projects.
-
-    :param partner_id: The partner.
-    :return: The call; its value is the list of projects.
-    """
+    """Build the call of List projects, whose value is the list of a partner's projects."""
     return _listing("List projects", "/api/nifi/project/list", ("partnerId", partner_id), Project)
 
 
 def list_flows(project_id: str) -> Call[list[Flow]]:
-    """Build the call of List flows.
-
-    :param project_id: The project.
-    :return: The call; its value is the list of flows.
-    """
+    """Build the call of List flows, whose value is the list of a project's flows."""
     return _listing("List flows", "/api/nifi/flow/list", ("projectId", project_id), Flow)
 
 
 def _listing(
     name: str, path: str, parameter: tuple[str, str], model: type[ReadableT]
 ) -> Call[list[ReadableT]]:
-    def read(answer: object) -> list[ReadableT]:
+    def read(body: bytes) -> list[ReadableT]:
+        answer = decode_json(body)
         if not isinstance(answer, list):
             raise ResponseError(f"{name}: the answer should be a list but is {shown(answer)}.")
         return list(read_all(model, Fields(name, {"": answer}).optional_objects("")))
 
-    return Call(
-        name=name,
-        method="GET",
-        path=path,
-        query=(parameter,),
-        receive=_decoded(name, lambda body: read(decode_json(body))),
-    )
+    return Call(name=name, path=path, query=(parameter,), receive=_decoded(name, read))
 
 
 @dataclass(frozen=True)
@@ -258,15 +239,11 @@ class LogQuery:
             raise ConfigurationError("search works with line logs only; set log_type to LogType.LINE.")
 
     def parameters(self, page: int) -> Query:
-        """Build the query parameters.
-
-        :param page: The page number, from 1.
-        :return: Names and values, in order.
-        """
-        by_id = (
-            ("filename_uuid", self.filename_uuid),
-            ("original_filename_uuid", self.original_filename_uuid),
-        )
+        """Build the query parameters of a page; pages are counted from 1."""
+        by_id = {
+            "filename_uuid": self.filename_uuid,
+            "original_filename_uuid": self.original_filename_uuid,
+        }
         search = (
             pair
             for number, (field, value) in enumerate(self.search, start=1)
@@ -278,7 +255,7 @@ class LogQuery:
             ("limit", str(self.limit)),
             ("page", str(page)),
             ("log_type", str(int(self.log_type))),
-            *((name, value) for name, value in by_id if value is not None),
+            *((name, value) for name, value in by_id.items() if value is not None),
             *search,
         )
 
@@ -298,7 +275,6 @@ def list_logs(query: LogQuery, page: int = 1) -> Call[Page]:
     name = "List logs"
     return Call(
         name=name,
-        method="GET",
         path="/logs",
         query=query.parameters(page),
         receive=_decoded(name, lambda body: Page.decode(name, body, page)),
@@ -320,14 +296,8 @@ def download_log(
     """
     return Call(
         name="Download log",
-        method="GET",
         path="/logs/download",
-        query=(
-            ("id", log_id),
-            (PROJECT, project_id),
-            ("flowId", flow_id),
-            ("projectslug", project_slug),
-        ),
+        query=(("id", log_id), (PROJECT, project_id), ("flowId", flow_id), ("projectslug", project_slug)),
         receive=receive,
         streamed=True,
     )

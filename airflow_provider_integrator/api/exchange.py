@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_integrator.api.endpoints import PROJECT, Call, Pause, Script
-from airflow_provider_integrator.api.retry_after import RetryAfter
+from airflow_provider_integrator.api.retry_after import MAX_RETRY_AFTER, read_retry_after
 from airflow_provider_integrator.api.texts import fit, fit_body, hide
 from airflow_provider_integrator.exceptions import (
     AuthenticationError,
@@ -237,21 +237,25 @@ def _next_delay(
     call: Call[Any], retry: Retry, outcome: Answer[Any] | Fault, failures: int, elapsed: float
 ) -> float:
     if isinstance(outcome, Answer):
-        reason = f"it answers {outcome.status}{_quoted(outcome.text)}"
-        retry_after = RetryAfter.read(outcome.headers)
+        reason, asked = (
+            f"it answers {outcome.status}{_quoted(outcome.text)}",
+            read_retry_after(outcome.headers),
+        )
     else:
-        reason, retry_after = outcome.reason, None
-    seconds = retry_after.seconds if retry_after else None
-    delay = retry.delay(failures, seconds)
+        reason, asked = outcome.reason, 0.0
+    honoured = min(asked, MAX_RETRY_AFTER) or None
+    cut = f" (at most {MAX_RETRY_AFTER:g} s are honoured)" if asked > MAX_RETRY_AFTER else ""
+    wish = f"asks to retry after {asked:.10g} s{cut}"
+    delay = retry.delay(failures, honoured)
     if failures >= retry.attempts or elapsed + delay > retry.max_total:
-        asked = f", and asks to retry after {retry_after}" if retry_after else ""
+        reason = f"{reason.rstrip('.')}, and {wish}" if asked else reason.rstrip(".")
         raise UnavailableError(
             f"{call.name}: no usable answer from the Integrator after {failures} "
-            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason.rstrip('.')}{asked}.",
-            seconds,
+            f"attempt{'s' * (failures > 1)} in {elapsed:.1f} s: {reason}.",
+            honoured,
         )
-    if retry_after:
-        log.info("%s: the Integrator asks to retry after %s.", call.name, retry_after)
+    if asked:
+        log.info("%s: the Integrator %s.", call.name, wish)
     return delay
 
 

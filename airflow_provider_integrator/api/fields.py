@@ -14,29 +14,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.texts import fit_name
-from airflow_provider_integrator.api.values import parse_time, read_id, read_member, shown, whole_number
+from airflow_provider_integrator.api.values import (
+    read_count,
+    read_flag,
+    read_id,
+    read_member,
+    read_time,
+    shown,
+)
 from airflow_provider_integrator.exceptions import ResponseError
 
 if TYPE_CHECKING:
     from pendulum import DateTime
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-#: The maximum of a count: a larger one is none, and neither a rate nor a metric can be made of it.
-MAX_COUNT = 10**18
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 @lru_cache(maxsize=1024)
 def note(call: str, field: str, what: str) -> None:
-    """Log once, at debug level, that an optional field differs from the documentation.
-
-    :param call: The name of the call.
-    :param field: The name of the field.
-    :param what: The difference, without the field's value, which may be a customer's.
-    """
+    """Log once, at debug level, how an optional field differs from the documentation; ``what`` is without its value."""
     log.debug("%s: field %s %s.", call, field, what)
 
 
@@ -71,108 +70,50 @@ class Fields:
         return shown(self.values)
 
     def get(self, name: str) -> Any:
-        """Return one field, unparsed.
-
-        :param name: The field.
-        :return: Its value; None if it is missing.
-        """
+        """Return one field, unparsed; None if it is missing."""
         return self.values.get(name)
 
     def fault(self, name: str, expected: str) -> ResponseError:
-        """Build the error for a required field that can't be read.
-
-        :param name: The field.
-        :param expected: The expected value, in words.
-        :return: The error to raise.
-        """
+        """Build the error for a required field that can't be read; ``expected`` is in words."""
         found = shown(self.values[name]) if name in self.values else "missing"
         return ResponseError(f"{self.call}: field {self.path}{name} should be {expected} but is {found}.")
 
     def note(self, name: str, what: str) -> None:
-        """Log at debug level that an optional field differs from the documentation.
-
-        :param name: The field.
-        :param what: The difference, without the field's value.
-        """
+        """Log at debug level that an optional field differs from the documentation; ``what`` is without its value."""
         note(self.call, name, what)
 
-    def _note_type(self, name: str, expected: str) -> None:
-        self.note(name, f"should be {expected} but is of type {type(self.get(name)).__name__}")
+    def _noted(self, name: str, found: T | None, expected: str) -> T | None:
+        """Return what an optional field was parsed into, with a note if there is a value that can't be."""
+        if found is None and (value := self.get(name)) is not None:
+            self.note(name, f"should be {expected} but is of type {type(value).__name__}")
+        return found
 
     def identifier(self, name: str) -> str:
-        """Parse a required id.
-
-        :param name: The field.
-        :return: The id as a string, whatever its form.
-        :raises ResponseError: The field is missing, empty, neither a string nor an integer, too long, or has
-            characters that can't be shown.
-        """
+        """Parse a required id, as text whatever its form."""
         text = read_id(self.get(name))
         if text is None:
             raise self.fault(name, "an id")
         return text
 
     def optional_identifier(self, name: str) -> str | None:
-        """Parse an optional id.
-
-        :param name: The field.
-        :return: The id as a string; None if it can't be read.
-        """
-        value = self.get(name)
-        text = read_id(value)
-        if text is None and value not in (None, ""):
-            self._note_type(name, "an id")
-        return text
+        """Parse an optional id, as :meth:`identifier` does; None if it can't be read."""
+        return self._noted(name, read_id(self.get(name)), "an id")
 
     def optional_text(self, name: str) -> str | None:
-        """Parse an optional string.
-
-        :param name: The field.
-        :return: The string without outer white space and fit for messages, or the digits of a number; None if it
-            can't be read.
-        """
+        """Parse an optional text, stripped and fit for messages, or a number's digits; None if it can't be read."""
         value = self.get(name)
-        if value is None or isinstance(value, str):
-            return value if value is None else fit_name(value.strip())
-        return self.optional_identifier(name)
+        return fit_name(value.strip()) if isinstance(value, str) else self.optional_identifier(name)
 
     def optional_count(self, name: str) -> int | None:
-        """Parse an optional count.
-
-        :param name: The field.
-        :return: A non-negative integer; None if it can't be read.
-        """
-        if self.get(name) is None:
-            return None
-        count = whole_number(self.get(name))
-        if count is None or not 0 <= count <= MAX_COUNT:
-            self._note_type(name, "a whole number from 0")
-            return None
-        return count
+        """Parse an optional count, which isn't negative; None if it can't be read."""
+        return self._noted(name, read_count(self.get(name)), "a whole number from 0")
 
     def optional_flag(self, name: str) -> bool | None:
-        """Parse an optional boolean.
-
-        :param name: The field.
-        :return: The boolean; None if it can't be read.
-        """
-        value = self.get(name)
-        if value is None or isinstance(value, bool):
-            return value
-        text = str(whole_number(value)) if whole_number(value) is not None else value
-        flag = _TRUTH.get(text.strip().lower()) if isinstance(text, str) else None
-        if flag is None:
-            self._note_type(name, "true or false")
-        return flag
+        """Parse an optional boolean; None if it can't be read."""
+        return self._noted(name, read_flag(self.get(name)), "true or false")
 
     def member(self, name: str, members: type[EnumT]) -> EnumT:
-        """Parse a required enum member.
-
-        :param name: The field.
-        :param members: The enum.
-        :return: The member.
-        :raises ResponseError: The field is missing or isn't the number of a member.
-        """
+        """Parse a required enum member, from its number in any form."""
         found = read_member(self.get(name), members)
         if found is None:
             known = ", ".join(f"{member.value} ({member.name.lower()})" for member in members)
@@ -180,57 +121,25 @@ class Fields:
         return found
 
     def optional_member(self, name: str, members: type[EnumT]) -> EnumT | None:
-        """Parse an optional enum member.
-
-        :param name: The field.
-        :param members: The enum.
-        :return: The member; None if it can't be read.
-        """
-        if self.get(name) is None:
-            return None
-        try:
-            return self.member(name, members)
-        except ResponseError:
-            self._note_type(name, f"the number of a known {members.__name__.lower()}")
-            return None
+        """Parse an optional enum member, as :meth:`member` does; None if it can't be read."""
+        return self._noted(name, read_member(self.get(name), members), "the number of a known member")
 
     def optional_time(self, name: str) -> DateTime | None:
-        """Parse an optional time.
-
-        :param name: The field.
-        :return: The time, in UTC; None if it can't be read.
-        """
-        if self.get(name) in (None, ""):
-            return None
-        try:
-            return parse_time(self.get(name))
-        except ValueError:
-            self._note_type(name, "a time")
-            return None
+        """Parse an optional time, in UTC; None if it can't be read."""
+        return self._noted(name, read_time(self.get(name)), "a time")
 
     def optional_object(self, name: str) -> Fields:
-        """Parse an optional object.
-
-        :param name: The field.
-        :return: The object's fields; empty if it can't be read.
-        """
+        """Parse an optional object; it has no fields if it can't be read."""
         value = self.get(name)
-        if value is not None and not isinstance(value, dict):
-            self._note_type(name, "an object")
-        return Fields(self.call, value if isinstance(value, dict) else {}, f"{self.path}{name}.")
+        found = self._noted(name, value if isinstance(value, dict) else None, "an object")
+        return Fields(self.call, found or {}, f"{self.path}{name}.")
 
     def optional_objects(self, name: str) -> Iterator[Fields]:
-        """Parse an optional list of objects.
-
-        :param name: The field.
-        :return: The objects; members of other types are skipped.
-        """
+        """Parse an optional list of objects; members of other types are skipped."""
         value = self.get(name)
-        if isinstance(value, list):
-            for index, member in enumerate(value):
-                if isinstance(member, dict):
-                    yield Fields(self.call, member, f"{self.path}{name}[{index}].")
-                else:
-                    self._note_type(name, "a list of objects")
-        elif value is not None:
-            self._note_type(name, "a list of objects")
+        members = self._noted(name, value if isinstance(value, list) else None, "a list of objects")
+        for index, member in enumerate(members or ()):
+            if isinstance(member, dict):
+                yield Fields(self.call, member, f"{self.path}{name}[{index}].")
+            else:
+                self.note(name, f"has a member of type {type(member).__name__}")

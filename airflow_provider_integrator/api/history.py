@@ -41,10 +41,7 @@ class NewestFirst:
         self._orders: int = before._orders if before is not None and before.is_possible else 1
 
     def see(self, created: datetime) -> None:
-        """Record the creation time of the next log.
-
-        :param created: The time.
-        """
+        """Record the creation time of the next log."""
         if self._last is not None:
             self.is_possible = self.is_possible and created <= self._last
             if created < self._last and self._orders < _NO_DOUBT:
@@ -58,11 +55,7 @@ class NewestFirst:
         return self.is_possible and self._orders >= _NO_DOUBT
 
     def all_before(self, moment: datetime) -> bool:
-        """Return whether all further logs must be older than a point in time.
-
-        :param moment: The point in time.
-        :return: True only if all logs so far came newest first, and the last one is older.
-        """
+        """Return whether all logs so far came newest first, and the last one, like all further ones, is older."""
         return self.is_possible and self._orders > 1 and self._last is not None and self._last < moment
 
 
@@ -136,11 +129,7 @@ class History:
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """Truncate a time to milliseconds, the precision of List logs.
-
-    :param moment: The time.
-    :return: The truncated time.
-    """
+    """Truncate a time to milliseconds, the precision of List logs."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -160,10 +149,7 @@ class HistoryReader:
         self._has_dated = False
 
     def take(self, fields: Fields) -> None:
-        """Take the next log.
-
-        :param fields: The log, unparsed.
-        """
+        """Take the next log, unparsed."""
         created = fields.optional_time("created")
         if created is None:
             self._undated = self._undated or fields
@@ -191,11 +177,7 @@ class HistoryReader:
         return self._order.all_before(self._moment)
 
     def history(self, pages: int, *, is_complete: bool) -> History:
-        """Make the history of the logs so far.
-
-        :param pages: The number of pages read.
-        :param is_complete: Whether these are all pages of the flow.
-        """
+        """Make the history of the logs so far."""
         if self._undated is not None and not self._has_dated:
             self._faults.append(self._undated.fault("created", "a time"))
         # Of those of one millisecond a readable one comes first: an unreadable one doesn't hide it from a wait.
@@ -209,7 +191,7 @@ def read_since(
     moment: datetime,
     *,
     first_limit: int = MAX_PAGE_SIZE,
-    is_last: Callable[[Page], bool] = lambda page: False,
+    is_last: Callable[[Page], bool | None] = lambda page: False,
 ) -> Script[History]:
     """Read a flow's executions created at or after a point in time.
 
@@ -220,14 +202,14 @@ def read_since(
     :param moment: The point in time, with a time zone.
     :param first_limit: The size of the first page. If a smaller one than usual isn't enough, the history is read
         again from its beginning, in pages of the usual size.
-    :param is_last: Called with each page; returns whether it is known to be the last one.
+    :param is_last: Called with each page; returns true if it is known to be the last one.
     :return: The history.
     """
     moment, limit, number = to_milliseconds(moment), first_limit, 1
     reader, paging = HistoryReader(moment), Paging()
     while True:
         page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
-        is_end = is_last(page)
+        is_end = bool(is_last(page))
         for fields in paging.take(page):
             reader.take(fields)
         is_end = is_end or paging.ended
@@ -248,11 +230,7 @@ def _sighting(fields: Fields, timestamp: datetime, *, is_created: bool) -> Sight
 
 
 def usual_duration(logs: Iterable[Fields]) -> float | None:
-    """Compute a flow's usual duration.
-
-    :param logs: Main logs, unparsed.
-    :return: The median of the finished ones in seconds; None if no log has both times.
-    """
+    """Compute the median duration of the finished ones of some main logs, in seconds; None if no log has both times."""
     durations = []
     for fields in logs:
         created, finished = fields.optional_time("created"), fields.optional_time("finished")
@@ -263,13 +241,7 @@ def usual_duration(logs: Iterable[Fields]) -> float | None:
 
 
 def executions_since(project_id: str, flow_id: str, moment: datetime) -> Script[list[Execution]]:
-    """Fetch a flow's executions created at or after a point in time.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param moment: The point in time, with a time zone.
-    :return: The executions, oldest first; unreadable ones are skipped, with a warning.
-    """
+    """Fetch a flow's executions since a point in time, oldest first; unreadable ones are skipped, with a warning."""
     history = yield from read_since(project_id, flow_id, moment)
     if errors := history.errors:
         log.warning("Skipped %d executions that can't be read. The first: %s", len(errors), errors[0])
@@ -281,7 +253,7 @@ def first_execution_since(
     flow_id: str,
     moment: datetime,
     before: datetime | None = None,
-    see: Callable[[Page], object] = lambda page: None,
+    see: Callable[[Page], None] = lambda page: None,
 ) -> Script[Execution | None]:
     """Fetch a flow's first execution created within a window.
 
@@ -293,12 +265,7 @@ def first_execution_since(
     :return: The execution; None if there is none yet.
     :raises ResponseError: There is one, but it can't be read.
     """
-
-    def is_last(page: Page) -> bool:
-        see(page)
-        return False
-
-    history = yield from read_since(project_id, flow_id, moment, is_last=is_last)
+    history = yield from read_since(project_id, flow_id, moment, is_last=see)
     first = history.first_since(moment, before)
     if first is not None and first.error is not None:
         raise first.error

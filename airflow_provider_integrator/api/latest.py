@@ -50,10 +50,7 @@ class Evidence:
         self._repeats += 1
 
     def first_limit(self, wanted: int) -> int:
-        """Choose the size of a flow's first page.
-
-        :param wanted: The size that is probably enough.
-        """
+        """Choose the size of a flow's first page, of which ``wanted`` is probably enough."""
         return MAX_PAGE_SIZE if self._repeats >= self.ENOUGH_REPEATS else wanted
 
 

@@ -33,8 +33,6 @@ class Line(SubLog):
     def read(cls, fields: Fields) -> Line:
         """Parse a line log.
 
-        :param fields: The log.
-        :return: The line.
         :raises ResponseError: The log is no object, or has no fields.
         """
         if not fields.values:
@@ -67,11 +65,7 @@ class Line(SubLog):
 
 
 def row_fields(fields: Mapping[str, Any]) -> dict[str, str | float]:
-    """Choose the fields of a line's row.
-
-    :param fields: Everything that came with the line.
-    :return: The texts and numbers that no log is documented to have.
-    """
+    """Choose the fields of a line's row: the texts and numbers that no log is documented to have."""
     return {
         name: value
         for name, value in fields.items()

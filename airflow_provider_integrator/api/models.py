@@ -52,8 +52,6 @@ class Project:
     def read(cls, fields: Fields) -> Project:
         """Parse one member of the answer of List projects.
 
-        :param fields: The member.
-        :return: The project.
         :raises ResponseError: The id is missing.
         """
         component = fields.optional_object("component")
@@ -103,8 +101,6 @@ class Flow:
     def read(cls, fields: Fields) -> Flow:
         """Parse one member of the answer of List flows.
 
-        :param fields: The member.
-        :return: The flow.
         :raises ResponseError: The id is missing.
         """
         component = fields.optional_object("component")
@@ -139,8 +135,6 @@ class Step(SubLog):
     def read(cls, fields: Fields) -> Step:
         """Parse a sub log.
 
-        :param fields: The log.
-        :return: The step.
         :raises ResponseError: The id is missing.
         """
         return cls(log_id=fields.identifier("id"), **cls.values_of(fields))
@@ -197,8 +191,6 @@ class Execution:
     def read(cls, fields: Fields) -> Execution:
         """Parse a main log.
 
-        :param fields: The log.
-        :return: The execution.
         :raises ResponseError: Id, state or status can't be read, or state and status contradict each other.
         """
         execution_id = fields.identifier("filename_uuid")
@@ -287,12 +279,7 @@ class Execution:
 
 
 def read_all(model: type[ReadableT], members: Iterable[Fields]) -> Iterator[ReadableT]:
-    """Parse the members of a list, skipping those without an id.
-
-    :param model: The class to parse them into.
-    :param members: The objects of the list.
-    :return: The parsed members.
-    """
+    """Parse the members of a list, skipping those without an id."""
     for fields in members:
         try:
             yield model.read(fields)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence, Sized
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import starmap
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from airflow_provider_integrator.api.fields import Fields
@@ -16,6 +18,8 @@ from airflow_provider_integrator.exceptions import ResponseError
 MAX_LOGS = 1000
 #: The fields that a poll reads of every log; the others are decoded on demand.
 _HEAD = ("id", "filename_uuid", "state", "status", "created", "finished")
+#: The fields of a page besides its logs.
+_PAGE = ("next", "limit", "count")
 
 
 class _Body:
@@ -28,10 +32,7 @@ class _Body:
         self._logs: list[Any] | None = None
 
     def log(self, index: int) -> bytes:
-        """Return one log's JSON.
-
-        :param index: Its place, from 0.
-        """
+        """Return one log's JSON by its place, from 0."""
         if self._logs is None:
             self._logs = _decoders().logs(self._body).results
         return bytes(self._logs[index])
@@ -43,14 +44,14 @@ class LogFields(Fields):
     Most logs of a page are another wait's, or of an execution that is still running: of these the head is enough.
 
     :param call: The name of the call, for messages.
-    :param head: The log's head; None if it couldn't be decoded.
     :param body: The answer.
     :param index: The log's place in it, from 0.
+    :param head: The log's head; None if it couldn't be decoded.
     """
 
     __slots__ = ("_body", "_head", "_index", "_whole")
 
-    def __init__(self, call: str, head: Any, body: _Body, index: int) -> None:
+    def __init__(self, call: str, body: _Body, index: int, head: Any) -> None:
         self.call = call
         self.path = f"results[{index}]."
         self._head = head
@@ -75,11 +76,7 @@ class LogFields(Fields):
         return shown(self._body.log(self._index))
 
     def get(self, name: str) -> Any:
-        """Return one field, unparsed.
-
-        :param name: The field.
-        :return: Its value; None if it is missing.
-        """
+        """Return one field, unparsed; None if it is missing."""
         if self._head is not None and name in _HEAD:
             return getattr(self._head, name)
         return self.values.get(name)
@@ -91,6 +88,8 @@ class _Decoders(NamedTuple):
     heads: Callable[[bytes], Any]
     logs: Callable[[bytes], Any]
     head: Callable[[Any], Any]
+    #: What they raise; the errors of older msgspecs are no ValueErrors.
+    errors: tuple[type[Exception], ...]
 
 
 @cache
@@ -99,42 +98,49 @@ def _decoders() -> _Decoders:
     import msgspec
 
     def page(log: Any) -> Any:
-        return msgspec.defstruct(
-            "Page",
-            [("results", list[log]), *((name, object, None) for name in ("next", "limit", "count"))],
-        )
+        return msgspec.defstruct("Page", [("results", list[log]), *((name, object, None) for name in _PAGE)])
 
     head = msgspec.defstruct("Head", [(name, object, None) for name in _HEAD], gc=False)
-    return _Decoders(*(msgspec.json.Decoder(each).decode for each in (page(head), page(msgspec.Raw), head)))
+    return _Decoders(
+        heads=msgspec.json.Decoder(page(head)).decode,
+        logs=msgspec.json.Decoder(page(msgspec.Raw)).decode,
+        head=msgspec.json.Decoder(head).decode,
+        errors=(ValueError, msgspec.MsgspecError, RecursionError),
+    )
 
 
-def _heads(body: bytes) -> tuple[Any, Sequence[Any]]:
-    """Decode a page and the heads of its logs, in one go unless one of them can't be decoded.
-
-    :param body: The answer.
-    :return: The page, and a head for each log; None if it isn't an object, or is JSON that only ``json`` takes.
-    """
+def _heads(body: bytes) -> tuple[Any, list[Any]]:
+    """Decode a page and the heads of its logs, in one go unless one of them can't be decoded, which is None then."""
+    decoders = _decoders()
     try:
-        page = _decoders().heads(body)
-    except _undecodable():
-        page = _decoders().logs(body)
+        page = decoders.heads(body)
+    except decoders.errors:
+        page = decoders.logs(body)
         return page, [_head(log) for log in page.results]
     return page, page.results
 
 
 def _head(log: Any) -> Any:
+    decoders = _decoders()
     try:
-        return _decoders().head(log)
-    except _undecodable():
+        return decoders.head(log)
+    except decoders.errors:
         return None
 
 
-@cache
-def _undecodable() -> tuple[type[Exception], ...]:
-    """Return the errors of the decoders; those of older msgspecs are no ValueErrors."""
-    import msgspec
+def _lenient(call: str, answer: object, *, is_first: bool) -> tuple[Any, list[Any]]:
+    """Read a page that isn't in the usual form, and its logs; behind the first page, whatever is empty has none."""
+    fields = Fields(call, answer if is_first else answer or {})
+    results = fields.get("results")
+    if (results is None and "results" in fields.values) if is_first else not results:
+        results = []
+    if not isinstance(results, list):
+        raise fields.fault("results", "a list")
+    return SimpleNamespace(**{name: fields.get(name) for name in _PAGE}), results
 
-    return ValueError, msgspec.MsgspecError, RecursionError
+
+def _whole_log(call: str, index: int, log: Any) -> Fields:
+    return Fields(call, log if isinstance(log, dict) else {}, f"results[{index}].")
 
 
 def decode_json(body: bytes) -> Any:
@@ -186,51 +192,24 @@ class Page:
         :raises RecursionError: It is nested too deeply.
         :raises ResponseError: ``results`` is missing or isn't a list.
         """
+        make: Callable[[int, Any], Fields]
         try:
-            page, heads = _heads(body)
-        except _undecodable():  # no page in the usual form
-            answer = decode_json(body)
-            if number > 1 and (not answer or (isinstance(answer, dict) and not answer.get("results"))):
-                return EMPTY_PAGE
-            return replace(cls.read(Fields(call, answer)), size=len(body))
-        if number > 1 and not heads:
+            page, results = _heads(body)
+            make = partial(LogFields, call, _Body(body))
+        except _decoders().errors:
+            page, results = _lenient(call, decode_json(body), is_first=number == 1)
+            make = partial(_whole_log, call)
+        if number > 1 and not results:
             return EMPTY_PAGE
-        _check_length(call, heads)
-        whole = _Body(body)
+        if len(results) > MAX_LOGS:
+            raise ResponseError(f"{call}: the page has {len(results)} logs; at most {MAX_LOGS} are read.")
         return cls(
-            logs=tuple(LogFields(call, head, whole, index) for index, head in enumerate(heads)),
+            logs=tuple(starmap(make, enumerate(results))),
             has_next=bool(page.next),
             limit=whole_number(page.limit),
             size=len(body),
             count=whole_number(page.count),
         )
-
-    @classmethod
-    def read(cls, fields: Fields) -> Page:
-        """Parse the answer of List logs, decoded as a whole.
-
-        :param fields: The answer.
-        :return: The page.
-        :raises ResponseError: ``results`` is missing or isn't a list.
-        """
-        results = fields.values.get("results")
-        if "results" not in fields.values or not isinstance(results, (list, type(None))):
-            raise fields.fault("results", "a list")
-        _check_length(fields.call, results or ())
-        return cls(
-            logs=tuple(
-                Fields(fields.call, log if isinstance(log, dict) else {}, f"results[{index}].")
-                for index, log in enumerate(results or ())
-            ),
-            has_next=bool(fields.values.get("next")),
-            limit=whole_number(fields.values.get("limit")),
-            count=whole_number(fields.values.get("count")),
-        )
-
-
-def _check_length(call: str, results: Sized) -> None:
-    if len(results) > MAX_LOGS:
-        raise ResponseError(f"{call}: the page has {len(results)} logs; at most {MAX_LOGS} are read.")
 
 
 EMPTY_PAGE = Page(logs=(), has_next=False)
@@ -250,11 +229,7 @@ class Paging:
         self._last: Page | None = None
 
     def take(self, page: Page) -> list[Fields]:
-        """Take the next page.
-
-        :param page: The page.
-        :return: The page's logs without those of the page before.
-        """
+        """Take the next page; return its logs without those of the page before."""
         last, self._last = self._last, page
         self.ended = not page.logs or not page.has_next
         if last is None:  # most polls read one page

@@ -86,12 +86,7 @@ def choose_flow(flows: Iterable[Flow], wanted: str, project_id: str) -> Flow:
 
 
 def unlisted_flow(project_id: str, flow_id: str) -> Flow:
-    """Make the flow of an id, of which nothing else is known, as List flows is refused.
-
-    :param project_id: The project.
-    :param flow_id: The flow's id.
-    :return: The flow.
-    """
+    """Make the flow of an id, of which nothing else is known, as List flows is refused."""
     return Flow(flow_id, None, flow_id, project_id, None, None, None, None, None, None, {})
 
 

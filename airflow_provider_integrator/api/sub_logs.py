@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 def common_values(fields: Fields) -> dict[str, Any]:
-    """Parse the optional fields that main, sub and line logs have in common.
-
-    :param fields: The log.
-    :return: The attributes.
-    """
+    """Parse the optional fields that main, sub and line logs have in common, as attributes by name."""
     return {
         "created": fields.optional_time("created"),
         "finished": fields.optional_time("finished"),
@@ -67,11 +63,7 @@ class SubLog:
 
     @classmethod
     def values_of(cls, fields: Fields) -> dict[str, Any]:
-        """Parse the optional fields.
-
-        :param fields: The log.
-        :return: The attributes, but for the log's id.
-        """
+        """Parse the optional fields, as attributes by name; the log's id isn't among them."""
         return {
             "filename_uuid": fields.optional_identifier("filename_uuid"),
             "execution_id": fields.optional_identifier("original_filename_uuid"),

@@ -12,10 +12,11 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import accumulate
 from urllib.parse import unquote
 from urllib.request import getproxies
 
-from airflow_provider_integrator.api.encodings import Layer, needles
+from airflow_provider_integrator.api.encodings import layers, needles
 
 #: The maximum length of a text in a message.
 MAX_TEXT = 500
@@ -66,7 +67,11 @@ def fit(text: str, *, is_cut: bool = False, limit: int = MAX_TEXT) -> str:
     :return: One line.
     """
     given, is_cut = text[:MAX_INPUT], is_cut or len(text) > MAX_INPUT
-    shown = "".join(_visible(given, _merged(_secret_spans(given, is_cut))))
+    masked = bytearray(len(given))
+    for start, end in _secret_spans(given, is_cut):
+        masked[start:end] = b"\1" * (end - start)
+    parts = re.finditer(rb"\x00+|\x01+", masked)
+    shown = "".join(MASK if masked[part.start()] else _visible(given[slice(*part.span())]) for part in parts)
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
 
 
@@ -82,11 +87,7 @@ def fit_body(text: str, *, is_cut: bool = False, limit: int = MAX_TEXT) -> str:
 
 
 def fit_name(text: str) -> str:
-    """Make a name or another short text of an answer fit for messages, as :func:`fit` does, but cached.
-
-    :param text: The text; the same ones come with every poll.
-    :return: One line of at most ``MAX_TEXT`` characters.
-    """
+    """Make a name or another short text of an answer fit for messages, as :func:`fit` does, but cached."""
     return _name(text) if len(text) <= MAX_TEXT else fit(text)
 
 
@@ -94,16 +95,10 @@ _name = lru_cache(maxsize=8192)(fit)
 
 
 def listed(names: Iterable[str]) -> str:
-    """List names in a message.
-
-    :param names: The names.
-    :return: The first names, separated by commas, and the number of those that there is no room for.
-    """
+    """List names in a message: the first ones, and the number of those that there is no room for."""
     known = [fit_name(name) for name in names]
-    shown, length = 0, 0
-    while shown < len(known) and length + len(known[shown]) <= MAX_TEXT:
-        length += len(known[shown]) + 2
-        shown += 1
+    lengths = accumulate(len(name) + len(", ") for name in known)
+    shown = sum(length <= MAX_TEXT + len(", ") for length in lengths)
     rest = [f"and {len(known) - shown} more"] * (shown < len(known))
     return ", ".join([*known[:shown], *rest])
 
@@ -117,11 +112,9 @@ def _secret_spans(text: str, is_cut: bool) -> Iterator[tuple[int, int]]:
         form for secret in (*hidden, *_proxy_secrets(*getproxies().values())) for form in needles(secret)
     ]
     for is_tight in (False, True):
-        layer: Layer | None = Layer.of(text, is_tight=is_tight)
-        while layer is not None:
+        for layer in layers(text, is_tight=is_tight):
             for secret in secrets:
                 yield from layer.find(secret, is_cut=is_cut)
-            layer = layer.decoded()
 
 
 @lru_cache(maxsize=16)
@@ -135,30 +128,7 @@ def _proxy_secrets(*proxies: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    end = start = -1
-    for first, last in sorted(spans):
-        if first == last:
-            continue
-        if first > end:
-            if end > start:
-                yield start, end
-            start, end = first, last
-        end = max(end, last)
-    if end > start:
-        yield start, end
-
-
-def _visible(text: str, masked: Iterable[tuple[int, int]]) -> Iterator[str]:
-    done = 0
-    for start, end in masked:
-        yield _escaped(text[done:start])
-        yield MASK
-        done = end
-    yield _escaped(text[done:])
-
-
-def _escaped(text: str) -> str:
+def _visible(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escape, text))
 
 

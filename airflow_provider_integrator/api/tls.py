@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +15,12 @@ _TRANSIENT = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return whether a TLS error is transient: the connection broke, whatever its certificate.
-
-    :param error: An HTTP library's error.
-    :return: Whether a retry may help.
-    """
+    """Return whether an HTTP library's error is transient: the connection broke, whatever its certificate."""
     return any(isinstance(cause, _TRANSIENT) for cause in causes(error))
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Find an error and all errors that led to it.
-
-    :param error: An HTTP library's error, or one made of it.
-    :return: The errors, the outermost one first.
-    """
+    """Find an error and all errors that led to it, the outermost one first."""
     # HTTP libraries wrap the TLS library's error several times, not always with __cause__.
     pending, seen = [error], set[int]()
     while pending:
@@ -40,17 +33,17 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def tls_error(name: str, error: Exception) -> ConfigurationError:
-    """Build the error for a permanent TLS failure.
-
-    :param name: The call's name.
-    :param error: The TLS library's error.
-    :return: The error to raise.
-    """
+    """Build the error for a permanent TLS failure."""
     return ConfigurationError(
         f"{name}: no TLS connection to the Integrator ({fit(str(error))}). Set verify in the connection's Extra to the "
         "path of a CA bundle for its certificate; if the server has no TLS, begin Host with http:// and set "
         "allow_plain_http."
     )
+
+
+def environment_bundle() -> str | None:
+    """Return the CA bundle that the environment names, by the rules of requests; None if it names none."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def trusting(path: str) -> ssl.SSLContext:

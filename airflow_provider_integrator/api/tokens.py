@@ -96,25 +96,18 @@ class TokenStore:
             with self._lock:
                 login, self._login = self._login, None
                 if isinstance(error, AuthenticationError):
-                    self._remember(error)
+                    self._refusal, self._refused_until = error, time.monotonic() + self._refusal_seconds
+                    self._refusal_seconds = min(2.0 * self._refusal_seconds, MAX_REFUSAL_SECONDS)
             if login is not None and error is None:
                 login.set_result(None)
             elif login is not None:
                 login.set_exception(error)
 
     def keep(self, token: str) -> None:
-        """Keep a new token.
-
-        :param token: The token.
-        """
+        """Keep a new token."""
         with self._lock:
             self._token = Token(token, time.monotonic())
             self._refusal, self._refusal_seconds = None, REFUSAL_SECONDS
-
-    def _remember(self, refusal: AuthenticationError) -> None:
-        self._refusal = refusal
-        self._refused_until = time.monotonic() + self._refusal_seconds
-        self._refusal_seconds = min(2.0 * self._refusal_seconds, MAX_REFUSAL_SECONDS)
 
 
 _stores = lru_cache(maxsize=256)(TokenStore)
@@ -122,10 +115,6 @@ _stores_lock = threading.Lock()  # lru_cache alone may make two stores for two t
 
 
 def token_store(access: Access) -> TokenStore:
-    """Return the process's token store for some credentials, whatever the other settings are.
-
-    :param access: The Integrator and the credentials.
-    :return: The store.
-    """
+    """Return the process's token store for some credentials, whatever the other settings are."""
     with _stores_lock:
         return _stores(access.base_url, access.username, access.password, access.token)

@@ -5,7 +5,6 @@ Airflow imports this module early, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -35,9 +34,9 @@ class FlowUri(NamedTuple):
 
     def __str__(self) -> str:
         parts = [part for part in (self.project_id, self.flow) if part is not None]
-        path = "".join(f"/{_quoted(part)}" for part in parts)
-        query = "" if self.status == DEFAULT_STATUS else f"?{_query(self.status)}"
-        return f"{SCHEME}://{_quoted(self.integrator_conn_id)}{path}{query}"
+        path = "/".join(quote(part, safe="") for part in (self.integrator_conn_id, *parts))
+        query = urlencode([("status", each) for each in self.status])
+        return f"{SCHEME}://{path}" if self.status == DEFAULT_STATUS else f"{SCHEME}://{path}?{query}"
 
 
 def parse_uri(uri: str | SplitResult) -> FlowUri:
@@ -104,14 +103,6 @@ def _status(parts: SplitResult) -> tuple[str, ...]:
     if any(name != "status" for name, _ in query) or not wanted <= set(_STATUSES):
         raise _fault(parts, f"its query may only say status={', status='.join(_STATUSES)}")
     return tuple(sorted(wanted)) or DEFAULT_STATUS
-
-
-def _query(status: Iterable[str]) -> str:
-    return urlencode([("status", each) for each in status])
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
 
 
 def _fault(parts: SplitResult, what: str) -> ValueError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.texts import fit_body
@@ -45,15 +44,6 @@ class CommandHook(IntegratorHook):
                 f"There is no connection {shown(conn_id)}{_database_fault()}. Add it in Airflow (Admin, Connections), "
                 "set AIRFLOW_CONN_…, or name another one with --conn-id."
             ) from None
-
-
-def hook_of(options: Namespace) -> IntegratorHook:
-    """Make the hook of a command.
-
-    :param options: The command's arguments.
-    :return: The hook; use it as a context manager.
-    """
-    return CommandHook(options.conn_id)
 
 
 def _database_fault() -> str:

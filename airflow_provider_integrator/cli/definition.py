@@ -1,19 +1,17 @@
-"""The table of the commands. Airflow imports this module at each of its own commands, so it imports nothing heavy."""
+"""The commands, as Airflow and ``airflow-integrator`` take them.
+
+Airflow imports this module at each of its own commands, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
 
 from airflow_provider_integrator.cli import values
-
-if TYPE_CHECKING:
-    from airflow.cli.cli_config import GroupCommand
 
 HELP = "Look at the flows of the Akinon Integrator"
 FORMATS = ("table", "json", "yaml", "plain")
@@ -21,178 +19,134 @@ STATUSES = ("in_progress", "success", "failed", "empty")
 LINE_STATUSES = (*STATUSES, "unknown")
 
 
-@dataclass(frozen=True)
-class Argument:
-    """An argument of a command.
+def _command(name: str, help: str, path: str, *arguments: Arg) -> ActionCommand:
+    """Declare a command, with the path of its function below this package."""
 
-    :param flags: Its name, or its options.
-    :param settings: What argparse and Airflow's ``Arg`` take beside them.
-    """
+    def act(options: Namespace) -> None:
+        from airflow_provider_integrator.cli.process import run
 
-    flags: tuple[str, ...]
-    settings: Mapping[str, Any]
+        sys.exit(run(name, lazy_load_command(f"{__package__}.{path}"), options))
 
-
-@dataclass(frozen=True)
-class Command:
-    """A command.
-
-    :param name: Its name.
-    :param help: What it does, in a line.
-    :param path: The path of its function, which takes the arguments and returns the exit code.
-    :param arguments: Its arguments.
-    """
-
-    name: str
-    help: str
-    path: str
-    arguments: tuple[Argument, ...]
-
-    def load(self) -> Callable[[Namespace], int]:
-        """Import the command's function.
-
-        :return: The function.
-        """
-        module, _, name = self.path.rpartition(".")
-        function: Callable[[Namespace], int] = getattr(import_module(f"{__package__}.{module}"), name)
-        return function
-
-
-def _argument(*flags: str, **settings: Any) -> Argument:
-    return Argument(flags, settings)
+    return ActionCommand(name, help, act, arguments)
 
 
 CONNECTION = (
-    _argument("--conn-id", default="integrator_default", help="the Airflow connection (integrator_default)"),
-    _argument("--project", "--project-id", help="the project's id; the connection's by default"),
+    Arg(("--conn-id",), "the Airflow connection (integrator_default)", default="integrator_default"),
+    Arg(("--project", "--project-id"), "the project's id; the connection's by default"),
 )
-OUTPUT = _argument("-o", "--output", choices=FORMATS, default="table", help="table, json, yaml or plain")
+OUTPUT = Arg(("-o", "--output"), "table, json, yaml or plain", choices=FORMATS, default="table")
 COMMON = (*CONNECTION, OUTPUT)
 EXECUTION = (
-    _argument("execution", metavar="ID", help="the execution's id"),
-    _argument("--flow", help="its flow: slug, name or id; all flows of the project are searched by default"),
+    Arg(("execution",), "the execution's id", metavar="ID"),
+    Arg(("--flow",), "its flow: slug, name or id; all flows of the project are searched by default"),
 )
-LOG_ID = _argument(
-    "--log-id", metavar="ID", help="the log id of one of its steps or lines, for that one's log"
-)
+LOG_ID = Arg(("--log-id",), "the log id of one of its steps or lines, for that one's log", metavar="ID")
 
 COMMANDS = (
-    Command("flows", "List a project's flows", "listing.flows", COMMON),
-    Command(
+    _command("flows", "List a project's flows", "listing.flows", *COMMON),
+    _command(
         "health",
         "Check flows: exit code 1 if one is stale or failing",
         "health.health",
-        (
-            _argument(
-                "flows",
-                nargs="*",
-                metavar="FLOW",
-                help="slugs, names or ids; by default all inbound flows that aren't stopped",
-            ),
-            _argument(
-                "--max-age",
-                type=values.seconds,
-                help="a flow without a Success for so long is stale, such as 2h; by default what its own habit allows",
-            ),
-            *COMMON,
+        Arg(
+            ("flows",),
+            "slugs, names or ids; by default all inbound flows that aren't stopped",
+            nargs="*",
+            metavar="FLOW",
         ),
+        Arg(
+            ("--max-age",),
+            "a flow without a Success for so long is stale, such as 2h; by default what its own habit allows",
+            type=values.seconds,
+        ),
+        *COMMON,
     ),
-    Command(
+    _command(
         "executions",
         "List a flow's executions, newest first",
         "listing.executions",
-        (
-            _argument("flow", metavar="FLOW", help="the flow's slug, name or id"),
-            _argument(
-                "--since",
-                type=values.moment,
-                default="1d",
-                help="created since: a duration such as 30m or 1d (the default), or ISO 8601",
-            ),
-            _argument("--status", choices=STATUSES, help=", ".join(STATUSES)),
-            *COMMON,
+        Arg(("flow",), "the flow's slug, name or id", metavar="FLOW"),
+        Arg(
+            ("--since",),
+            "created since: a duration such as 30m or 1d (the default), or ISO 8601",
+            type=values.moment,
+            default="1d",
         ),
+        Arg(("--status",), ", ".join(STATUSES), choices=STATUSES),
+        *COMMON,
     ),
-    Command("execution", "Show an execution with its steps", "execution.execution", (*EXECUTION, *COMMON)),
-    Command(
+    _command("execution", "Show an execution with its steps", "execution.execution", *EXECUTION, *COMMON),
+    _command(
         "errors",
         "Show the first errors of an execution's log",
         "execution.errors",
-        (*EXECUTION, LOG_ID, *COMMON),
+        *EXECUTION,
+        LOG_ID,
+        *COMMON,
     ),
-    Command(
+    _command(
         "lines",
         "List the lines of an execution",
         "execution.lines",
-        (
-            *EXECUTION,
-            _argument("--status", choices=LINE_STATUSES, help=", ".join(LINE_STATUSES)),
-            _argument(
-                "--search",
-                type=values.search,
-                action="append",
-                metavar="FIELD=VALUE",
-                help="only the lines whose field has this value, such as sku=ABC; may be repeated",
-            ),
-            _argument("--limit", type=values.positive, default=100, help="list at most so many (100)"),
-            *COMMON,
+        *EXECUTION,
+        Arg(("--status",), ", ".join(LINE_STATUSES), choices=LINE_STATUSES),
+        Arg(
+            ("--search",),
+            "only the lines whose field has this value, such as sku=ABC; may be repeated",
+            type=values.search,
+            action="append",
+            metavar="FIELD=VALUE",
         ),
+        Arg(("--limit",), "list at most so many (100)", type=values.positive, default=100),
+        *COMMON,
     ),
-    Command(
+    _command(
         "log",
         "Print an execution's decoded log, or store it",
         "execution.log",
-        (
-            *EXECUTION,
-            LOG_ID,
-            _argument(
-                "-o",
-                "--file",
-                help="a path or an object storage URI; in a folder, with a / at its end, a new file",
-            ),
-            *CONNECTION,
+        *EXECUTION,
+        LOG_ID,
+        Arg(
+            ("-o", "--file"),
+            "a path or an object storage URI; in a folder, with a / at its end, a new file",
         ),
+        *CONNECTION,
     ),
-    Command(
+    _command(
         "wait",
         "Wait for an execution, or for a flow's running or next one",
         "waiting.wait",
-        (
-            _argument("name", metavar="FLOW_OR_ID", help="a flow's slug, name or id, or an execution's id"),
-            _argument("--timeout", type=values.seconds, default="1d", help="wait at most so long (1d)"),
-            _argument("--interval", type=values.seconds, default="30s", help="time between two polls (30s)"),
-            *COMMON,
-        ),
+        Arg(("name",), "a flow's slug, name or id, or an execution's id", metavar="FLOW_OR_ID"),
+        Arg(("--timeout",), "wait at most so long (1d)", type=values.seconds, default="1d"),
+        Arg(("--interval",), "time between two polls (30s)", type=values.seconds, default="30s"),
+        *COMMON,
     ),
-    Command(
+    _command(
         "projects",
         "List a partner's projects",
         "listing.projects",
-        (
-            _argument("--partner", "--partner-id", help="the partner's id; the connection's by default"),
-            CONNECTION[0],
-            OUTPUT,
-        ),
+        Arg(("--partner", "--partner-id"), "the partner's id; the connection's by default"),
+        CONNECTION[0],
+        OUTPUT,
     ),
-    Command(
+    _command(
         "snapshot",
         "Write a project's flows to a file, for DAG files",
         "snapshot.snapshot",
-        (_argument("path", metavar="FILE", help="the file; it is replaced"), *CONNECTION),
+        Arg(("path",), "the file; it is replaced", metavar="FILE"),
+        *CONNECTION,
     ),
-    Command(
+    _command(
         "doctor",
         "Examine a connection step by step, and say what to change",
         "doctor.doctor",
-        (
-            *CONNECTION,
-            _argument("--flow", help="the flow to look at; the first one with an execution by default"),
-            _argument(
-                "--report",
-                type=Path,
-                metavar="FILE",
-                help="write what the server speaks (names, types, statuses, sizes, times; no values) to this file",
-            ),
+        *CONNECTION,
+        Arg(("--flow",), "the flow to look at; the first one with an execution by default"),
+        Arg(
+            ("--report",),
+            "write what the server speaks (names, types, statuses, sizes, times; no values) to this file",
+            type=Path,
+            metavar="FILE",
         ),
     ),
 )
@@ -203,29 +157,4 @@ def get_commands() -> list[GroupCommand]:
 
     :return: The group ``integrator``.
     """
-    from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
-
-    return [
-        GroupCommand(
-            name="integrator",
-            help=HELP,
-            subcommands=[
-                ActionCommand(
-                    name=command.name,
-                    help=command.help,
-                    func=_action(command),
-                    args=[Arg(argument.flags, **argument.settings) for argument in command.arguments],
-                )
-                for command in COMMANDS
-            ],
-        )
-    ]
-
-
-def _action(command: Command) -> Callable[[Namespace], None]:
-    def act(options: Namespace) -> None:
-        from airflow_provider_integrator.cli.process import run
-
-        sys.exit(run(command, options))
-
-    return act
+    return [GroupCommand("integrator", HELP, COMMANDS)]

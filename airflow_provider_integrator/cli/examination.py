@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_integrator.api import endpoints, queries
 from airflow_provider_integrator.api.endpoints import Call, LogQuery, Receiver
@@ -16,12 +16,12 @@ from airflow_provider_integrator.cli.listening import NO_JSON
 from airflow_provider_integrator.cli.network import StepError, check_host, check_tls
 from airflow_provider_integrator.cli.order import order_of
 from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
     IntegratorError,
     LogTooLargeError,
     RequestError,
     ResponseError,
 )
+from airflow_provider_integrator.executions.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Flow, Project
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 T = TypeVar("T")
+#: What a step finds: a text, and a state before it unless that is ``ok``. With advice, the step has failed.
+Found: TypeAlias = str | tuple[str, str]
 
 OK = "ok"
 NOTE = "note"
@@ -70,7 +72,7 @@ class Examination(Inquiry):
 
     settings: IntegratorConnection
 
-    def __init__(self, hook: IntegratorHook, project_id: str | None = None, flow: str | None = None) -> None:
+    def __init__(self, hook: IntegratorHook, project_id: str | None, flow: str | None) -> None:
         super().__init__()
         self.hook = hook
         self.wanted_project = project_id
@@ -90,7 +92,7 @@ class Examination(Inquiry):
 
         :return: A finding for each step, in order.
         """
-        steps: dict[str, Callable[[], str | Finding]] = {
+        steps: dict[str, Callable[[], Found]] = {
             "connection": self._connection,
             "host": lambda: check_host(self.access),
             "TLS": lambda: check_tls(self.client, self.access, self.heard),
@@ -110,19 +112,17 @@ class Examination(Inquiry):
             self.findings.append(finding)
             yield finding
 
-    def _made(self, name: str, step: Callable[[], str | Finding]) -> tuple[Finding, bool]:
+    def _made(self, name: str, step: Callable[[], Found]) -> tuple[Finding, bool]:
         """Make one step, and find out whether the steps after it make no sense."""
         self.advice, self.tried = [], set()
-        is_over = False
         try:
             found = step()
         except (IntegratorError, StepError) as error:
-            advice = error.advice if isinstance(error, StepError) else ""
-            self.advice += [f"Other values of {field} were tried, and don't help." for field in self.tried]
-            found, is_over = Finding(name, FAILED, str(error), advice), True
-        if isinstance(found, str):
-            found = Finding(name, FAILED if self.advice else OK, found)
-        return replace(found, advice=" ".join(filter(None, [found.advice, *self.advice]))), is_over
+            own = [error.advice] if isinstance(error, StepError) and error.advice else []
+            useless = [f"Other values of {field} were tried, and don't help." for field in self.tried]
+            return Finding(name, FAILED, str(error), " ".join([*own, *self.advice, *useless])), True
+        state, text = (OK, found) if isinstance(found, str) else found
+        return Finding(name, FAILED if self.advice else state, text, " ".join(self.advice)), False
 
     def _connection(self) -> str:
         self.settings = self.hook.settings
@@ -139,7 +139,7 @@ class Examination(Inquiry):
             return "No login, as token is set in Extra. The next step shows whether it is accepted."
         return "Login and Password are accepted."
 
-    def _project(self) -> str | Finding:
+    def _project(self) -> Found:
         partner, wanted = self.settings.partner_id, self.wanted_project or self.settings.project_id
         if partner:
             try:
@@ -170,7 +170,7 @@ class Examination(Inquiry):
     def _known_projects(self) -> str:
         return listed(f"{project.id} ({project.name})" for project in self.projects or ()) or "none at all"
 
-    def _flows(self) -> str | Finding:
+    def _flows(self) -> Found:
         try:
             listed_flows = self.ask(endpoints.list_flows(self.project))
         except RequestError as error:
@@ -181,7 +181,7 @@ class Examination(Inquiry):
                     str(error), "Name a flow by its id with --flow: this user may not list them."
                 ) from None
             self.flows = [queries.unlisted_flow(self.project, self.wanted_flow)]
-            return Finding("flows", NOTE, f"{error} Tasks and commands have to name flows by their ids, too.")
+            return NOTE, f"{error} Tasks and commands have to name flows by their ids, too."
         # The list may hold other process groups; a flow has a slug, unless none has.
         self.flows = [flow for flow in listed_flows if flow.slug] or listed_flows
         if not self.flows:
@@ -193,43 +193,35 @@ class Examination(Inquiry):
             self.flows = [queries.choose_flow(listed_flows, self.wanted_flow, self.project)]
             return f"The flow {self.flows[0].label} is there."
         known = listed(flow.label for flow in self.flows)
-        return f"The project has {len(self.flows)} flow{'s' * (len(self.flows) > 1)}: {known}."
+        return f"The project has {counted(len(self.flows), 'flow')}: {known}."
 
-    def _slug(self) -> str | Finding:
-        known = self.settings.known_slug(self.project, None)
-        try:
-            self.slug = known or self._slug_of_list()
-        except ConfigurationError as error:
-            return Finding("slug", FAILED, str(error))
+    def _slug(self) -> Found:
         real = [
             project.slug for project in self.projects or () if project.id == self.project and project.slug
         ]
+        known = self.settings.known_slug(self.project, None)
+        if not known and not real:
+            return FAILED, (
+                "Download log needs the project's slug: set project_slug in the connection's Extra, or partner_id, so "
+                "that it can be looked up."
+            )
+        self.slug = known or real[0]
         if not real:
             return f"The project's slug is {fit_name(self.slug)}. A download shows whether it is right."
         if self.slug not in real:
-            self.slug = str(real[0])
+            self.slug = real[0]
             self.advice.append(f"Set project_slug to {fit_name(self.slug)} in the connection's Extra.")
             return f"project_slug is {fit_name(str(known))}, but List projects has another one."
         return f"The project's slug is {fit_name(self.slug)}, as in List projects."
 
-    def _slug_of_list(self) -> str:
-        for project in self.projects or ():
-            if project.id == self.project and project.slug:
-                return project.slug
-        raise ConfigurationError(
-            "Download log needs the project's slug: set project_slug in the connection's Extra, or partner_id, so that "
-            "it can be looked up."
-        )
-
-    def _list_logs(self) -> str | Finding:
+    def _list_logs(self) -> Found:
         tried = self.flows[:MAX_FLOWS]
         for self.flow in tried:
             page = self.ask(endpoints.list_logs(LogQuery(self.project, self.flow.id)))
             if page.logs:
                 break
         else:
-            text = f"List logs answers, but has no execution of {listed(flow.label for flow in tried)}."
-            return Finding("List logs", FAILED if self.advice else NOTE, text)
+            return NOTE, f"List logs answers, but has no execution of {listed(flow.label for flow in tried)}."
         faults = []
         for fields in page.logs:
             try:
@@ -239,21 +231,17 @@ class Examination(Inquiry):
         if not self.executions:
             raise faults[0]
         text = (
-            f"The first page of flow {self.flow.label} has {len(self.executions)} "
-            f"execution{'s' * (len(self.executions) > 1)}; the order: "
-            f"{order_of([execution.created for execution in self.executions])}."
+            f"The first page of flow {self.flow.label} has {counted(len(self.executions), 'execution')}; "
+            f"the order: {order_of([execution.created for execution in self.executions])}."
         )
         if not faults:
             return text
-        unread = f"{text} {len(faults)} more can't be read, the first one for this reason: {faults[0]}"
-        return Finding("List logs", FAILED if self.advice else NOTE, unread)
+        return NOTE, f"{text} {len(faults)} more can't be read, the first one for this reason: {faults[0]}"
 
-    def _download(self) -> str | Finding:
+    def _download(self) -> Found:
         finished = [each for each in self.executions if each.is_finished and each.log_id]
         if not self.slug or not finished:
-            return Finding(
-                "download", SKIPPED, f"Not tried, as there is no {'execution' if self.slug else 'slug'}."
-            )
+            return SKIPPED, f"Not tried, as there is no {'execution' if self.slug else 'slug'}."
         finished.sort(key=lambda execution: not is_stored(execution))
         refusals: list[tuple[Execution, RequestError]] = []
         for execution in finished[:MAX_DOWNLOADS]:
@@ -261,13 +249,13 @@ class Examination(Inquiry):
                 return self._download_of(execution)
             except RequestError as error:
                 refusals.append((execution, error))
-        text = f"{refusals[0][1]} Tried with {len(refusals)} log{'s' * (len(refusals) > 1)}."
-        if all(is_stored(execution) is False for execution, _ in refusals) and refusals[0][1].status in (
-            400,
-            404,
-        ):
-            text += " These logs aren't stored yet (is_send_S3); tasks wait for that, for log_timeout."
-            return Finding("download", NOTE, text)
+        text = f"{refusals[0][1]} Tried with {counted(len(refusals), 'log')}."
+        is_early = all(is_stored(execution) is False for execution, _ in refusals)
+        if is_early and refusals[0][1].status in (400, 404):
+            return (
+                NOTE,
+                f"{text} These logs aren't stored yet (is_send_S3); tasks wait for that, for log_timeout.",
+            )
         raise StepError(text, self._advice_on_refusal())
 
     def _advice_on_refusal(self) -> str:

@@ -4,52 +4,44 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import datetime, timezone
-from functools import partial
-from operator import itemgetter
 
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
-from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.output import Columns, show, took
 from airflow_provider_integrator.cli.parallel import run_all
 from airflow_provider_integrator.cli.progress import progress
 from airflow_provider_integrator.executions.health import FlowHealth
 from airflow_provider_integrator.executions.report import FlowReport, read_report
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 #: The executions that show a flow's habit.
 COUNT = 30
 
 _COLUMNS: Columns = {
-    "flow": itemgetter("flow"),
+    "flow": "flow",
     "health": lambda row: "PROBLEM" if row["problems"] else "ok",
     "last Success": lambda row: _ago(row["age"]),
-    "running": itemgetter("running"),
-    "rows": itemgetter("rows"),
+    "running": "running",
+    "rows": "rows",
     "fail rate": lambda row: None if row["fail_rate"] is None else f"{row['fail_rate']:.2%}",
     "duration": lambda row: took(row["duration"]),
     "problems": lambda row: " ".join((*row["problems"], *row["notes"])),
 }
 
 
-def health(options: Namespace) -> int:
-    """Check flows.
-
-    :param options: The command's arguments.
-    :return: 0; 1 if a flow is stale or failing.
-    """
-    read = partial(
-        read_report, now=datetime.now(timezone.utc), count=COUNT, max_requests=None, max_age=options.max_age
-    )
-    with hook_of(options) as hook:
-        project = hook.settings.project(options.project)
-        known = hook.list_flows(project_id=project)
-        names = dict.fromkeys(options.flows)
-        flows = (
-            [choose_flow(known, name, project) for name in names] if names else _running_by_themselves(known)
-        )
-        scripts = [read(project, flow) for flow in flows]
-        with progress("Reading executions", len(flows)) as done:
-            answers = run_all(hook, scripts, done)
+def health(hook: IntegratorHook, options: Namespace) -> int:
+    """Check flows; 1 if one is stale or failing."""
+    project = hook.settings.project(options.project)
+    known = hook.list_flows(project_id=project)
+    names = dict.fromkeys(options.flows)
+    flows = [choose_flow(known, name, project) for name in names] if names else _running_by_themselves(known)
+    now = datetime.now(timezone.utc)
+    scripts = [
+        read_report(project, flow, now, count=COUNT, max_requests=None, max_age=options.max_age)
+        for flow in flows
+    ]
+    with progress("Reading executions", len(flows)) as done:
+        answers = run_all(hook, scripts, done)
     found = [
         answer.health
         if isinstance(answer, FlowReport)

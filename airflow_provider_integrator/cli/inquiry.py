@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ class Inquiry:
 
     :ivar access: The Integrator's address, the credentials, and the way that works.
     :ivar client: The client in that way.
+    :ivar clients: Closes the clients of all ways.
     :ivar heard: All answers of the server so far.
     :ivar advice: What to change in the connection for what was found.
     :ivar tried: The fields of the connection whose other values were tried without success.
@@ -33,12 +35,7 @@ class Inquiry:
         self.heard: list[Heard] = []
         self.advice: list[str] = []
         self.tried: set[str] = set()
-        self._clients: list[ListeningClient] = []
-
-    def close(self) -> None:
-        """Close the connections of all clients."""
-        for client in self._clients:
-            client.close()
+        self.clients = ExitStack()
 
     def using(self, **changes: Any) -> ListeningClient:
         """Make a client with other settings.
@@ -46,8 +43,9 @@ class Inquiry:
         :param changes: Fields of :class:`Access`.
         :return: The client; its answers are noted with those of the others.
         """
-        self._clients.append(ListeningClient(replace(self.access, **changes), mask_token, self.heard))
-        return self._clients[-1]
+        client = ListeningClient(replace(self.access, **changes), mask_token, self.heard)
+        self.clients.enter_context(client)
+        return client
 
     def ask(self, call: Call[T]) -> T:
         """Make a call, in the other ways too if it is refused.
@@ -59,18 +57,17 @@ class Inquiry:
         try:
             return self.client.call(call)
         except (AuthenticationError, RequestError) as error:
-            for field, name, change in self._other_ways(call, error):
-                try:
+            ways = self._other_ways(call, error)
+            for field, name, change in ways:
+                with suppress(IntegratorError):
                     value = self.using(**change).call(call)
-                except IntegratorError:
-                    continue
-                self.access = replace(self.access, **change)
-                self.client = self.using()
-                self.advice.append(
-                    f"Set {field} to {name} in the connection's Extra: that works, and the way before it doesn't."
-                )
-                return value
-            self.tried |= {field for field, _, _ in self._other_ways(call, error)}
+                    self.access = replace(self.access, **change)
+                    self.client = self.using()
+                    self.advice.append(
+                        f"Set {field} to {name} in the connection's Extra: that works, and the way before it doesn't."
+                    )
+                    return value
+            self.tried |= {field for field, _, _ in ways}
             raise
 
     def _other_ways(

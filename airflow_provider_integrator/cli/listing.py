@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from operator import itemgetter
 from typing import Any
 
-from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.cli.connection import hook_of
-from airflow_provider_integrator.cli.output import at, show, took
+from airflow_provider_integrator.cli.output import Columns, at, show, took
 from airflow_provider_integrator.cli.progress import progress
+from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 
-def projects(options: Namespace) -> int:
-    """List a partner's projects.
-
-    :param options: The command's arguments.
-    :return: 0.
-    """
-    with hook_of(options) as hook:
-        found = hook.list_projects(options.partner)
+def projects(hook: IntegratorHook, options: Namespace) -> None:
+    """List a partner's projects."""
+    found = sorted(hook.list_projects(options.partner), key=lambda project: project.name or "")
     rows = [
         {
             "project_id": project.id,
@@ -30,30 +23,15 @@ def projects(options: Namespace) -> int:
             "partner_id": project.partner_id,
             "created": project.created and project.created.isoformat(),
         }
-        for project in sorted(found, key=lambda project: project.name or "")
+        for project in found
     ]
-    show(
-        options,
-        rows,
-        {
-            "project id": itemgetter("project_id"),
-            "slug": itemgetter("slug"),
-            "name": itemgetter("name"),
-            "state": itemgetter("state"),
-            "flows": itemgetter("flow_count"),
-        },
-    )
-    return 0
+    columns: Columns = {"project id": "project_id", "slug": "slug", "name": "name", "state": "state"}
+    show(options, rows, {**columns, "flows": "flow_count"})
 
 
-def flows(options: Namespace) -> int:
-    """List a project's flows.
-
-    :param options: The command's arguments.
-    :return: 0.
-    """
-    with hook_of(options) as hook:
-        found = hook.list_flows(project_id=options.project)
+def flows(hook: IntegratorHook, options: Namespace) -> None:
+    """List a project's flows."""
+    found = sorted(hook.list_flows(project_id=options.project), key=lambda flow: flow.label)
     rows = [
         {
             "flow": flow.label,
@@ -66,57 +44,32 @@ def flows(options: Namespace) -> int:
             "scheduling_period": flow.scheduling_period,
             "flow_id": flow.id,
         }
-        for flow in sorted(found, key=lambda flow: flow.label)
+        for flow in found
     ]
-    show(
-        options,
-        rows,
-        {
-            "flow": itemgetter("flow"),
-            "name": itemgetter("name"),
-            "type": itemgetter("type"),
-            "state": itemgetter("state"),
-            "direction": _direction,
-            "schedule": itemgetter("scheduling_period"),
-            "flow id": itemgetter("flow_id"),
-        },
-    )
-    return 0
+    columns: Columns = {"flow": "flow", "name": "name", "type": "type", "state": "state"}
+    columns |= {"direction": _direction, "schedule": "scheduling_period", "flow id": "flow_id"}
+    show(options, rows, columns)
 
 
-def executions(options: Namespace) -> int:
-    """List a flow's executions, newest first.
-
-    :param options: The command's arguments.
-    :return: 0.
-    """
-    with hook_of(options) as hook, progress(f"Reading the executions of {options.flow}"):
+def executions(hook: IntegratorHook, options: Namespace) -> None:
+    """List a flow's executions, newest first."""
+    with progress(f"Reading the executions of {options.flow}"):
         flow = hook.find_flow(options.flow, project_id=options.project)
         found = hook.executions_since(flow.id, options.since, project_id=options.project)
-    rows = [each.as_dict() for each in reversed(found) if options.status in (None, outcome(each))]
+    rows = [each.as_dict() for each in reversed(found)]
     show(
         options,
-        rows,
+        [row for row in rows if options.status in (None, outcome_of(row))],
         {
-            "execution id": itemgetter("execution_id"),
+            "execution id": "execution_id",
             "status": outcome_of,
             "created (UTC)": lambda row: at(row["created"]),
             "duration": lambda row: took(row["duration"]),
-            "rows": itemgetter("process_count"),
-            "failed": itemgetter("fail_count"),
-            "triggered by": itemgetter("triggered_by"),
+            "rows": "process_count",
+            "failed": "fail_count",
+            "triggered by": "triggered_by",
         },
     )
-    return 0
-
-
-def outcome(execution: Execution) -> str:
-    """Name the outcome of an execution.
-
-    :param execution: The execution.
-    :return: Its status if its state is Finished; ``in_progress`` until then.
-    """
-    return outcome_of(execution.as_dict())
 
 
 def outcome_of(row: dict[str, Any]) -> str:
@@ -129,5 +82,4 @@ def outcome_of(row: dict[str, Any]) -> str:
 
 
 def _direction(row: dict[str, Any]) -> str | None:
-    ways = [way for way in ("inbound", "outbound") if row[way]]
-    return ", ".join(ways) or None
+    return ", ".join(way for way in ("inbound", "outbound") if row[way]) or None

@@ -62,18 +62,17 @@ def check_host(access: Access) -> str:
         if proxy
         else ("The host", "Host in the connection")
     )
+    seconds = min(access.timeout, CONNECT_SECONDS)
     try:
-        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        socket.create_connection((host, port), seconds).close()
+    except (socket.gaierror, UnicodeError) as error:
         raise StepError(
             f"{where} {host} isn't known: its name can't be resolved ({fit(str(error))}).",
             f"Correct {setting}, or this machine's DNS.",
         ) from None
-    try:
-        socket.create_connection((host, port), min(access.timeout, CONNECT_SECONDS)).close()
     except TimeoutError:
         raise StepError(
-            f"{where} {host} doesn't answer at port {port} within {min(access.timeout, CONNECT_SECONDS):g} s.",
+            f"{where} {host} doesn't answer at port {port} within {seconds:g} s.",
             f"Correct {setting}; or a firewall has to let this machine through, or a proxy has to be set.",
         ) from None
     except OSError as error:

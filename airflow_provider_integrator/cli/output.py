@@ -15,8 +15,8 @@ from airflow_provider_integrator.executions.progress import in_words
 
 #: The width of a table in a pipe: nothing in it is broken into lines.
 PIPE_WIDTH = 10_000
-#: The columns of a table: the heading, and what a row has there.
-Columns = Mapping[str, Callable[[dict[str, Any]], object]]
+#: The columns of a table: the heading, and the row's field, or what is made of the row.
+Columns = dict[str, str | Callable[[dict[str, Any]], object]]
 
 
 def show(options: Namespace, rows: Sequence[dict[str, Any]], columns: Columns) -> None:
@@ -29,7 +29,9 @@ def show(options: Namespace, rows: Sequence[dict[str, Any]], columns: Columns) -
     if options.output in ("json", "yaml"):
         show_value(options, list(rows))
         return
-    cells = [[cell(find(row)) for find in columns.values()] for row in rows]
+    cells = [
+        [cell(row[each] if isinstance(each, str) else each(row)) for each in columns.values()] for row in rows
+    ]
     if options.output == "plain":
         _plain([list(columns), *cells])
     else:
@@ -45,10 +47,8 @@ def show_one(options: Namespace, value: dict[str, Any], facts: Mapping[str, obje
     """
     if options.output in ("json", "yaml"):
         show_value(options, value)
-        return
-    width = max(map(len, facts))
-    for name, fact in facts.items():
-        sys.stdout.write(f"{name:<{width}}  {cell(fact)}\n")
+    else:
+        _plain([(name, cell(fact)) for name, fact in facts.items()])
 
 
 def show_value(options: Namespace, value: Any) -> None:
@@ -71,29 +71,17 @@ def show_value(options: Namespace, value: Any) -> None:
 
 
 def cell(value: object) -> str:
-    """Write a value for people.
-
-    :param value: The value.
-    :return: One line; ``-`` if the value is None.
-    """
+    """Write a value for people in a line, a dash if it is None."""
     return "-" if value is None else fit_name(str(value))
 
 
 def at(time: str | None) -> str | None:
-    """Write a point in time for people.
-
-    :param time: ISO 8601 in UTC; None: unknown.
-    :return: The time, to the second.
-    """
+    """Write a point in time, ISO 8601 in UTC, for people; None if it is unknown."""
     return None if time is None else f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M:%S}"
 
 
 def took(duration: float | None) -> str | None:
-    """Write a duration for people.
-
-    :param duration: Seconds; None: unknown.
-    :return: The duration in words.
-    """
+    """Write a duration in seconds for people; None if it is unknown."""
     return None if duration is None else in_words(duration)
 
 

@@ -33,37 +33,32 @@ def run_all(
     :return: For each script its value, or the error that concerns it alone; None: it wasn't run to its end.
     :raises IntegratorError: A script failed in a way that the others would, too.
     """
-    return asyncio.run(_run_all(hook, scripts, done, is_enough))
 
+    async def run_them() -> list[T | RequestError | ResponseError | None]:
+        gate = asyncio.Semaphore(CONCURRENT)
+        found: list[T | RequestError | ResponseError | None] = [None] * len(scripts)
 
-async def _run_all(
-    hook: IntegratorHook,
-    scripts: Sequence[Script[T]],
-    done: Callable[[int], None],
-    is_enough: Callable[[T], bool],
-) -> list[T | RequestError | ResponseError | None]:
-    gate = asyncio.Semaphore(CONCURRENT)
-    found: list[T | RequestError | ResponseError | None] = [None] * len(scripts)
+        async def run(number: int) -> int:
+            async with gate:
+                try:
+                    found[number] = await client.run(scripts[number])
+                except (RequestError, ResponseError) as error:
+                    found[number] = error
+            return number
 
-    async def run(number: int) -> int:
-        async with gate:
+        async with hook:
+            client = await hook.aget_conn()
+            tasks = [asyncio.create_task(run(number)) for number in range(len(scripts))]
             try:
-                found[number] = await client.run(scripts[number])
-            except (RequestError, ResponseError) as error:
-                found[number] = error
-        return number
+                for ended in asyncio.as_completed(tasks):
+                    value = found[await ended]
+                    done(1)
+                    if not isinstance(value, (RequestError, ResponseError)) and is_enough(value):  # type: ignore[arg-type]
+                        break
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        return found
 
-    async with hook:
-        client = await hook.aget_conn()
-        tasks = [asyncio.create_task(run(number)) for number in range(len(scripts))]
-        try:
-            for ended in asyncio.as_completed(tasks):
-                value = found[await ended]
-                done(1)
-                if not isinstance(value, (RequestError, ResponseError)) and is_enough(value):  # type: ignore[arg-type]
-                    break
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    return found
+    return asyncio.run(run_them())

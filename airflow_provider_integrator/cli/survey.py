@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow_provider_integrator import __version__
 from airflow_provider_integrator.api import endpoints
@@ -20,7 +20,7 @@ from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.lines import Line
 from airflow_provider_integrator.api.models import Execution, Flow, Project, Step
-from airflow_provider_integrator.api.values import parse_time
+from airflow_provider_integrator.api.values import read_time
 from airflow_provider_integrator.cli.examination import Examination
 from airflow_provider_integrator.cli.listening import NO_JSON, Heard
 from airflow_provider_integrator.cli.names import Names, texts_in
@@ -33,7 +33,7 @@ VERSION = 1
 #: The first pages of List logs that are described.
 MAX_PAGES = 3
 
-IsReadable = Callable[[Any], bool]
+Model: TypeAlias = type[Project | Flow | Execution | Step | Line]
 
 
 class Survey:
@@ -74,10 +74,10 @@ class Survey:
             "ways": self._ways,
             "calls": self._calls(shapes),
         }
-        groups: dict[str, type[Project | Flow]] = {"List projects": Project, "List flows": Flow}
+        groups: dict[str, Model] = {"List projects": Project, "List flows": Flow}
         for name, model in groups.items():
             if (document := self._latest(name)) is not NO_JSON:
-                found[name] = _records(shapes, document, _reads(model, "slug"))
+                found[name] = _records(shapes, document, model, "slug")
         if self._logs:
             found["List logs"] = {**self._logs, **self._described_logs(shapes)}
         if self._download or examination.log is not NO_JSON:
@@ -129,15 +129,15 @@ class Survey:
         self._members[LogType.MAIN] = [log for document in documents for log in _results(document)]
         if len(self._members[LogType.MAIN]) > 1:
             self._pages["more pages"].append(_document(self._page(limit=1)))
-        logs = list(filter(_reads(Execution), self._members[LogType.MAIN]))
-        self._logs["order"] = order_of([_created(log) for log in logs])
+        logs = [log for log in self._members[LogType.MAIN] if _reads(Execution, log)]
+        self._logs["order"] = order_of([read_time(log.get("created")) for log in logs])
 
     def _read_end(self) -> None:
         """Read the page of one execution, which is the last one, and the page behind it."""
         execution_id = self._examination.executions[0].execution_id
         last, behind = (self._page(number, filename_uuid=execution_id) for number in (1, 2))
         self._pages["last page"].append(_document(last))
-        found = [each for each in _results(_document(last)) if _reads(Execution)(each)]
+        found = [each for each in _results(_document(last)) if _reads(Execution, each)]
         is_filtered = {str(each["filename_uuid"]).strip() for each in found} == {execution_id}
         self._logs["filename_uuid"] = "filters" if is_filtered else "does not filter"
         self._logs["behind the last page"] = _end(last, behind)
@@ -206,22 +206,21 @@ class Survey:
             name: shapes.fields([_envelope(page) for page in pages if isinstance(page, dict)])
             for name, pages in self._pages.items()
         }
-        main = self._members[LogType.MAIN]
-        step = _reads(Step)
-        odd_steps = [
-            each
-            for log in main
-            if _reads(Execution)(log) and isinstance(log.get("sub_flows"), list)
-            for each in log["sub_flows"]
-            if not step(each)
-        ]
+        executions, odd_steps = [], []
+        for log in self._members[LogType.MAIN]:
+            if _reads(Execution, log) and isinstance(log.get("sub_flows"), list):
+                steps = log["sub_flows"]
+                odd_steps += [each for each in steps if not _reads(Step, each)]
+                executions.append({**log, "sub_flows": [each for each in steps if _reads(Step, each)]})
+            else:
+                executions.append(log)
         return {
             **envelopes,
-            "execution": _records(shapes, [_with_readable_steps(log) for log in main], _reads(Execution)),
+            "execution": _records(shapes, executions, Execution),
             "odd steps of an execution": shapes.variants(odd_steps),
             "odd pages": shapes.variants(self._odd_pages),
-            "step": _records(shapes, self._members[LogType.SUB], step),
-            "line": _records(shapes, self._members[LogType.LINE], _reads(Line, "log_id")),
+            "step": _records(shapes, self._members[LogType.SUB], Step),
+            "line": _records(shapes, self._members[LogType.LINE], Line, "log_id"),
         }
 
     def _described_download(self, shapes: Shapes) -> dict[str, Any]:
@@ -236,32 +235,21 @@ class Survey:
         }
 
 
-def _reads(model: type[Project | Flow | Execution | Step | Line], needed: str = "") -> IsReadable:
-    def is_readable(member: Any) -> bool:
-        try:
-            found = model.read(Fields("", member))
-        except ResponseError:
-            return False
-        return not needed or getattr(found, needed) is not None
-
-    return is_readable
+def _reads(model: Model, member: Any, needed: str = "") -> bool:
+    try:
+        found = model.read(Fields("", member))
+    except ResponseError:
+        return False
+    return not needed or getattr(found, needed) is not None
 
 
-def _records(shapes: Shapes, members: Any, is_readable: IsReadable) -> dict[str, Any]:
+def _records(shapes: Shapes, members: Any, model: Model, needed: str = "") -> dict[str, Any]:
     """Describe records: those that can be read together, the others one by one."""
     if not isinstance(members, list):
         return {"each": {}, "odd": shapes.variants([members])}
-    readable = [member for member in members if is_readable(member)]
-    return {
-        "each": shapes.fields(readable),
-        "odd": shapes.variants(member for member in members if not is_readable(member)),
-    }
-
-
-def _with_readable_steps(log: Any) -> Any:
-    if not _reads(Execution)(log) or not isinstance(log.get("sub_flows"), list):
-        return log
-    return {**log, "sub_flows": list(filter(_reads(Step), log["sub_flows"]))}
+    readable = [member for member in members if _reads(model, member, needed)]
+    odd = [member for member in members if not _reads(model, member, needed)]
+    return {"each": shapes.fields(readable), "odd": shapes.variants(odd)}
 
 
 def _outcome(heard: Heard | None) -> str:
@@ -300,12 +288,6 @@ def _type_of(logs: Sequence[dict[str, Any]]) -> str:
     if len(numbers) == 1:
         return names.get(numbers.pop(), "another type")
     return "main" if any("sub_flows" in log for log in logs) else "unknown"
-
-
-def _created(log: dict[str, Any]) -> Any:
-    with contextlib.suppress(ValueError):
-        return parse_time(log.get("created"))
-    return None
 
 
 def _range(numbers: Sequence[float]) -> list[float]:

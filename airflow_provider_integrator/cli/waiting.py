@@ -11,7 +11,6 @@ from airflow_provider_integrator.api.history import NewestFirst
 from airflow_provider_integrator.api.latest import read_latest
 from airflow_provider_integrator.api.models import Flow
 from airflow_provider_integrator.api.queries import choose_flow
-from airflow_provider_integrator.cli.connection import hook_of
 from airflow_provider_integrator.cli.execution import show_execution
 from airflow_provider_integrator.cli.lookup import search_flows
 from airflow_provider_integrator.exceptions import TransientError, WaitTimeoutError
@@ -22,32 +21,27 @@ from airflow_provider_integrator.executions.wait import ExecutionWait
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 
 
-def wait(options: Namespace) -> int:
-    """Wait for an execution, or for a flow's running or next one.
-
-    :param options: The command's arguments.
-    :return: 0; 1 if the execution Failed, or didn't finish in time.
-    """
+def wait(hook: IntegratorHook, options: Namespace) -> int:
+    """Wait for an execution, or for a flow's running or next one; 1 if it Failed, or didn't finish in time."""
     now = datetime.now(timezone.utc)
     end_time = time.time() + options.timeout
-    with hook_of(options) as hook:
-        flow, execution_id = _find_in_time(hook, options, end_time)
-        spec = WaitSpec(
-            integrator_conn_id=options.conn_id,
-            project_id=options.project,
-            flow=flow.label,
-            flow_id=flow.id,
-            execution_id=execution_id,
-            created_after=now.isoformat(),
-            poll_interval=options.interval,
-            end_time=end_time,
-        )
-        try:
-            found = ExecutionWait(hook, spec, options.timeout, lambda execution: None).until_finished()
-        except WaitTimeoutError as error:
-            sys.stderr.write(f"wait: {error}\n")
-            return 1
-        show_execution(options, hook, flow, found)
+    flow, execution_id = _find_in_time(hook, options, end_time)
+    spec = WaitSpec(
+        integrator_conn_id=options.conn_id,
+        project_id=options.project,
+        flow=flow.label,
+        flow_id=flow.id,
+        execution_id=execution_id,
+        created_after=now.isoformat(),
+        poll_interval=options.interval,
+        end_time=end_time,
+    )
+    try:
+        found = ExecutionWait(hook, spec, options.timeout, lambda execution: None).until_finished()
+    except WaitTimeoutError as error:
+        sys.stderr.write(f"wait: {error}\n")
+        return 1
+    show_execution(hook, options, flow, found)
     return int(has_failed(found))
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_integrator.api.downloads import LogPatience
+from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import LogTooLargeError, RequestError
 from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from typing_extensions import Self
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.wait import ExecutionWait
@@ -93,6 +95,18 @@ class Delivery:
     with_logs = True
     _is_cancelled: bool = field(init=False, default=False)
 
+    @classmethod
+    def of(cls, task: Any) -> Self:
+        """Make a task's delivery.
+
+        :param task: The task, with its templates rendered; it has the fields as attributes.
+        :return: The delivery.
+        :raises ConfigurationError: A template rendered to nothing.
+        """
+        given = {each.name: getattr(task, each.name) for each in fields(cls) if each.init}
+        texts = {name: rendered(name, given[name]) for name in given.keys() & task.template_fields}
+        return cls(**{**given, **texts})
+
     @cached_property
     def destination(self) -> Destination | None:
         """The destination, opened once; None if it is XCom."""
@@ -102,22 +116,21 @@ class Delivery:
 
         return Destination(self.output_path)
 
-    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
+    def check(self, wait: ExecutionWait) -> None:
         """Check, before there is anything, that it can be downloaded and stored.
 
         :param wait: The wait for its execution.
-        :param carried: What a deferral carries; the project's slug is added.
         :raises ConfigurationError: The slug is unknown, the path can't be used, or a folder can't be written to.
         :raises StorageError: A disk is full or broken.
         """
         if self.with_logs:
-            find_slug(wait, carried, self.project_slug)
+            find_slug(wait, self.project_slug)
         if self.destination is not None:
             self.destination.check_writable()
         elif self.with_logs:
             from airflow_provider_integrator.logs.disk import check_folders
 
-            check_folders(None)
+            check_folders()
 
     def cancel(self) -> None:
         """Stop the delivery, from a signal handler or another thread: nothing of it is stored."""
@@ -129,25 +142,18 @@ class LogDelivery(Delivery):
     """The delivery of a task's log.
 
     :param log_id: The log of a step or a line; None: the execution's main log.
-    :param goes_to_xcom: Whether the task's return value is pushed to XCom.
+    :param do_xcom_push: Whether the task's return value is pushed to XCom.
     """
 
     log_id: str | None
-    goes_to_xcom: bool
+    do_xcom_push: bool
     _archive: LogArchive | None = field(init=False, default=None)
 
-    def run(
-        self,
-        wait: ExecutionWait,
-        execution: Execution,
-        carried: dict[str, Any],
-        pause: Callable[[float], None],
-    ) -> Delivered:
+    def run(self, wait: ExecutionWait, execution: Execution, pause: Callable[[float], None]) -> Delivered:
         """Download the log, retrying until it is stored, and deliver it.
 
         :param wait: The wait that found the execution.
         :param execution: The execution.
-        :param carried: What a deferral carries; the project's slug and the deadline of the retries are added.
         :param pause: Sleeps for the given seconds, or defers the task instead.
         :return: The delivered log.
         :raises RequestError: The download is refused for good, or ``log_timeout`` is over.
@@ -155,39 +161,32 @@ class LogDelivery(Delivery):
         :raises StorageError: A disk is full or broken, or the store refuses the log; no partial file remains.
         :raises LogCancelledError: The delivery was cancelled; no partial file remains.
         """
-        with self._download(wait, execution, carried, pause) as self._archive:
+        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
+        patience = LogPatience(
+            log, execution.finished, self.log_timeout, wait.spec.poll_interval, wait.carried.get("log_until")
+        )
+        wanted, slug = self.log_id or execution, find_slug(wait, self.project_slug)
+        settings, project_id, flow_id = wait.hook.settings, wait.project_id, wait.find_flow()
+        while True:
+            script = queries.download(settings, flow_id, wanted, project_id, slug, self.max_log_bytes)
+            try:
+                self._archive = wait.hook.get_conn().run(script)
+            except RequestError as error:
+                seconds = patience.pause_after(error)
+            else:
+                break
+            wait.carried["log_until"] = patience.until
+            pause(seconds)
+        with self._archive as archive:
             if self._is_cancelled:  # while it was downloaded
-                self._archive.cancel()
-            return self._deliver(self._archive, execution.flow_slug or wait.spec.flow, execution)
+                archive.cancel()
+            return self._deliver(archive, execution.flow_slug or wait.spec.flow, execution)
 
     def cancel(self) -> None:
         """Stop the delivery, as :meth:`Delivery.cancel` does."""
         super().cancel()
         if self._archive is not None:
             self._archive.cancel()
-
-    def _download(
-        self,
-        wait: ExecutionWait,
-        execution: Execution,
-        carried: dict[str, Any],
-        pause: Callable[[float], None],
-    ) -> LogArchive:
-        log = next((step for step in execution.steps if step.log_id == self.log_id), execution)
-        patience = LogPatience(
-            log, execution.finished, self.log_timeout, wait.spec.poll_interval, carried.get("log_until")
-        )
-        hook, wanted, slug = wait.hook, self.log_id or execution, find_slug(wait, carried, self.project_slug)
-        while True:
-            script = queries.download(
-                hook.settings, wait.find_flow(), wanted, wait.project_id, slug, self.max_log_bytes
-            )
-            try:
-                return hook.get_conn().run(script)
-            except RequestError as error:
-                seconds = patience.pause_after(error)
-            carried["log_until"] = patience.until
-            pause(seconds)
 
     def _deliver(self, archive: LogArchive, flow: str, execution: Execution) -> Delivered:
         if self.destination is None:
@@ -208,20 +207,19 @@ class LogDelivery(Delivery):
                 f"{error} It can't go to XCom: set output_path, or raise max_xcom_bytes "
                 f"({self.max_xcom_bytes}) if an object storage XCom backend is in use."
             ) from error
-        where = "Its log is in XCom, key return_value." if self.goes_to_xcom else None
+        where = "Its log is in XCom, key return_value." if self.do_xcom_push else None
         return Delivered(value, archive.errors, where)
 
 
-def find_slug(wait: ExecutionWait, carried: dict[str, Any], project_slug: str | None) -> str:
+def find_slug(wait: ExecutionWait, project_slug: str | None) -> str:
     """Find the project's slug, once for all processes of a task.
 
     :param wait: The wait of the task.
-    :param carried: What a deferral carries; the slug is added.
     :param project_slug: The task's; None: the connection's, or the one in List projects.
     :return: The slug.
     :raises ConfigurationError: The slug is unknown, or is another project's.
     """
-    if "project_slug" not in carried:
+    if "project_slug" not in wait.carried:
         script = queries.find_slug(wait.hook.settings, wait.project_id, project_slug, is_checked=True)
-        carried["project_slug"] = wait.hook.get_conn().run(script)
-    return str(carried["project_slug"])
+        wait.carried["project_slug"] = wait.hook.get_conn().run(script)
+    return str(wait.carried["project_slug"])

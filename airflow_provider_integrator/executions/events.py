@@ -36,11 +36,7 @@ EXTRA_FIELDS = (
 
 
 def execution_extra(execution: Execution) -> dict[str, Any]:
-    """Build the extra of an event.
-
-    :param execution: The execution.
-    :return: The execution's ids, status, times (ISO 8601, UTC) and counts.
-    """
+    """Build an event's extra: an execution's ids, status, times (ISO 8601, UTC) and counts."""
     fields = execution.as_dict()
     return {name: fields[name] for name in EXTRA_FIELDS}
 
@@ -64,9 +60,5 @@ def emit(
 
 
 def file_asset_uri(uri: str) -> str:
-    """Build the asset URI of a stored file, which allows fewer characters than an object's name.
-
-    :param uri: The file's URI, without an Airflow connection in it.
-    :return: The URI, percent-encoded as needed.
-    """
+    """Build a stored file's asset URI, percent-encoded as that allows fewer characters than an object's name."""
     return quote(uri, safe="/:%!$&'()*+,;=@~")

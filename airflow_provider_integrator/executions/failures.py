@@ -14,6 +14,7 @@ from airflow_provider_integrator.exceptions import (
     WaitTimeoutError,
 )
 from airflow_provider_integrator.executions.policy import shown_errors
+from airflow_provider_integrator.logs import MAX_ERRORS
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.executions.policy import Verdict
@@ -55,7 +56,7 @@ def failure(
     where: str | None = None,
     log_uri: str | None = None,
 ) -> ExecutionError:
-    """Make the error of a verdict that fails its task.
+    """Make the error of a verdict that fails its task; its message has short lines.
 
     :param verdict: The verdict.
     :param errors: The first entries of the log's ``errors``; None: no errors are shown.
@@ -64,5 +65,8 @@ def failure(
     :return: The error, which ends the task without retries.
     """
     kind = ExecutionBreachedError if verdict.comparison.breaches else ExecutionFailedError
-    message = verdict.message(errors, where)
-    return kind(message, verdict.execution.as_dict(), shown_errors(errors), log_uri)
+    lines, shown = [verdict.summary], shown_errors(errors)
+    if shown:
+        lines += [f"Errors in its log (at most {MAX_ERRORS} are shown):", *(f"- {error}" for error in shown)]
+    message = "\n".join([*lines, where] if where else lines)
+    return kind(message, verdict.execution.as_dict(), shown, log_uri)

@@ -11,12 +11,9 @@ from airflow_provider_integrator.api.endpoints import MAX_PAGE_SIZE
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.api.history import History, NewestFirst, Sighting
 from airflow_provider_integrator.api.models import Execution
-from airflow_provider_integrator.arguments import read_rate
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.executions.progress import in_words
-
-#: The size of the first page of List logs: enough to show its order, with some logs to spare.
-_FIRST_LIMIT = 2 * NewestFirst.ENOUGH
+from airflow_provider_integrator.executions.progress import counted, in_words
+from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS, Figures, Thresholds
 
 
 @dataclass(frozen=True)
@@ -57,91 +54,22 @@ class FlowHealth:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object for XCom: ISO 8601 in UTC, seconds; None if unknown."""
-        return {
-            "flow": self.flow,
-            "flow_id": self.flow_id,
-            "last_success": self.last_success and self.last_success.isoformat(),
-            "age": self.age,
-            "runs": self.runs,
-            "failed": self.failed,
-            "running": self.running,
-            "rows": self.rows,
-            "fail_rate": self.fail_rate,
-            "duration": self.duration,
-            "problems": list(self.problems),
-            "notes": list(self.notes),
-        }
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The counts and durations of several executions, as far as they are known.
-
-    :param process_count: The rows processed.
-    :param fail_count: The rows failed.
-    :param fail_rate: The share of failed rows, 0 to 1, of the executions that have both counts.
-    :param duration: The seconds of the longest execution.
-    :param longest: Its id.
-    :param has_all_rows: Whether each execution has its count of processed rows, so that there weren't more.
-    :param uncounted: The number of executions that lack one of the counts.
-    :param untimed: The number of executions without a duration.
-    """
-
-    process_count: int | None
-    fail_count: int | None
-    fail_rate: float | None
-    duration: float | None
-    longest: str | None
-    has_all_rows: bool
-    uncounted: int
-    untimed: int
-
-    @classmethod
-    def of(cls, executions: Iterable[Execution]) -> Figures:
-        """Add up finished executions.
-
-        :param executions: The executions.
-        :return: Their figures.
-        """
-        known = list(executions)
-        # Failed rows are a part of the processed ones; counts that contradict this mean no rate above 1.
-        pairs = [
-            (max(each.process_count, each.fail_count), each.fail_count)
-            for each in known
-            if each.process_count is not None and each.fail_count is not None
-        ]
-        processed, failed = sum(all_rows for all_rows, _ in pairs), sum(part for _, part in pairs)
-        timed = [
-            (each.duration.total_seconds(), each.execution_id) for each in known if each.duration is not None
-        ]
-        duration, longest = max(timed, default=(None, None))
-        return cls(
-            process_count=_total([each.process_count for each in known]),
-            fail_count=_total([each.fail_count for each in known]),
-            fail_rate=failed / processed if processed else None,
-            duration=duration,
-            longest=longest,
-            has_all_rows=all(each.process_count is not None for each in known),
-            uncounted=len(known) - len(pairs),
-            untimed=len(known) - len(timed),
-        )
+        found = {**vars(self), "problems": list(self.problems), "notes": list(self.notes)}
+        found["last_success"] = self.last_success and self.last_success.isoformat()
+        return {name: value for name, value in found.items() if name not in ("execution", "is_stale")}
 
 
 @dataclass(frozen=True)
 class Criteria:
     """What a healthy flow fulfils.
 
-    Counts and durations that are unknown breach nothing.
-
     :param executions: Judge the last so many Finished executions; used if ``since`` is None.
     :param since: Judge the executions created at or after this point in time.
     :param max_age: The maximum number of seconds since the end of the last Success.
     :param is_habit: Whether ``max_age`` is the flow's own habit: then an Empty counts as a Success, so that a flow
         that has nothing to do isn't stale.
-    :param max_fail_count: The maximum number of rows that failed in the judged executions together.
-    :param max_fail_rate: The maximum share of processed rows that failed in them together, 0 to 1.
-    :param max_duration: The maximum number of seconds of each execution, running ones included.
-    :param min_rows: The minimum number of rows processed in the judged executions together.
+    :param thresholds: The limits of the judged executions together, and of the duration of each, running ones
+        included.
     :param on_failed: Whether an execution with status Failed is a problem in itself: ``fail`` or ``continue``.
     :param allow_running: Whether an execution may be running.
     :raises ConfigurationError: A value is out of its range.
@@ -151,16 +79,11 @@ class Criteria:
     since: datetime | None = None
     max_age: float | None = None
     is_habit: bool = False
-    max_fail_count: int | None = None
-    max_fail_rate: float | None = None
-    max_duration: float | None = None
-    min_rows: int | None = None
+    thresholds: Thresholds = NO_THRESHOLDS
     on_failed: Literal["fail", "continue"] = "fail"
     allow_running: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_fail_rate is not None:
-            read_rate("max_fail_rate", self.max_fail_rate)
         if self.executions < 1:
             raise ConfigurationError(
                 f"executions is {self.executions!r}; set it to a whole number, 1 or more."
@@ -175,15 +98,11 @@ class Criteria:
 
     @property
     def first_limit(self) -> int:
-        """The size of the first page of List logs that is probably enough."""
-        return min(MAX_PAGE_SIZE, _FIRST_LIMIT + self.executions - 1)
+        """The size of the first page of List logs: enough to show its order, with some logs to spare."""
+        return min(MAX_PAGE_SIZE, 2 * NewestFirst.ENOUGH + self.executions - 1)
 
     def is_enough(self, history: History, now: datetime) -> bool:
-        """Return whether older executions change nothing.
-
-        :param history: The executions so far, which come newest first.
-        :param now: The current time.
-        """
+        """Return whether older executions than those so far, which come newest first, change nothing."""
         if self.since is not None:
             has_all = history.order.all_before(self.since)
         else:
@@ -195,14 +114,7 @@ class Criteria:
         )
 
     def judge(self, flow: str, flow_id: str, history: History, now: datetime) -> FlowHealth:
-        """Judge a flow.
-
-        :param flow: The flow's slug, or its id without one.
-        :param flow_id: The flow's id.
-        :param history: Its latest executions.
-        :param now: The current time.
-        :return: The flow's health.
-        """
+        """Judge a flow, named by its slug (its id without one) and its id, by its latest executions."""
         judged = self._judged(history)
         readable = [seen.execution for seen in judged if seen.execution is not None]
         finished = [each for each in readable if each.is_finished]
@@ -214,7 +126,7 @@ class Criteria:
             *self._stale(history, fresh),
             *self._unreadable(history, judged),
             *self._failed(failed, finished),
-            *self._breaches(figures, len(finished)),
+            *self.thresholds.compare(figures).breaches,
             *self._running(running, now),
         ]
         return FlowHealth(
@@ -231,7 +143,7 @@ class Criteria:
             execution=next(iter(failed or readable), None),
             is_stale=self._exceeds(fresh),
             problems=tuple(problems),
-            notes=tuple(self._notes(history, judged, figures, finished)),
+            notes=tuple(self._notes(history, judged, figures)),
         )
 
     def _judged(self, history: History) -> list[Sighting]:
@@ -277,40 +189,21 @@ class Criteria:
             count = counted(len(finished), "execution")
             yield f"{len(failed)} of {count} Failed, the last: {failed[0].execution_id}."
 
-    def _breaches(self, figures: Figures, runs: int) -> Iterable[str]:
-        where = "" if runs == 1 else f" in {counted(runs, 'execution')}"
-        count, limit = figures.fail_count, self.max_fail_count
-        if limit is not None and count is not None and count > limit:
-            yield f"{counted(count, 'row')} failed{where}; max_fail_count is {limit}."
-        rate = figures.fail_rate
-        if self.max_fail_rate is not None and rate is not None and rate > self.max_fail_rate:
-            yield f"{rate:.6g} of the rows failed{where}; max_fail_rate is {self.max_fail_rate:g}."
-        took = figures.duration
-        if self.max_duration is not None and took is not None and took > self.max_duration:
-            most = in_words(self.max_duration)
-            yield f"Execution {figures.longest} took {in_words(took)}; max_duration is {most}."
-        rows = figures.process_count
-        if self.min_rows is not None and figures.has_all_rows and rows is not None and rows < self.min_rows:
-            yield f"{counted(rows, 'row')} processed{where}; min_rows is {self.min_rows}."
-
     def _running(self, running: list[Execution], now: datetime) -> Iterable[str]:
+        longest = self.thresholds.max_seconds
         for each in running:
             age = None if each.created is None else (now - each.created).total_seconds()
             so_far = "is running" if age is None else f"has been running for {in_words(age)}"
             if not self.allow_running:
                 yield f"Execution {each.execution_id} {so_far}; allow_running is False."
-            elif self.max_duration is not None and age is not None and age > self.max_duration:
-                limit = in_words(self.max_duration)
-                yield f"Execution {each.execution_id} {so_far}; max_duration is {limit}."
+            elif longest is not None and age is not None and age > longest:
+                yield f"Execution {each.execution_id} {so_far}; max_duration is {in_words(longest)}."
 
-    def _notes(
-        self, history: History, judged: list[Sighting], figures: Figures, finished: list[Execution]
-    ) -> Iterable[str]:
-        needs_counts = (self.max_fail_count, self.max_fail_rate, self.min_rows) != (None, None, None)
-        if needs_counts and figures.uncounted:
-            yield f"Rows aren't counted in {counted(figures.uncounted, 'execution')} of {len(finished)}."
-        if self.max_duration is not None and figures.untimed:
-            yield f"The duration is unknown of {counted(figures.untimed, 'execution')} of {len(finished)}."
+    def _notes(self, history: History, judged: list[Sighting], figures: Figures) -> Iterable[str]:
+        if self.thresholds.needs_counts and figures.uncounted:
+            yield f"Rows aren't counted in {counted(figures.uncounted, 'execution')} of {figures.runs}."
+        if self.thresholds.max_duration is not None and figures.untimed:
+            yield f"The duration is unknown of {counted(figures.untimed, 'execution')} of {figures.runs}."
         known = {seen.execution_id for seen in judged}
         errors = [seen.error for seen in history.sightings if seen.error and seen.execution_id not in known]
         if errors := [*errors, *(history.faults if judged else ())]:
@@ -332,18 +225,3 @@ def _age(ended: datetime | None, now: datetime) -> float | None:
 
 def _has_ended(seen: Sighting) -> bool:
     return seen.execution is None or seen.execution.is_finished
-
-
-def _total(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known or not counts else None
-
-
-def counted(count: int, what: str) -> str:
-    """Write a number of things.
-
-    :param count: The number.
-    :param what: The thing, in the singular.
-    :return: Both, the latter in the plural if that is due.
-    """
-    return f"{count} {what}{'s' * (count != 1)}"

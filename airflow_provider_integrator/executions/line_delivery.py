@@ -6,9 +6,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -22,6 +22,7 @@ from airflow_provider_integrator.exceptions import (
 )
 from airflow_provider_integrator.executions.delivery import Delivered, Delivery, find_slug
 from airflow_provider_integrator.executions.lines import Allowance, LineList, line_json
+from airflow_provider_integrator.hooks import queries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -56,17 +57,11 @@ class LineDelivery(Delivery):
             return None
         from airflow_provider_integrator.logs.storage import Destination
 
-        return Destination.folder(self.checkpoint_path)
+        return Destination(_as_folder(self.checkpoint_path))
 
-    def check(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
-        """Check, before there are lines, that their logs can be downloaded, and that both can be stored.
-
-        :param wait: The wait for their execution.
-        :param carried: What a deferral carries; the project's slug is added.
-        :raises ConfigurationError: The slug is unknown, a path can't be used, or a folder can't be written to.
-        :raises StorageError: A disk is full or broken.
-        """
-        super().check(wait, carried)
+    def check(self, wait: ExecutionWait) -> None:
+        """Check, as :meth:`Delivery.check` does, and that logs can be kept for the next try."""
+        super().check(wait)
         if self.checkpoint is not None:
             self.checkpoint.check_writable()
 
@@ -84,7 +79,6 @@ class LineDelivery(Delivery):
         self,
         context: Context,
         wait: ExecutionWait,
-        carried: dict[str, Any],
         execution: Execution | None,
         lines: LineList,
         max_map_length: int | None,
@@ -93,7 +87,6 @@ class LineDelivery(Delivery):
 
         :param context: The task's context.
         :param wait: The wait that found their execution.
-        :param carried: What a deferral carries; the project's slug is added.
         :param execution: The execution; None: the whole flow.
         :param lines: The lines.
         :param max_map_length: The maximum number of tasks that are mapped over the lines; None: none are.
@@ -109,11 +102,16 @@ class LineDelivery(Delivery):
         from airflow_provider_integrator.executions.line_spool import Spool
         from airflow_provider_integrator.logs.disk import temporary_file
 
-        slug = find_slug(wait, carried, self.project_slug)
+        download = partial(
+            queries.download,
+            wait.hook.settings,
+            wait.find_flow(),
+            project_id=wait.project_id,
+            project_slug=find_slug(wait, self.project_slug),
+            max_log_bytes=self.max_log_bytes,
+        )
         with (
-            Downloads(
-                wait.hook, wait.project_id, slug, wait.find_flow(), self.max_log_bytes, self.concurrency
-            ) as downloads,
+            closing(Downloads(wait.hook, download, self.concurrency)) as downloads,
             temporary_file("lines and their logs") as file,
             self._journal(context, wait, execution, lines) as journal,
         ):
@@ -139,11 +137,7 @@ class LineDelivery(Delivery):
         self, wait: ExecutionWait, execution: Execution | None, lines: LineList, records: Iterator[bytes]
     ) -> Delivered:
         if self.destination is None:
-            value = []
-            for record in records:
-                self.check_cancelled()
-                value.append(_decoded(record))
-            return Delivered(value, None, None)
+            return Delivered([self._decoded(record) for record in records], None, None)
         from airflow_provider_integrator.logs import json_lines, storage
 
         path = _path(self.destination, wait, execution)
@@ -156,13 +150,22 @@ class LineDelivery(Delivery):
             self.check_cancelled,
             self.file_mode,
         )
-        counts = {
+        value = {
             "lines": lines.chosen,
             "counts": dict(lines.counts),
             **({"logs_missing": lines.logs_missing} if self.with_logs else {}),
+            "execution": execution and execution.as_dict(),
         }
-        found = {"execution": execution and execution.as_dict()}
-        return Delivered.at(path, saved, "Its lines are", {**counts, **found})
+        return Delivered.at(path, saved, "Its lines are", value)
+
+    def _decoded(self, record: bytes) -> Any:
+        from airflow_provider_integrator.logs.json_lines import decode
+
+        self.check_cancelled()
+        try:
+            return decode(record)
+        except RecursionError:
+            raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
 
     def _until(self, execution: Execution | None) -> float:
         # Of the lines of many executions, most are old.
@@ -180,16 +183,16 @@ class LineDelivery(Delivery):
                 "A next try fetches all logs again, as there is no place to keep them in.\n"
                 "Set checkpoint_path to a folder that all workers share, or output_path."
             )
+        is_needed = False
         try:
             yield journal
         except BaseException as error:
-            # These end the task without retries.
-            is_last = isinstance(error, (ConfigurationError, AuthenticationError))
-            if journal is not None and (is_last or not has_next):
-                journal.remove()
+            # These two end the task without retries.
+            is_needed = has_next and not isinstance(error, (ConfigurationError, AuthenticationError))
             raise
-        if journal is not None:
-            journal.remove()
+        finally:
+            if journal is not None and not is_needed:
+                journal.remove()
 
     def _find_journal(
         self, context: Context, wait: ExecutionWait, execution: Execution | None, lines: LineList
@@ -209,7 +212,7 @@ class LineDelivery(Delivery):
         name = hashlib.sha256(json.dumps([wanted, task, *period]).encode()).hexdigest()[:16]
         xcoms = conf.get("common.io", "xcom_objectstorage_path", fallback="")
         if self.checkpoint is not None:
-            path = self.checkpoint.inside("integrator")
+            path = self.checkpoint.path_of(name="integrator")
         elif self.destination is not None:
             path = _path(self.destination, wait, execution)
         elif store is not None:
@@ -226,7 +229,7 @@ class LineDelivery(Delivery):
         from airflow_provider_integrator.logs.storage import Destination
 
         try:
-            path = Destination.folder(folder).inside("integrator")
+            path = Destination(_as_folder(folder)).path_of(name="integrator")
             journal = journal_beside(path, name, self.check_cancelled, self.file_mode)
             next(journal.entries(), None)
         except (ConfigurationError, StorageError) as error:
@@ -235,16 +238,12 @@ class LineDelivery(Delivery):
         return journal
 
 
-def _decoded(record: bytes) -> Any:
-    from airflow_provider_integrator.logs.json_lines import decode
-
-    try:
-        return decode(record)
-    except RecursionError:
-        raise ConfigurationError("A line is nested too deeply for XCom; set output_path.") from None
+def _as_folder(path: str) -> str:
+    return f"{path.removesuffix('/')}/"
 
 
 def _path(destination: Destination, wait: ExecutionWait, execution: Execution | None) -> ObjectStoragePath:
-    if execution is None:
-        return destination.lines_path(wait.spec.flow, None)
-    return destination.lines_path(execution.flow_slug or wait.spec.flow, execution.execution_id)
+    folders = [wait.spec.flow]
+    if execution is not None:
+        folders = [execution.flow_slug or wait.spec.flow, execution.execution_id]
+    return destination.path_of(*folders, name="lines.jsonl")

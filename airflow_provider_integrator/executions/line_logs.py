@@ -5,27 +5,26 @@ from __future__ import annotations
 import io
 import logging
 import time
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from queue import SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.exceptions import LogArchiveError, RequestError
 from airflow_provider_integrator.executions.line_spool import END, ERROR, LINE, LOG, PENDING, Entry, Spool
 from airflow_provider_integrator.executions.lines import line_json
 from airflow_provider_integrator.executions.progress import Rate
-from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.logs.json_lines import decode, encode
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.client import Client
+    from airflow_provider_integrator.api.endpoints import Script
     from airflow_provider_integrator.executions.lines import Allowance, LineList
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
+    from airflow_provider_integrator.logs.archive import LogArchive
     from airflow_provider_integrator.logs.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -43,36 +42,22 @@ class Downloads:
     """Downloads of lines' logs by several threads, each with a client of its own.
 
     :param hook: The hook.
-    :param project_id: The project.
-    :param project_slug: The project's slug.
-    :param flow_id: The flow.
-    :param max_log_bytes: The maximum size of a log's JSON.
+    :param script: Makes the script that downloads the log of an id.
     :param concurrency: The number of threads.
     """
 
     def __init__(
-        self,
-        hook: IntegratorHook,
-        project_id: str,
-        project_slug: str,
-        flow_id: str,
-        max_log_bytes: int,
-        concurrency: int,
+        self, hook: IntegratorHook, script: Callable[[str], Script[LogArchive]], concurrency: int
     ) -> None:
         self.concurrency = concurrency
-        self._hook = hook
-        self._where = (flow_id, project_id, project_slug, max_log_bytes)
+        self._script = script
         self._clients: list[Client] = [hook.make_client() for _ in range(concurrency)]
         self._idle: SimpleQueue[Client] = SimpleQueue()
         for client in self._clients:
             self._idle.put(client)
 
-    def __enter__(self) -> Downloads:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close all connections."""
         for client in self._clients:
             client.close()
 
@@ -84,11 +69,9 @@ class Downloads:
         :return: The log, or why it can't be had.
         :raises IntegratorError: No log can be had now.
         """
-        flow_id, project_id, slug, max_log_bytes = self._where
-        script = queries.download(self._hook.settings, flow_id, log_id, project_id, slug, max_log_bytes)
         client = self._idle.get()
         try:
-            with client.run(script) as archive:
+            with client.run(self._script(log_id)) as archive:
                 return Entry(at, LOG, encode(archive.load()))
         except RequestError as error:
             return _error(at, str(error), PENDING if error.status in (400, 404) else ERROR)
@@ -132,13 +115,11 @@ class LineLogs:
         """
         if not self._resume():
             self._read_lines()
-        rate = Rate("logs fetched", len(self.spool), len(self.spool) - sum(1 for _ in self.spool.missing()))
-        wanted: Iterable[int] = self.spool.missing()
-        while pending := self._fetch(wanted, rate):
+        rate = Rate("logs fetched", len(self.spool), len(self.spool) - self.spool.left)
+        while left := self._fetch(rate):
             seconds = max(0.0, min(self.pause, self.until - time.time()))
-            log.info("%d logs aren't available yet. Next attempt in %.0f s.", len(pending), seconds)
+            log.info("%d logs aren't available yet. Next attempt in %.0f s.", left, seconds)
             self._sleep(seconds)
-            wanted = pending
         for record, has_log in self.spool.records():
             self.lines.logs_missing += not has_log
             yield record
@@ -161,9 +142,9 @@ class LineLogs:
         if self.spool.end is None:
             self.spool.clear()
             return False
-        self.lines.restore(self.spool.end)
-        left = sum(1 for _ in self.spool.missing())
-        log.info("An earlier try has fetched %d of %d logs.", len(self.spool) - left, len(self.spool))
+        self.lines.counts.update(self.spool.end)
+        lines = len(self.spool)
+        log.info("An earlier try has fetched %d of %d logs.", lines - self.spool.left, lines)
         return True
 
     def _read_lines(self) -> None:
@@ -175,18 +156,17 @@ class LineLogs:
             self.spool.add(Entry(at, LINE, text))
             if line.log_id is None:
                 self.spool.add(_error(at, _NO_ID))
-        self.spool.add(Entry(len(self.spool), END, encode(self.lines.summary())))
+        self.spool.add(Entry(len(self.spool), END, encode(self.lines.counts)))
         if self.journal is not None:
             self.journal.remove()
             self.journal.append(self.spool.file)
 
-    def _fetch(self, wanted: Iterable[int], rate: Rate) -> Sequence[int]:
-        """Download logs.
+    def _fetch(self, rate: Rate) -> int:
+        """Download the logs that are missing.
 
-        :param wanted: The numbers of the lines.
-        :return: The numbers of those that may be stored later.
+        :return: How many of them may be stored later.
         """
-        pending, numbers, running = array("q"), iter(wanted), set[Future[Entry]]()
+        numbers, running = self.spool.missing(), set[Future[Entry]]()
         # Where additions to the journal are slow, as many again wait for a thread, so that no thread waits for this one.
         # Elsewhere none does: a kill costs what is under way, and no more.
         is_slow = self.journal is not None and self.journal.is_slow
@@ -200,16 +180,16 @@ class LineLogs:
                     # In the task's context, so that the spans of its requests belong to the task's.
                     running.add(pool.submit(copy_context().run, self.downloads.fetch, at, log_id))
                 if not running:
-                    return pending
+                    return self.spool.left
                 done, running = wait(running, _LOOK, FIRST_COMPLETED)
                 self.check_cancelled()
-                rate.add(self._keep(done, pending))
+                rate.add(self._keep(done))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             # A cancelled one never counts as done.
             wait([each for each in running if not each.cancelled()], _GRACE)
 
-    def _keep(self, done: Iterable[Future[Entry]], pending: array[int]) -> int:
+    def _keep(self, done: Iterable[Future[Entry]]) -> int:
         """Put what was downloaded into the spool and the journal, before an error among it is raised."""
         entries, errors, kept = io.BytesIO(), [], 0
         for each in done:
@@ -217,10 +197,10 @@ class LineLogs:
                 errors.append(error)
                 continue
             entry = each.result()
-            if entry.kind == PENDING and time.time() < self.until:
-                pending.append(entry.at)
-                continue
-            entry = entry._replace(kind=ERROR) if entry.kind == PENDING else entry
+            if entry.kind == PENDING:
+                if time.time() < self.until:
+                    continue
+                entry = entry._replace(kind=ERROR)
             self.allowance.take(len(entry.json) + _NAMES)
             entries.write(self.spool.add(entry))
             kept += 1

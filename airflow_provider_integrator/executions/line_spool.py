@@ -119,6 +119,11 @@ class Spool:
         """
         return self._entry(self._lines[at]).json
 
+    @property
+    def left(self) -> int:
+        """The number of lines that have neither a log nor an error."""
+        return self._logs.count(_NONE)
+
     def missing(self) -> Iterator[int]:
         """Find the lines that have neither a log nor an error."""
         return (at for at in range(len(self)) if self._logs[at] == _NONE)

@@ -135,7 +135,6 @@ class LineList:
     :param statuses: The names of the statuses of the lines that are wanted.
     :param expected: The number of lines that there should be, for the log; None: unknown.
     :ivar counts: The number of lines of each status, of all that were read.
-    :ivar chosen: The number of lines that are wanted.
     :ivar logs_missing: The number of those whose logs can't be had.
     """
 
@@ -144,7 +143,6 @@ class LineList:
     statuses: frozenset[str]
     expected: int | None = None
     counts: Counter[str] = field(init=False, default_factory=Counter)
-    chosen: int = field(init=False, default=0)
     logs_missing: int = field(init=False, default=0)
 
     def __iter__(self) -> Iterator[Line]:
@@ -162,7 +160,6 @@ class LineList:
             check_execution(line, self.query.original_filename_uuid)
             self.counts[line.outcome] += 1
             if line.outcome in self.statuses:
-                self.chosen += 1
                 yield line
             rate.add()
         self._check_statuses()
@@ -172,21 +169,15 @@ class LineList:
         """The number of lines that were read."""
         return sum(self.counts.values())
 
+    @property
+    def chosen(self) -> int:
+        """The number of those that are wanted."""
+        return sum(self.counts[status] for status in self.statuses)
+
     def described(self) -> str:
         """Describe in a sentence how many lines were read, and how many of them are wanted."""
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self.counts.items()))
         return f"{self.read} lines read ({counts or 'there are none'}), {self.chosen} taken."
-
-    def summary(self) -> dict[str, Any]:
-        """Return the counts as a JSON object."""
-        return {"counts": dict(self.counts), "chosen": self.chosen}
-
-    def restore(self, summary: Mapping[str, Any]) -> None:
-        """Take over the counts of an earlier try.
-
-        :param summary: What :meth:`summary` returned.
-        """
-        self.counts, self.chosen = Counter(summary["counts"]), summary["chosen"]
 
     def _check_statuses(self) -> None:
         unknown = self.counts[UNKNOWN]
@@ -233,17 +224,3 @@ def line_json(line: Line) -> bytes:
     except RecursionError:
         log.warning("Line %s: its fields are left out, as they are nested too deeply.", line.log_id)
         return encode({**known, "row_num": None, "fields": {}})
-
-
-def line_query(
-    project_id: str, flow_id: str, execution_id: str | None, search: tuple[tuple[str, str], ...]
-) -> LogQuery:
-    """Make the query for lines.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param execution_id: The execution; None: the whole flow.
-    :param search: Names of fields and their values.
-    :return: The query.
-    """
-    return LogQuery(project_id, flow_id, LogType.LINE, original_filename_uuid=execution_id, search=search)

@@ -52,10 +52,7 @@ class Outage:
         )
 
     def described(self) -> str:
-        """Describe in a sentence since when polls have failed.
-
-        :return: The sentence; empty if the last poll succeeded.
-        """
+        """Describe in a sentence since when polls have failed; empty if the last poll succeeded."""
         if self.began is None:
             return ""
         since = datetime.fromtimestamp(self.began, timezone.utc).isoformat(timespec="seconds")

@@ -16,6 +16,7 @@ from airflow_provider_integrator.executions.thresholds import (
     NO_THRESHOLDS,
     NOT_COMPARED,
     Comparison,
+    Figures,
     Thresholds,
 )
 from airflow_provider_integrator.logs import MAX_ERRORS
@@ -52,29 +53,13 @@ class Verdict:
         return "\n".join([summary(self.execution), *reasons])
 
     def log_to(self, log: Any) -> None:
-        """Log the summary, as a warning if the status is Failed or a threshold is breached.
-
-        :param log: The logger.
-        """
+        """Log the summary, as a warning if the status is Failed or a threshold is breached."""
         is_bad = has_failed(self.execution) or self.comparison.breaches
         log.log(logging.WARNING if is_bad else logging.INFO, self.summary)
         if self.comparison.unknown:
             log.warning(
                 "Not checked, as List logs doesn't have the figures: %s.", ", ".join(self.comparison.unknown)
             )
-
-    def message(self, errors: Sequence[Any] | None = None, where: str | None = None) -> str:
-        """Build the message of a failed task.
-
-        :param errors: The first entries of the log's ``errors``; None: no errors are shown.
-        :param where: The log's location or why it has none, as a sentence; None: no location is shown.
-        :return: Short lines: the summary's, one for each error, one for the log.
-        """
-        lines = [self.summary]
-        if errors:
-            lines.append(f"Errors in its log (at most {MAX_ERRORS} are shown):")
-            lines.extend(f"- {error}" for error in shown_errors(errors))
-        return "\n".join([*lines, where] if where else lines)
 
 
 @dataclass(frozen=True)
@@ -98,18 +83,14 @@ class Policy:
             raise ConfigurationError(f"on_empty is {self.on_empty!r}; set it to succeed, skip or fail.")
 
     def judge(self, execution: Execution) -> Verdict:
-        """Judge an execution.
-
-        :param execution: A finished execution.
-        :return: The verdict.
-        """
+        """Judge a finished execution."""
         if execution.status is Status.FAILED:
             return Verdict(execution, "fail" if self.on_failed == "fail" else "succeed")
         if execution.status is Status.EMPTY and self.on_empty != "succeed":
             return Verdict(execution, self.on_empty, f"on_empty is {self.on_empty}.")
         if execution.status is not Status.SUCCESS:
             return Verdict(execution, "succeed")
-        comparison = self.thresholds.compare(execution)
+        comparison = self.thresholds.compare(Figures.of([execution]))
         is_fatal = comparison.breaches and self.thresholds.on_breach == "fail"
         return Verdict(execution, "fail" if is_fatal else "succeed", comparison=comparison)
 
@@ -120,11 +101,7 @@ def has_failed(execution: Execution) -> bool:
 
 
 def summary(execution: Execution) -> str:
-    """Summarise the outcome of an execution.
-
-    :param execution: A finished execution.
-    :return: A line with its id, flow, status and counts, and one for each failed step.
-    """
+    """Summarise a finished execution: a line with id, flow, status and counts, and one for each failed step."""
     failed = [step for step in execution.steps if step.status is Status.FAILED]
     lines = [
         f"Execution {execution.execution_id} of flow {execution.flow_label} is Finished, "
@@ -137,11 +114,7 @@ def summary(execution: Execution) -> str:
 
 
 def shown_errors(errors: Sequence[Any] | None) -> list[str]:
-    """Make the first entries of a log's ``errors`` fit for messages.
-
-    :param errors: The entries; None if there are none to show.
-    :return: A line for each of the first entries, cut at ``MAX_ERROR_CHARACTERS``.
-    """
+    """Make the first entries of a log's ``errors``, if there are any, lines of at most ``MAX_ERROR_CHARACTERS``."""
     return [_shown(error) for error in (errors or ())[:MAX_ERRORS]]
 
 

@@ -55,17 +55,11 @@ class Progress:
         return time.time() >= self._due
 
     def wants(self, state: State) -> bool:
-        """Return whether an execution gives a line.
-
-        :param state: Its state.
-        """
+        """Return whether an execution in a state gives a line."""
         return log.isEnabledFor(logging.INFO) and (state is not self._state or self.is_due())
 
     def begin(self, text: str) -> None:
-        """Log what is waited for, unless another process has done so.
-
-        :param text: A description of the wait.
-        """
+        """Log what is waited for, unless another process has done so."""
         if not self._is_continued:
             self._write(text)
 
@@ -100,15 +94,16 @@ class Progress:
 
 
 def in_words(seconds: float) -> str:
-    """Write a duration for people.
-
-    :param seconds: The duration.
-    :return: The duration in its two largest units.
-    """
+    """Write a duration, given in seconds, in its two largest units."""
     whole = max(0, round(seconds))
     parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     first = next((at for at, (count, _) in enumerate(parts) if count), len(parts) - 1)
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count or unit == "s")
+
+
+def counted(count: int | None, what: str) -> str:
+    """Write a number of things, named in the singular."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _origin(execution: Execution) -> str:
@@ -146,10 +141,7 @@ class Rate:
         self._due = self._began + QUIET
 
     def add(self, count: int = 1) -> None:
-        """Count more of them, and log a line if one is due.
-
-        :param count: How many.
-        """
+        """Count more of them, and log a line if one is due."""
         self._done += count
         now = time.monotonic()
         if now < self._due:

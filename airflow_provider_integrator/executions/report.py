@@ -53,22 +53,8 @@ class ExecutionSummary:
 
     @classmethod
     def of(cls, execution: Execution) -> ExecutionSummary:
-        """Summarise an execution.
-
-        :param execution: The execution.
-        :return: The summary.
-        """
-        return cls(
-            execution.execution_id,
-            execution.state,
-            execution.status,
-            execution.created,
-            execution.finished,
-            execution.process_count,
-            execution.success_count,
-            execution.fail_count,
-            execution.triggered_by,
-        )
+        """Summarise an execution."""
+        return cls(**{name: getattr(execution, name) for name in cls.__slots__})
 
     @property
     def outcome(self) -> str:
@@ -217,14 +203,7 @@ class ExecutionsPage:
 def read_executions(
     project_id: str, flow_id: str, number: int, limit: int = MAX_PAGE_SIZE
 ) -> Script[ExecutionsPage]:
-    """Read one page of a flow's executions, by one request.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param number: The page's number, from 1.
-    :param limit: The page size.
-    :return: The page.
-    """
+    """Read one page of a flow's executions, numbered from 1, by one request."""
     page: Page = yield endpoints.list_logs(LogQuery(project_id, flow_id, limit=limit), number)
     read, order = LogReader(LogType.MAIN).read, NewestFirst()
     found = [each for each in map(read, page.logs) if isinstance(each, Execution)]
@@ -263,16 +242,7 @@ def read_failed_lines(
     max_lines: int,
     max_requests: int,
 ) -> Script[FailedLines]:
-    """Read an execution's failed lines, which List logs can't filter by their status.
-
-    :param project_id: The project.
-    :param flow_id: The flow.
-    :param execution_id: The execution.
-    :param search: Field names and values to search for.
-    :param max_lines: The maximum number of failed lines.
-    :param max_requests: The maximum number of requests.
-    :return: The lines.
-    """
+    """Read an execution's failed lines, which List logs can't filter by their status, within two limits."""
     query = LogQuery(
         project_id,
         flow_id,

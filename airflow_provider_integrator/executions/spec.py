@@ -43,17 +43,28 @@ class WaitSpec:
     integrator_conn_id: str
     project_id: str | None
     flow: str
-    flow_id: str | None
-    execution_id: str | None
-    created_after: str | None
-    poll_interval: float
-    end_time: float | None
+    flow_id: str | None = None
+    execution_id: str | None = None
+    created_after: str | None = None
     created_before: str | float | None = None
+    poll_interval: float = 60.0
+    end_time: float | None = None
     outage_tolerance: float = DEFAULT_OUTAGE_TOLERANCE
     outage_began: float | None = None
     polled_at: float | None = None
     usual_duration: float | None = None
     adaptive: bool = False
+
+    @classmethod
+    def of(cls, task: Any, **resolved: Any) -> WaitSpec:
+        """Make the specification of a task's wait.
+
+        :param task: The task, or a watched flow: each field that it has as an attribute is taken from it.
+        :param resolved: The fields with another value than its attribute's, or without one.
+        :return: The specification.
+        """
+        given = {name: getattr(task, name) for name in cls.__slots__ if hasattr(task, name)}
+        return cls(**{**given, **resolved})
 
     def as_arguments(self) -> dict[str, Any]:
         """Return the fields as a trigger's arguments."""

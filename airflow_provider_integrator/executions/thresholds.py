@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from airflow_provider_integrator.arguments import read_count, read_rate, read_seconds
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.executions.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
@@ -16,8 +19,67 @@ OnBreach = Literal["fail", "warn"]
 
 
 @dataclass(frozen=True)
+class Figures:
+    """The counts and durations of finished executions, as far as they are known.
+
+    :param runs: The number of executions.
+    :param process_count: The rows processed.
+    :param fail_count: The rows failed.
+    :param rated: The rows failed, and those processed, in the executions that have both counts.
+    :param duration: The seconds of the longest execution.
+    :param longest: Its id.
+    :param has_all_rows: Whether each execution has its count of processed rows, so that there weren't more.
+    :param uncounted: The number of executions that lack one of the counts.
+    :param untimed: The number of executions without a duration.
+    """
+
+    runs: int
+    process_count: int | None
+    fail_count: int | None
+    rated: tuple[int, int]
+    duration: float | None
+    longest: str | None
+    has_all_rows: bool
+    uncounted: int
+    untimed: int
+
+    @classmethod
+    def of(cls, executions: Sequence[Execution]) -> Figures:
+        """Add up the figures of finished executions."""
+        # Failed rows are a part of the processed ones; counts that contradict this mean no rate above 1.
+        pairs = [
+            (each.fail_count, max(each.process_count, each.fail_count))
+            for each in executions
+            if each.process_count is not None and each.fail_count is not None
+        ]
+        timed = [
+            (each.duration.total_seconds(), each.execution_id)
+            for each in executions
+            if each.duration is not None
+        ]
+        duration, longest = max(timed, default=(None, None))
+        return cls(
+            runs=len(executions),
+            process_count=_total([each.process_count for each in executions]),
+            fail_count=_total([each.fail_count for each in executions]),
+            rated=(sum(failed for failed, _ in pairs), sum(rows for _, rows in pairs)),
+            duration=duration,
+            longest=longest,
+            has_all_rows=all(each.process_count is not None for each in executions),
+            uncounted=len(executions) - len(pairs),
+            untimed=len(executions) - len(timed),
+        )
+
+    @property
+    def fail_rate(self) -> float | None:
+        """The share of failed rows, 0 to 1; None if there are no rows."""
+        failed, rows = self.rated
+        return failed / rows if rows else None
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """The result of comparing an execution with thresholds.
+    """The result of comparing executions with thresholds.
 
     :param breaches: A sentence with the figures for each breached threshold.
     :param unknown: The names of the thresholds whose figures the answer doesn't have.
@@ -29,7 +91,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The limits of an execution with status Success; None: no limit.
+    """The limits of an execution with status Success, or of several executions together; None: no limit.
+
+    Counts and durations that are unknown breach nothing.
 
     :param max_fail_count: The maximum number of failed rows.
     :param max_fail_rate: The maximum share of failed rows among the processed ones, 0 to 1.
@@ -57,36 +121,48 @@ class Thresholds:
         if self.on_breach not in get_args(OnBreach):
             raise ConfigurationError(f"on_breach is {self.on_breach!r}; set it to fail or warn.")
 
-    def compare(self, execution: Execution) -> Comparison:
-        """Compare an execution with the thresholds.
+    @property
+    def max_seconds(self) -> float | None:
+        """``max_duration`` in seconds."""
+        limit = self.max_duration
+        return limit.total_seconds() if isinstance(limit, timedelta) else limit
 
-        :param execution: A finished execution.
-        :return: The breaches, with their figures, and the thresholds whose figures are unknown.
-        """
-        rows, failed, duration = execution.process_count, execution.fail_count, execution.duration
+    @property
+    def needs_counts(self) -> bool:
+        """Whether a limit is on rows."""
+        return (self.max_fail_count, self.max_fail_rate, self.min_rows) != (None, None, None)
+
+    def compare(self, figures: Figures) -> Comparison:
+        """Compare executions with the thresholds."""
+        failed, rated = figures.rated
+        # Rounded up, so that it is shown above a limit of whole seconds.
+        took = timedelta(seconds=math.ceil(figures.duration or 0.0))
+        among = "" if figures.runs == 1 else f" in {counted(figures.runs, 'execution')}"
+        rows = figures.process_count if figures.has_all_rows else None
         # Divided, not multiplied: 29 of 100 rows are 0.29, but 0.29 * 100 is less than 29.
-        rate = None if rows is None or failed is None else failed / (rows or 1)
-        seconds = None if duration is None else duration.total_seconds()
-        figures: dict[str, tuple[float | None, str]] = {
-            "max_fail_count": (failed, f"{failed} rows failed"),
-            "max_fail_rate": (rate, f"{failed} of {rows} rows failed"),
-            "max_duration": (seconds, f"It took {seconds} s"),
-            "min_rows": (rows, f"{rows} rows were processed"),
+        rate = None if figures.uncounted == figures.runs else failed / (rated or 1)
+        compared: dict[str, tuple[float | None, str]] = {
+            "max_fail_count": (figures.fail_count, f"{counted(figures.fail_count, 'row')} failed{among}"),
+            "max_fail_rate": (rate, f"{failed} of {counted(rated, 'row')} failed{among}"),
+            "max_duration": (figures.duration, f"Execution {figures.longest} took {took}"),
+            "min_rows": (rows, f"{counted(rows, 'row')} were processed{among}"),
         }
         breaches, unknown = [], []
-        for name, (figure, text) in figures.items():
-            if (limit := getattr(self, name)) is None:
+        for name, (figure, text) in compared.items():
+            limit = self.max_seconds if name == "max_duration" else getattr(self, name)
+            if limit is None:
                 continue
             if figure is None:
                 unknown.append(name)
-            elif _is_breached(name, figure, limit):
-                breaches.append(f"{text}; {name} is {limit}.")
+            elif figure < limit if name == "min_rows" else figure > limit:
+                shown = timedelta(seconds=limit) if name == "max_duration" else limit
+                breaches.append(f"{text}; {name} is {shown}.")
         return Comparison(tuple(breaches), tuple(unknown))
 
 
-def _is_breached(name: str, figure: float, limit: float | timedelta) -> bool:
-    bound = limit.total_seconds() if isinstance(limit, timedelta) else limit
-    return figure < bound if name.startswith("min_") else figure > bound
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known or not counts else None
 
 
 NO_THRESHOLDS = Thresholds()

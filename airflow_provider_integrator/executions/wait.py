@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +46,7 @@ POLL_RETRY = Retry(attempts=3, max_total=60.0)
 EMPTY_POLLS = 20
 
 
+@dataclass(eq=False)
 class ExecutionWait:
     """A wait for an execution. Its ``spec`` is updated with the resolved flow id and execution id.
 
@@ -54,38 +55,29 @@ class ExecutionWait:
     :param timeout: The maximum time to wait in seconds, for messages.
     :param on_seen: Called with the execution each time that it has changed.
     :param on_missing: What happens to the task if the window has passed without an execution.
-    :param prepare: Called once before the first look, and as part of it; None: nothing.
-    :param polled: How often other processes have polled before, as of a rescheduled task.
-    :param progress: The ``progress`` of the last of them; None: it is unknown.
+    :param prepare: Called once before the first look, and as part of it.
+    :param polls: How often the task has polled, in other processes at first.
+    :param carried: What the task's processes have found out besides the specification, fit for JSON.
+    :ivar progress: What the wait logs.
     """
 
-    def __init__(
-        self,
-        hook: IntegratorHook,
-        spec: WaitSpec,
-        timeout: float,
-        on_seen: Callable[[Execution], None],
-        *,
-        on_missing: OnMissing = "fail",
-        prepare: Callable[[], None] | None = None,
-        polled: int = 0,
-        progress: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.hook = hook
-        self.spec = spec
-        self._timeout = timeout
-        self._on_seen = on_seen
-        self._on_missing = on_missing
-        self._prepare = prepare
-        self._outage = Outage(spec.outage_tolerance, spec.outage_began)
-        self._progress = Progress(spec.poll_interval, is_continued=polled != 0, memory=progress)
-        self._polls = polled
+    hook: IntegratorHook
+    spec: WaitSpec
+    timeout: float
+    on_seen: Callable[[Execution], None]
+    on_missing: OnMissing = "fail"
+    prepare: Callable[[], None] = lambda: None
+    polls: int = 0
+    carried: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        memory = self.carried.pop("progress", None)
+        self.progress = Progress(self.spec.poll_interval, is_continued=self.polls != 0, memory=memory)
+        self._outage = Outage(self.spec.outage_tolerance, self.spec.outage_began)
         self._not_before = 0.0
-        self._polled_at = spec.polled_at
         self._empty_polls = 0
         self._look_up_after = EMPTY_POLLS
         self._seen: Execution | None = None
-        self._usual = spec.usual_duration
 
     @property
     def project_id(self) -> str:
@@ -101,11 +93,6 @@ class ExecutionWait:
     def is_empty(self) -> bool:
         """Whether the last poll found no execution."""
         return self._empty_polls > 0
-
-    @property
-    def progress(self) -> dict[str, Any]:
-        """What another process needs to continue the log's lines, fit for JSON."""
-        return self._progress.memory
 
     @property
     def seen(self) -> dict[str, Any] | None:
@@ -130,9 +117,9 @@ class ExecutionWait:
         :raises IntegratorError: A call failed for good.
         :raises AirflowException: The window has passed without an execution: the task fails or is skipped.
         """
-        if self._prepare is not None:
-            self._prepare()
-            self._prepare = None
+        if "is_checked" not in self.carried:
+            self.prepare()
+            self.carried["is_checked"] = True
         self.find_flow()
         try:
             found = self._fetch()
@@ -151,7 +138,7 @@ class ExecutionWait:
             self.spec = replace(self.spec, execution_id=found.execution_id)
             if found != self._seen:
                 self._seen = found
-                self._on_seen(found)
+                self.on_seen(found)
         return found
 
     def poll(self) -> Execution | None:
@@ -161,22 +148,25 @@ class ExecutionWait:
         :raises IntegratorError: A poll failed for good, or polls have failed for longer than is tolerated.
         """
         time.sleep(max(0.0, min(self._not_before, self.spec.end_time or math.inf) - time.time()))
-        if self._polls == 0:
-            self._progress.begin(self._beginning())
-        self._polls += 1
-        self._polled_at = time.time()
+        if self.polls == 0:
+            self.progress.begin(
+                f"Waiting for {self.described()}:\n"
+                f"a poll every {self.spec.poll_interval:g} s, for at most {in_words(self.timeout)}."
+            )
+        self.polls += 1
+        self.spec = replace(self.spec, polled_at=time.time())
         try:
             found = self.look()
         except TransientError as error:
             self._tolerate(error)
             return None
         self._outage.end()
-        if found is None and self._polls == 1 and self.spec.execution_id is not None:
+        if found is None and self.polls == 1 and self.spec.execution_id is not None:
             log.warning(
                 "%s (yet).\nIf it should exist, check execution_id and flow: under another flow it isn't found.",
                 self.not_finished(None),
             )
-        self._progress.see(found, self._polls, self._usual)
+        self.progress.see(found, self.polls, self.spec.usual_duration)
         return found if found is not None and found.is_finished else None
 
     def until_finished(self, defer: Callable[[], None] | None = None) -> Execution:
@@ -196,12 +186,10 @@ class ExecutionWait:
                 raise self._timed_out(self._seen)
             time.sleep(self.spec.poll_interval)
 
-    def suspend(self) -> WaitSpec:
-        """Return the specification with which another process goes on: what was resolved, an outage's beginning."""
-        self.spec = replace(
-            self.spec, outage_began=self._outage.began, polled_at=self._polled_at, usual_duration=self._usual
-        )
-        return self.spec
+    def suspend(self) -> dict[str, Any]:
+        """Return what another process needs to go on, fit for JSON: what was resolved, an outage's beginning."""
+        self.spec = replace(self.spec, outage_began=self._outage.began)
+        return {**self.carried, "spec": self.spec.as_arguments()}
 
     def resume(self, event: Any) -> Execution:
         """Resume after the triggerer's wait.
@@ -267,12 +255,6 @@ class ExecutionWait:
             return f"List logs doesn't know an execution {self.spec.execution_id} of flow {self.spec.flow}"
         return f"flow {self.spec.flow} has no execution that was created {self.spec.within()}"
 
-    def _beginning(self) -> str:
-        return (
-            f"Waiting for {self.described()}:\n"
-            f"a poll every {self.spec.poll_interval:g} s, for at most {in_words(self._timeout)}."
-        )
-
     def _fetch(self) -> Execution | None:
         spec, client, flow_id = self.spec, self.hook.get_conn(), self.find_flow()
         if spec.execution_id is not None:
@@ -288,8 +270,8 @@ class ExecutionWait:
         return found
 
     def _learn(self, page: Page) -> None:
-        if self._usual is None:
-            self._usual = usual_duration(page.logs)
+        if self.spec.usual_duration is None:
+            self.spec = replace(self.spec, usual_duration=usual_duration(page.logs))
 
     def _look_up_flow(self) -> str:
         return self.hook.get_conn().run(queries.find_flow(self.project_id, self.spec.flow), POLL_RETRY).id
@@ -312,11 +294,11 @@ class ExecutionWait:
         return True
 
     def _missing(self, error: ExecutionMissingError) -> WindowPassedError | AirflowSkipException:
-        text = f"{error} on_missing is {self._on_missing}."
-        return AirflowSkipException(text) if self._on_missing == "skip" else WindowPassedError(text)
+        text = f"{error} on_missing is {self.on_missing}."
+        return AirflowSkipException(text) if self.on_missing == "skip" else WindowPassedError(text)
 
     def _timed_out(self, last: Execution | None) -> WaitTimeoutError:
-        return WaitTimeoutError(f"{self.not_finished(last)} within {self._timeout:g} s.", self.seen)
+        return WaitTimeoutError(f"{self.not_finished(last)} within {self.timeout:g} s.", self.seen)
 
     def _tolerate(self, error: TransientError) -> None:
         self._outage.add(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -50,14 +49,10 @@ class IntegratorBaseHook(BaseHook):
     async def __aenter__(self: HookT) -> HookT:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     def close(self) -> None:
@@ -92,10 +87,7 @@ class IntegratorBaseHook(BaseHook):
         return self._settings
 
     async def asettings(self) -> IntegratorConnection:
-        """Read the Airflow connection without blocking the event loop.
-
-        :return: The parsed connection.
-        """
+        """Read the Airflow connection without blocking the event loop."""
         if self._settings is not None:
             return self._settings
         from asgiref.sync import sync_to_async
@@ -133,10 +125,7 @@ class IntegratorBaseHook(BaseHook):
 
 
 def mask_token(token: str) -> None:
-    """Mask a token in Airflow's logs.
-
-    :param token: The token.
-    """
+    """Mask a token in Airflow's logs."""
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # below Airflow 3.1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from airflow_provider_integrator.api.access import (
     Access,
     is_loopback,
     normalize_base_url,
+    read_ip,
 )
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.hooks.ui_url import UiUrl
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONN_TYPE = "integrator"
-DEFAULT_TIMEOUT = 60.0
-DEFAULT_DOWNLOAD_TIMEOUT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ class IntegratorConnection:
                 password=connection.password or None,
                 token=_text(extra, "token"),
                 verify=_verify(extra.get("verify")),
-                timeout=_seconds(extra, "timeout", DEFAULT_TIMEOUT),
-                download_timeout=_seconds(extra, "download_timeout", DEFAULT_DOWNLOAD_TIMEOUT),
+                timeout=_seconds(extra, "timeout", Access.timeout),
+                download_timeout=_seconds(extra, "download_timeout", Access.download_timeout),
                 project_parameters=PROJECT_PARAMETERS[
                     _choice(extra, "project_parameter", tuple(PROJECT_PARAMETERS))
                 ],
@@ -89,7 +88,7 @@ class IntegratorConnection:
             project_id=_text(extra, "project_id"),
             project_slug=_text(extra, "project_slug"),
             partner_id=_text(extra, "partner_id"),
-            ui_url=_ui_url(extra),
+            ui_url=UiUrl.read(template) if (template := _text(extra, "ui_url")) else None,
             unread=tuple(sorted(extra.keys() - CONN_FIELDS.keys())),
         )
 
@@ -165,11 +164,9 @@ def _with_guess(name: str) -> str:
 
 def _text(extra: Mapping[str, Any], name: str) -> str | None:
     value = extra.get(name)
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
         raise ConfigurationError(f"{name} in the connection's Extra must be a string.")
-    return str(value).strip() or None
+    return _bare(value) or None
 
 
 def _choice(extra: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
@@ -182,34 +179,29 @@ def _choice(extra: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> st
     return value
 
 
-def _ui_url(extra: Mapping[str, Any]) -> UiUrl | None:
-    text = _text(extra, "ui_url")
-    return None if text is None else UiUrl.read(text)
-
-
 def _base_url(connection: Connection, extra: Mapping[str, Any]) -> str:
     environment = _choice(extra, "environment", tuple(BASE_URLS))
     host = (connection.host or "").strip()
     if not host:
         return BASE_URLS[environment]
-    if _is_ipv6(host):  # Airflow strips the brackets of a URI
+    if isinstance(read_ip(host), IPv6Address):  # Airflow strips the brackets of a URI
         host = f"[{host}]"
     if connection.schema in ("http", "https") and "://" not in host:
         host = f"{connection.schema}://{host}"
     url = normalize_base_url(host)
-    if connection.port:
-        return _with_port(url, connection.port)
-    return url
+    parts = urlsplit(url)
+    if not connection.port or ":" in parts.netloc.rpartition("]")[2]:  # a port in Host takes precedence
+        return url
+    return parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
 
 
 def _flag(extra: Mapping[str, Any], name: str) -> bool:
     """Parse a field that is true or false; false is the default."""
-    value = extra.get(name)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    text = str(value).strip().lower()
+    text = _bare(extra.get(name)).lower()
     if text not in ("true", "false", ""):
-        raise ConfigurationError(f"{name} in the connection's Extra is {value!r}; set it to true or false.")
+        raise ConfigurationError(
+            f"{name} in the connection's Extra is {extra[name]!r}; set it to true or false."
+        )
     return text == "true"
 
 
@@ -230,29 +222,10 @@ def _warn_of_plain_http(base_url: str) -> None:
     log.warning("Password and token cross the network to %s in the clear (allow_plain_http).", base_url)
 
 
-def _is_ipv6(host: str) -> bool:
-    try:
-        return ip_address(host).version == 6
-    except ValueError:
-        return False
-
-
-def _with_port(url: str, port: int) -> str:
-    scheme, _, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    if authority.rpartition("]")[2].partition(":")[1]:
-        return url  # a port in Host takes precedence over Port
-    return f"{scheme}://{authority}:{port}{slash}{path}"
-
-
 def _verify(value: object) -> bool | str:
-    if value is None or value == "":
-        return True
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip()
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+    text = _bare(value)
+    if text.lower() in ("true", "false", ""):
+        return text.lower() != "false"
     if not Path(text).exists():
         raise ConfigurationError(
             f"verify in the connection's Extra is {text!r}, and there is no such file on this machine; set it to "
@@ -263,7 +236,7 @@ def _verify(value: object) -> bool | str:
 
 def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
     value = extra.get(name)
-    if value is None or value == "":
+    if not _bare(value):
         return default
     try:
         seconds = float(str(value))
@@ -274,3 +247,7 @@ def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
             f"{name} in the connection's Extra is {value!r}; set it to a number of seconds above 0."
         )
     return seconds
+
+
+def _bare(value: object) -> str:
+    return "" if value is None else str(value).strip()

@@ -19,6 +19,7 @@ from airflow_provider_integrator.exceptions import IntegratorError
 from airflow_provider_integrator.hooks import queries
 from airflow_provider_integrator.hooks.async_hook import AsyncIntegratorHook
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
+from airflow_provider_integrator.provider_info import CONN_FIELDS, PROVIDER_INFO
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -52,9 +53,8 @@ class IntegratorHook(AsyncIntegratorHook):
 
         :return: The description.
         """
-        from airflow_provider_integrator.hooks.form import field_behaviour
-
-        return field_behaviour()
+        (described,) = PROVIDER_INFO["connection-types"]
+        return {name.replace("-", "_"): value for name, value in described["ui-field-behaviour"].items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -62,9 +62,22 @@ class IntegratorHook(AsyncIntegratorHook):
 
         :return: Form fields by name.
         """
-        from airflow_provider_integrator.hooks.form import widgets
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
+        from wtforms.validators import Optional, any_of
 
-        return widgets()
+        made: dict[str, Any] = {}
+        for name, field in CONN_FIELDS.items():
+            schema, common = field["schema"], {key: field[key] for key in ("label", "description")}
+            if "enum" in schema:
+                # Select fields aren't supported here; Airflow 3.1 makes a drop-down of this validator.
+                choice = [Optional(), any_of(schema["enum"])]
+                made[name] = StringField(widget=BS3TextFieldWidget(), validators=choice, **common)
+            elif schema.get("format") == "password":
+                made[name] = PasswordField(widget=BS3PasswordFieldWidget(), **common)
+            else:
+                made[name] = StringField(widget=BS3TextFieldWidget(), **common)
+        return made
 
     def test_connection(self) -> tuple[bool, str]:
         """Log in, make one or two cheap calls, and look for fields that are misspelt or missing.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api import endpoints, queries
-from airflow_provider_integrator.api.downloads import LogPatience, download_when_stored
+from airflow_provider_integrator.api.downloads import LogPatience
+from airflow_provider_integrator.api.endpoints import Pause
 from airflow_provider_integrator.arguments import MIN_POLL_INTERVAL, read_seconds
-from airflow_provider_integrator.exceptions import ResponseError
+from airflow_provider_integrator.exceptions import RequestError, ResponseError
 from airflow_provider_integrator.hooks.connection import IntegratorConnection
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ def download(
     if not log_id:
         raise ResponseError("List logs: field id is missing or unreadable, so the log can't be downloaded.")
     call = endpoints.download_log(log_id, project, slug, flow_id, lambda: ArchiveReceiver(limits))
-    if patience is None:
-        archive: LogArchive = yield call
-        return archive
-    return (yield from download_when_stored(call, patience))
+    while True:
+        try:
+            return (yield call)  # type: ignore[no-any-return]  # the value of a Call[LogArchive]
+        except RequestError as error:
+            if patience is None:
+                raise
+            yield Pause(patience.pause_after(error))

@@ -11,12 +11,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import IO, Any
 
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import LogArchiveError, LogCancelledError, LogTooLargeError
-from airflow_provider_integrator.logs.disk import temporary_faults, temporary_file
+from airflow_provider_integrator.logs.disk import disk_faults, temporary_file
 from airflow_provider_integrator.logs.document import check, check_in_child, load
 
 MEBIBYTE = 1024 * 1024
@@ -81,6 +80,31 @@ class Written:
     sha256: str
 
 
+class CountedFile:
+    """A file of which the bytes are counted and hashed as they are written.
+
+    :param file: The file.
+    :ivar bytes: How many bytes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.bytes = 0
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.flush = file.flush
+
+    def write(self, data: bytes) -> int:
+        """Write, as a file does."""
+        self.bytes += len(data)
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def end(self) -> Written:
+        """Return the size and the hash, once all is on its way to the disk."""
+        self._file.flush()
+        return Written(self.bytes, self._digest.hexdigest())
+
+
 class _ZipSource:
     """The file of a ZIP, of which only so much can be read until the ZIP is open.
 
@@ -136,9 +160,7 @@ class LogArchive:
     def __enter__(self) -> LogArchive:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -222,24 +244,21 @@ class LogArchive:
         return log
 
     def _unpack(self, file: IO[bytes], max_bytes: int | None = None) -> Written:
-        digest, decoder, count = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
+        counted, decoder = CountedFile(file), codecs.getincrementaldecoder("utf-8")()
         try:
             with _read(lambda: self._zip.open(self._log)) as member:
                 while chunk := _read(lambda: member.read(_CHUNK)):
                     self.check_cancelled()
-                    self._check_size(count + len(chunk), max_bytes)
+                    self._check_size(counted.bytes + len(chunk), max_bytes)
                     decoder.decode(chunk)
-                    digest.update(chunk)
-                    file.write(chunk)
-                    count += len(chunk)
+                    counted.write(chunk)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             raise LogArchiveError(
                 "Download log: the first file in the ZIP is not UTF-8: "
-                f"{error.reason} near byte {count + error.start}."
+                f"{error.reason} near byte {counted.bytes + error.start}."
             ) from None  # the error holds a piece of the log
-        file.flush()
-        return Written(count, digest.hexdigest())
+        return counted.end()
 
     def _check_size(self, count: int, max_bytes: int | None) -> None:
         self._limits.check(count, self._zip_bytes)
@@ -267,6 +286,6 @@ def _read(read: Callable[[], Any]) -> Any:
     except OSError as error:
         # What a file on disk says to a place before its beginning; any other is the disk's own fault.
         if error.errno != errno.EINVAL:
-            with temporary_faults("the log's ZIP"):
+            with disk_faults("the log's ZIP"):
                 raise
         raise LogArchiveError("Download log: the ZIP can't be read (a place in it is wrong).") from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import logging
 import os
 import re
@@ -32,9 +31,8 @@ _MISCONFIGURED = frozenset(
 _FOLDER_MODE = 0o700
 _OTHERS_READ = 0o044
 _OTHERS_READ_WRITE = 0o066
-_TEMPORARY_REMEDY = "set TMPDIR to another folder on every worker"
-_TARGET_REMEDY = "choose another path"
 _DESCRIPTORS = Path("/proc/self/fd")
+_PART = re.compile(r"[0-9a-f]{32}\.part")
 
 
 @contextmanager
@@ -46,25 +44,26 @@ def temporary_file(needs: str) -> Iterator[IO[bytes]]:
     :raises StorageError: The disk is full or broken.
     :raises ConfigurationError: There is no folder that can be written to.
     """
-    with temporary_faults(needs), tempfile.TemporaryFile() as file:
+    with disk_faults(needs), tempfile.TemporaryFile() as file:
         yield file
 
 
 @contextmanager
-def temporary_faults(needs: str) -> Iterator[None]:
-    """Raise the faults of a temporary file's disk as errors that say what to do.
+def disk_faults(needs: str, folder: Path | None = None) -> Iterator[None]:
+    """Raise the faults of a disk as errors that say what to do.
 
-    :param needs: What the file is for and how large that is.
+    :param needs: What is written and how large that is.
+    :param folder: The folder that it is written to; None: the temporary one.
     :raises StorageError: The disk is full or broken.
-    :raises ConfigurationError: There is no folder that can be written to.
+    :raises ConfigurationError: The folder can't be written to.
     """
     try:
         yield
     except OSError as error:
-        raise _fault(error, f"temporary folder {_temporary_folder()}", needs, _TEMPORARY_REMEDY) from error
+        raise _fault(error, needs, folder) from error
 
 
-def check_folders(target: Path | None) -> None:
+def check_folders(target: Path | None = None) -> None:
     """Write to the temporary folder and to a target's folder, without leaving anything there.
 
     :param target: The folder; if it doesn't exist, the nearest one above that does is tried. None: none.
@@ -77,26 +76,8 @@ def check_folders(target: Path | None) -> None:
         return
     while not target.exists() and target != target.parent:
         target = target.parent
-    try:
-        with tempfile.TemporaryFile(dir=target):
-            pass
-    except OSError as error:
-        raise _fault(error, f"folder {target}", "a log", _TARGET_REMEDY) from error
-
-
-@contextmanager
-def target_faults(path: Path, needs: str) -> Iterator[None]:
-    """Raise the faults of a target's disk as errors that say what to do.
-
-    :param path: The target.
-    :param needs: What is written and how large that is.
-    :raises StorageError: The disk is full or broken.
-    :raises ConfigurationError: The path can't be written to.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _fault(error, f"folder {path.parent}", f"{path.name}, {needs}", _TARGET_REMEDY) from error
+    with disk_faults("a log", target), tempfile.TemporaryFile(dir=target):
+        pass
 
 
 def create_growing(path: Path, folder_mode: int) -> IO[bytes]:
@@ -130,7 +111,7 @@ def appearing(
     """
     part = None
     try:
-        with target_faults(path, needs):
+        with disk_faults(f"{path.name}, {needs}", path.parent):
             _make_folders(path.parent, file_mode)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
@@ -153,19 +134,24 @@ def appearing(
                 part.unlink(missing_ok=True)
 
 
-def _fault(error: OSError, folder: str, needs: str, remedy: str) -> IntegratorError:
-    reason = error.strerror or str(error)
+def _fault(error: OSError, needs: str, folder: Path | None) -> IntegratorError:
+    reason, where, remedy = error.strerror or str(error), f"folder {folder}", "choose another path"
+    if folder is None:
+        where, remedy = (
+            f"temporary folder {_temporary_folder()}",
+            "set TMPDIR to another folder on every worker",
+        )
     if error.errno in _FULL:
         return StorageError(
-            f"The {folder} is full ({reason}); it has to take {needs}. Free space there, or {remedy}."
+            f"The {where} is full ({reason}); it has to take {needs}. Free space there, or {remedy}."
         )
     if error.errno in _MISCONFIGURED:
         return ConfigurationError(
-            f"The {folder} can't be written ({reason}); it has to take {needs}. "
+            f"The {where} can't be written ({reason}); it has to take {needs}. "
             f"Make it a folder that the worker's user may write to, or {remedy}."
         )
     return StorageError(
-        f"The disk of the {folder} has a fault ({reason}); it has to take {needs}. Check it, or {remedy}."
+        f"The disk of the {where} has a fault ({reason}); it has to take {needs}. Check it, or {remedy}."
     )
 
 
@@ -231,12 +217,14 @@ def _part_name(path: Path) -> Path:
 
 def _remove_abandoned(path: Path) -> None:
     """Remove the parts that killed saves left: those that nobody holds a lock on, which ends with its process."""
-    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.part")
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if name.fullmatch(part.name):
-            with suppress(OSError), part.open("r+b") as file:  # what can't be locked may be in use
-                if _lock(file):
-                    part.unlink()
+    begin = f".{path.name}."
+    with suppress(OSError), os.scandir(path.parent) as entries:  # of a folder that can't be listed
+        for entry in entries:
+            if entry.name.startswith(begin) and _PART.fullmatch(entry.name, len(begin)):
+                part = path.with_name(entry.name)
+                with suppress(OSError), part.open("r+b") as file:  # what can't be locked may be in use
+                    if _lock(file):
+                        part.unlink()
 
 
 def _lock(file: IO[bytes]) -> bool:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import IO, Any
 
 import msgspec
@@ -43,6 +42,9 @@ _CHILD = (
 )
 _POLL_SECONDS = 0.1
 
+#: Why it isn't JSON, or that it can't be checked as it is nested too deeply, or neither; its first errors.
+_Verdict = tuple[str | None, bool, list[Any]]
+
 
 class _Log(msgspec.Struct):
     """A log. What has no field here is checked and skipped."""
@@ -54,25 +56,9 @@ class _Log(msgspec.Struct):
 _FirstEntries = msgspec.defstruct(
     "_FirstEntries", [(f"entry_{n}", msgspec.Raw, _ABSENT) for n in range(MAX_ERRORS)], array_like=True
 )
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """What a check found: why it isn't JSON, or what can't be checked, or neither; the first errors."""
-
-    fault: str | None = None
-    unchecked: str | None = None
-    errors: tuple[Any, ...] = ()
-
-    def conclude(self) -> list[Any]:
-        if self.fault is not None:
-            raise _not_json(self.fault)
-        if self.unchecked is not None:
-            _log.warning(
-                "Download log: the log is taken without a check of its JSON, as %s. Its CRC is right.",
-                self.unchecked,
-            )
-        return list(self.errors)
+_READ_ANY = msgspec.json.Decoder(msgspec.Raw).decode
+_READ_LOG = msgspec.json.Decoder(_Log).decode
+_READ_FIRST_ENTRIES = msgspec.json.Decoder(_FirstEntries).decode
 
 
 def check(file: IO[bytes]) -> list[Any]:
@@ -85,7 +71,7 @@ def check(file: IO[bytes]) -> list[Any]:
         entry that is too long to be decoded is the beginning of its JSON text.
     :raises LogArchiveError: It isn't JSON.
     """
-    return _judge(file).conclude()
+    return _concluded(*_judge(file))
 
 
 def check_in_child(file: IO[bytes], check_cancelled: Callable[[], None]) -> list[Any]:
@@ -103,7 +89,7 @@ def check_in_child(file: IO[bytes], check_cancelled: Callable[[], None]) -> list
     except OSError as error:
         _log.warning("Download log: no child process can check the log (%s); this one does.", error)
         verdict = _judge(file)
-    return verdict.conclude()
+    return _concluded(*verdict)
 
 
 def report(descriptor: int) -> None:
@@ -112,8 +98,7 @@ def report(descriptor: int) -> None:
     :param descriptor: The file's.
     """
     with open(descriptor, "rb", closefd=False) as file:
-        verdict = _judge(file)
-    print(json.dumps([verdict.fault, verdict.unchecked, verdict.errors]))  # noqa: T201 - what the parent reads
+        print(json.dumps(_judge(file)))  # noqa: T201 - what the parent reads
 
 
 def load(file: IO[bytes]) -> tuple[Any, list[Any]]:
@@ -146,20 +131,29 @@ def _mapped(file: IO[bytes], access: int = mmap.ACCESS_READ) -> Iterator[mmap.mm
     try:
         yield text
     finally:
-        with suppress(
-            BufferError
-        ):  # an exception on its way out still refers to it, and closes it as it goes
+        # An exception on its way out still refers to it, and closes it as it goes.
+        with suppress(BufferError):
             text.close()
 
 
 def _judge(file: IO[bytes]) -> _Verdict:
     try:
         with _mapped(file) as text:
-            return _Verdict(errors=tuple(_checked(text)))
+            return None, False, _checked(text)
     except RecursionError:
-        return _Verdict(unchecked="it is nested too deeply")
+        return None, True, []
     except msgspec.DecodeError as error:
-        return _Verdict(fault=_reason(error))
+        return _reason(error), False, []
+
+
+def _concluded(fault: str | None, is_too_deep: bool, errors: list[Any]) -> list[Any]:
+    if fault is not None:
+        raise _not_json(fault)
+    if is_too_deep:
+        _log.warning(
+            "Download log: the log is taken without a check of its JSON, as it is nested too deeply. Its CRC is right."
+        )
+    return errors
 
 
 def _reason(error: Exception) -> str:
@@ -190,7 +184,8 @@ def _judge_in_child(file: IO[bytes], check_cancelled: Callable[[], None]) -> _Ve
             child.kill()
     if child.returncode:
         raise ChildProcessError(f"it ended with {child.returncode}")
-    return _Verdict(*json.loads(printed.splitlines()[-1]))
+    verdict: _Verdict = tuple(json.loads(printed.splitlines()[-1]))
+    return verdict
 
 
 def _checked(text: mmap.mmap | bytearray) -> list[Any]:
@@ -209,15 +204,15 @@ def _checked(text: mmap.mmap | bytearray) -> list[Any]:
 
 def _first_errors(text: mmap.mmap | bytearray) -> list[Any]:
     if not _OBJECT.match(text):
-        msgspec.json.decode(text, type=msgspec.Raw)
+        _READ_ANY(text)
         return []
-    errors = msgspec.json.decode(text, type=_Log).errors
+    errors = _READ_LOG(text).errors
     if errors is _ABSENT:
         return []
     if bytes(memoryview(errors)[:1]) != b"[":
         only = _entry(errors)
         return [only] if only else []
-    entries = msgspec.structs.astuple(msgspec.json.decode(errors, type=_FirstEntries))
+    entries = msgspec.structs.astuple(_READ_FIRST_ENTRIES(errors))
     return [_entry(entry) for entry in entries if entry is not _ABSENT]
 
 
@@ -233,10 +228,8 @@ def _decode(text: mmap.mmap | bytearray) -> Any:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        is_range_error = isinstance(
-            error, msgspec.ValidationError
-        )  # of a number, which msgspec alone refuses
-        if not is_range_error and next(_lone_surrogates(text), None) is None:
+        is_of_number = isinstance(error, msgspec.ValidationError)  # one that msgspec alone refuses
+        if not is_of_number and next(_lone_surrogates(text), None) is None:
             raise
     mended = bytearray(text)
     _mend(mended)

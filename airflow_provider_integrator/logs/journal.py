@@ -1,7 +1,9 @@
 """A journal: entries that survive the kill of their process, so that the next try goes on from there.
 
-Two tries of a task may run at once, as one that Airflow takes for dead may live on. So each writes files or objects of
-its own, and nobody changes another one's. A success removes them.
+An entry is a line. Entries are read, once and before any is appended, in the order in which they were appended, and
+whole ones survive. Two tries of a task may run at once, as one that Airflow takes for dead may live on. So each writes
+files or objects of its own, and nobody changes another one's. A success removes them. ``is_slow`` says whether it takes
+long to append.
 """
 
 from __future__ import annotations
@@ -13,15 +15,15 @@ import logging
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_integrator.api.texts import fit
 from airflow_provider_integrator.exceptions import StorageError
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
-from airflow_provider_integrator.logs.disk import create_growing, target_faults
+from airflow_provider_integrator.logs.disk import create_growing, disk_faults
 from airflow_provider_integrator.logs.storage import local_path
 from airflow_provider_integrator.logs.upload import upload
 
@@ -30,30 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Characters of a value in the state store, which warns above 64 KB of JSON: most take at most six bytes there.
 _STATE_CHARACTERS = 10_000
-_OBJECT = re.compile(r"([0-9]{6,})-[0-9a-f]{8}")
-
-
-class Journal(Protocol):
-    """Entries in the order in which they were appended. An entry is a line; whole entries survive.
-
-    :ivar is_slow: Whether it takes long to append.
-    """
-
-    is_slow: bool
-
-    def entries(self) -> Iterator[bytes]:
-        """Read the entries of an earlier try. To be called once, before anything is appended."""
-
-    def append(self, entries: IO[bytes]) -> None:
-        """Append entries.
-
-        :param entries: A file of entries; read from its beginning.
-        """
-
-    def remove(self) -> None:
-        """Remove all entries."""
+_NAME = re.compile(r"([0-9]{6,})-[0-9a-f]{8}")
 
 
 def journal_beside(
@@ -93,7 +76,7 @@ class FileJournal:
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries file by file, without a last one that isn't whole."""
-        with target_faults(self._path, "lines"):
+        with disk_faults(f"{self._path.name}, lines", self._path.parent):
             for _, path in self._files():
                 self._known.add(path)
                 with suppress(FileNotFoundError), path.open("rb") as file:  # another try may remove it
@@ -104,7 +87,7 @@ class FileJournal:
 
         :param entries: A file of entries.
         """
-        with target_faults(self._path, "lines"):
+        with disk_faults(f"{self._path.name}, lines", self._path.parent):
             file = self._file = self._file or self._create()
             entries.seek(0)
             shutil.copyfileobj(entries, file)
@@ -122,20 +105,27 @@ class FileJournal:
             _warn_of_rest(self._path, error)
 
     def _create(self) -> IO[bytes]:
-        while True:
-            number = max((number for number, _ in self._files()), default=0) + 1
-            path = self._path.with_name(f"{self._path.name}.{number}")
-            with suppress(FileExistsError):  # another try has made it meanwhile
-                file = create_growing(path, self._folder_mode)
-                self._known.add(path)
-                return file
+        number = max((number for number, _ in self._files()), default=-1) + 1
+        path = self._path.with_name(f"{self._path.name}.{_name(number)}")
+        file = create_growing(path, self._folder_mode)
+        self._known.add(path)
+        return file
 
     def _files(self) -> list[tuple[int, Path]]:
-        """List the files by their numbers."""
         begin = f"{self._path.name}."
         found = self._path.parent.glob(f"{glob.escape(begin)}*")
-        named = [(path.name.removeprefix(begin), path) for path in found]
-        return sorted((int(name), path) for name, path in named if name.isascii() and name.isdigit())
+        return _numbered((path.name.removeprefix(begin), path) for path in found)
+
+
+def _name(number: int) -> str:
+    """Make a name that nobody else makes."""
+    return f"{number:06d}-{uuid.uuid4().hex[:8]}"
+
+
+def _numbered(named: Iterable[tuple[str, T]]) -> list[tuple[int, T]]:
+    """Sort what has such a name by its number."""
+    found = [(_NAME.fullmatch(name), each) for name, each in named]
+    return sorted((int(match[1]), each) for match, each in found if match)
 
 
 def _is_whole(entry: bytes) -> bool:
@@ -163,7 +153,6 @@ class StoreJournal:
     def __init__(self, folder: ObjectStoragePath, check_cancelled: Callable[[], None]) -> None:
         self._folder = folder
         self._check_cancelled = check_cancelled
-        self._writer = uuid.uuid4().hex[:8]
         self._next = 0
 
     def entries(self) -> Iterator[bytes]:
@@ -186,7 +175,7 @@ class StoreJournal:
 
         :param entries: A file of entries.
         """
-        upload(entries, self._folder / f"{self._next:06d}-{self._writer}", self._check_cancelled)
+        upload(entries, self._folder / _name(self._next), self._check_cancelled)
         self._next += 1
 
     def remove(self) -> None:
@@ -199,13 +188,10 @@ class StoreJournal:
         self._next = 0
 
     def _objects(self) -> list[tuple[int, str]]:
-        """List the objects by their numbers."""
-        try:
+        with suppress(FileNotFoundError):
             found = self._folder.fs.find(self._folder.path)
-        except FileNotFoundError:
-            return []
-        named = [(_OBJECT.fullmatch(path.rpartition("/")[2]), path) for path in found]
-        return sorted((int(name[1]), path) for name, path in named if name)
+            return _numbered((path.rpartition("/")[2], path) for path in found)
+        return []
 
 
 class StateJournal:
@@ -258,3 +244,6 @@ class StateJournal:
 
     def _key(self, number: int) -> str:
         return f"{self._name}-{number}"
+
+
+Journal = FileJournal | StoreJournal | StateJournal

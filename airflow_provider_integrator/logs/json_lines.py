@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import IO, Any
 
 import msgspec
 
-from airflow_provider_integrator.logs.archive import Written
+from airflow_provider_integrator.logs.archive import CountedFile, Written
 
 
 def encode(value: Any) -> bytes:
@@ -51,37 +51,16 @@ def write(
     :param is_gzip: Whether to compress the file.
     :return: The size and hash of the file.
     """
-    counted = _Counted(file)
-    if not is_gzip:
-        _write(records, counted, check_cancelled)
-    else:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=counted, compresslevel=6, mtime=0) as packed:
-            _write(records, packed, check_cancelled)
-    file.flush()
-    return Written(counted.bytes, counted.digest.hexdigest())
-
-
-def _write(records: Iterable[bytes], file: Any, check_cancelled: Callable[[], None]) -> None:
-    for record in records:
-        check_cancelled()
-        file.write(record + b"\n")
-
-
-class _Counted:
-    """A file of which the bytes are counted and hashed as they are written."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.bytes = 0
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.bytes += len(data)
-        self.digest.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+    counted = CountedFile(file)
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=counted, compresslevel=6, mtime=0)
+        if is_gzip
+        else nullcontext(counted)
+    ) as target:
+        for record in records:
+            check_cancelled()
+            target.write(record + b"\n")
+    return counted.end()
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import IO
 
 from airflow_provider_integrator.exceptions import LogArchiveError, LogTooLargeError
 from airflow_provider_integrator.logs.archive import MEBIBYTE, Limits, LogArchive
-from airflow_provider_integrator.logs.disk import temporary_faults
+from airflow_provider_integrator.logs.disk import disk_faults
 
 _WHITE_SPACE = b" \t\r\n"
 
@@ -109,7 +109,7 @@ class ArchiveReceiver:
                 f"Download log: the body passes {self._limits.max_text_bytes} bytes, more than a log of "
                 f"{self._limits.max_log_bytes} bytes can take; raise max_log_bytes if it is to be that large."
             )
-        with temporary_faults(self._needs):
+        with disk_faults(self._needs):
             self._spool.write(self._decoder.decode(data))
 
     def finish(self) -> LogArchive:
@@ -120,7 +120,7 @@ class ArchiveReceiver:
         :raises StorageError: The temporary folder's disk is full or broken.
         """
         self._decoder.finish()
-        with temporary_faults(self._needs):
+        with disk_faults(self._needs):
             self._spool.flush()
         return LogArchive(self._spool, self._limits)
 

@@ -34,15 +34,6 @@ class Destination:
         self._path, self._named = open_store(path), str(path)
         self._is_folder = self._named.endswith("/")
 
-    @classmethod
-    def folder(cls, path: str) -> Destination:
-        """Open a folder.
-
-        :param path: An object storage URI or a local path, with or without ``/`` at its end.
-        :raises ConfigurationError: No such file system is installed, or its connection can't be used.
-        """
-        return cls(path if path.endswith("/") else f"{path}/")
-
     def check_writable(self) -> None:
         """Check that a log can be written, by writing; a store in the cloud only says so when it is.
 
@@ -50,7 +41,7 @@ class Destination:
         :raises StorageError: A disk is full or broken.
         """
         if (local := local_path(self._path)) is None:
-            check_folders(None)
+            check_folders()
             return
         if local.is_dir() and not self._is_folder:
             raise ConfigurationError(
@@ -66,26 +57,15 @@ class Destination:
         :param log_id: The log.
         :return: The path; in a folder ``<flow>/<execution id>/<log id>.json``.
         """
-        return self._path_of(flow, execution_id, name=f"{_segment(log_id)}.json")
+        return self.path_of(flow, execution_id, name=f"{_segment(log_id)}.json")
 
-    def lines_path(self, flow: str, execution_id: str | None) -> ObjectStoragePath:
-        """Find the path of an execution's or a flow's lines.
+    def path_of(self, *folders: str, name: str) -> ObjectStoragePath:
+        """Find the path of a file.
 
-        :param flow: The flow's slug or id.
-        :param execution_id: The execution; None: the whole flow.
-        :return: The path; in a folder ``<flow>/<execution id>/lines.jsonl``, or ``<flow>/lines.jsonl``.
+        :param folders: The names of the folders that lead to it.
+        :param name: Its name.
+        :return: The path; the destination's own if that isn't a folder.
         """
-        folders = [flow] if execution_id is None else [flow, execution_id]
-        return self._path_of(*folders, name="lines.jsonl")
-
-    def inside(self, name: str) -> ObjectStoragePath:
-        """Find the path of a file in the folder.
-
-        :param name: The file's name.
-        """
-        return self._path / name
-
-    def _path_of(self, *folders: str, name: str) -> ObjectStoragePath:
         return self._path.joinpath(*map(_segment, folders), name) if self._is_folder else self._path
 
 

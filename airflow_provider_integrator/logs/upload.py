@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
@@ -30,11 +30,18 @@ def upload(file: IO[bytes], target: ObjectStoragePath, check_cancelled: Callable
     :raises StorageError: The store refuses the object, or can't be reached.
     """
     try:
+        store, path = target.fs, target.path
         if target.protocol in _ATOMIC_STORES:
-            _send(file, target.fs, target.path, check_cancelled)
-        else:
-            with _renamed(target.fs, target.path) as part:
-                _send(file, target.fs, part, check_cancelled)
+            _send(file, store, path, check_cancelled)
+            return
+        part = f"{path}.{uuid.uuid4().hex}.part"
+        try:
+            _send(file, store, part, check_cancelled)
+            store.mv(part, path)
+        except BaseException:
+            with suppress(Exception):  # the failure to report is the first one
+                store.rm_file(part)
+            raise
     except IntegratorError:
         raise
     except Exception as error:  # each store has errors of its own
@@ -65,16 +72,3 @@ def _abandon(written: Any) -> None:
             return
         written.closed = True  # else it would be completed when it is collected
         written.discard()  # aborts a multipart upload, whose parts would be kept and charged
-
-
-@contextmanager
-def _renamed(store: Any, path: str) -> Iterator[str]:
-    """Give out a temporary name, and rename what has it at the end."""
-    part = f"{path}.{uuid.uuid4().hex}.part"
-    try:
-        yield part
-        store.mv(part, path)
-    except BaseException:
-        with suppress(Exception):  # the failure to report is the first one
-            store.rm_file(part)
-        raise

@@ -19,10 +19,7 @@ from airflow_provider_integrator.arguments import (
     read_window,
     rendered,
 )
-from airflow_provider_integrator.exceptions import (
-    ConfigurationError,
-    IntegratorError,
-)
+from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError
 from airflow_provider_integrator.executions.spec import DEFAULT_OUTAGE_TOLERANCE, DEFERRAL_GRACE, WaitSpec
 from airflow_provider_integrator.executions.wait import ExecutionWait, OnMissing
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
@@ -74,6 +71,8 @@ class ExecutionTask(BaseOperator):
 
     poll_interval: float
     timeout: float
+    #: The log that the task is about; None: the execution's main log.
+    log_id: str | None = None
 
     def __init__(
         self,
@@ -104,7 +103,6 @@ class ExecutionTask(BaseOperator):
         self.adaptive = adaptive
         self.outage_tolerance = read_seconds("outage_tolerance", outage_tolerance)
         self.pushed_links: dict[str, str] = {}
-        self._carried: dict[str, Any] = {}  # resolved values that a deferral carries besides the spec
         if adaptive and not deferrable:
             raise ConfigurationError("adaptive works in the triggerer: set deferrable=True with it.")
         if on_missing not in get_args(OnMissing):
@@ -124,28 +122,22 @@ class ExecutionTask(BaseOperator):
         """Make the wait for the execution.
 
         :param context: The task's context.
-        :param carried: The values that :meth:`carry` returned in another process; None if the task starts.
+        :param carried: What the wait's ``suspend`` returned in another process; None if the task starts.
         :param polled: How often the task has polled before, in other processes.
         :return: The wait.
         :raises ConfigurationError: An argument is invalid.
         """
-        self._carried = dict(carried or {})
-        spec = WaitSpec(**self._carried.pop("spec")) if carried else self.spec(context)
-
-        def prepare() -> None:
-            if "is_checked" not in self._carried:
-                self.check(wait)
-                self._carried["is_checked"] = True
-
+        others = dict(carried or {})
+        spec = WaitSpec(**others.pop("spec")) if carried else self.spec(context)
         wait = ExecutionWait(
             self.hook,
             spec,
             self.timeout,
             lambda seen: self.saw(context, wait, seen),
-            on_missing=self.on_missing,
-            prepare=prepare,
-            polled=polled,
-            progress=self._carried.pop("progress", None),
+            self.on_missing,
+            lambda: self.check(wait),
+            polled,
+            others,
         )
         if not carried and polled == 0:
             self._log_open_window(context, spec)
@@ -165,23 +157,21 @@ class ExecutionTask(BaseOperator):
         :return: The specification; nothing in it is looked up.
         :raises ConfigurationError: An argument is invalid.
         """
-        execution_id = rendered("execution_id", self.execution_id)
+        execution_id, before = rendered("execution_id", self.execution_id), self.created_before
         created_after = created_before = None
         if execution_id is None:
-            since, before = read_window(read_created_after(self.created_after, context), self._before())
-            created_after, created_before = since.isoformat(), None if before is None else before.isoformat()
-        return WaitSpec(
-            integrator_conn_id=self.integrator_conn_id,
+            if isinstance(before, str):
+                before = rendered("created_before", before)
+            since, end = read_window(read_created_after(self.created_after, context), before)
+            created_after, created_before = since.isoformat(), None if end is None else end.isoformat()
+        return WaitSpec.of(
+            self,
             project_id=rendered("project_id", self.project_id),
             flow=rendered("flow", self.flow) or "",
-            flow_id=None,
             execution_id=execution_id,
             created_after=created_after,
             created_before=created_before,
-            poll_interval=self.poll_interval,
             end_time=time.time() + self.timeout,
-            outage_tolerance=self.outage_tolerance,
-            adaptive=self.adaptive,
         )
 
     def _log_open_window(self, context: Context, spec: WaitSpec) -> None:
@@ -195,10 +185,6 @@ class ExecutionTask(BaseOperator):
                 end,
             )
 
-    def _before(self) -> datetime | timedelta | str | None:
-        value = self.created_before
-        return rendered("created_before", value) if isinstance(value, str) else value
-
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
         """Handle an execution that the wait found or that has changed: push the link to its page.
 
@@ -206,15 +192,9 @@ class ExecutionTask(BaseOperator):
         :param wait: The wait.
         :param execution: The execution.
         """
-        IntegratorExecutionLink().push_for(context, self, wait, execution)
-
-    def carry(self, wait: ExecutionWait) -> dict[str, Any]:
-        """Collect what another process of the task needs to continue.
-
-        :param wait: The wait.
-        :return: The values, fit for JSON.
-        """
-        return {**self._carried, "spec": wait.suspend().as_arguments()}
+        settings, log_id = wait.hook.settings, rendered("log_id", self.log_id)
+        url = settings.execution_page(wait.project_id, wait.find_flow(), execution, log_id)
+        IntegratorExecutionLink().push(context, self, url)
 
     def defer_wait(
         self, context: Context, wait: ExecutionWait, trigger: Any = None, method: str = "execute_complete"
@@ -226,7 +206,7 @@ class ExecutionTask(BaseOperator):
         :param trigger: The trigger; None: the execution's.
         :param method: The method that resumes.
         """
-        carried = self.carry(wait)
+        carried = wait.suspend()
         if trigger is None and wait.spec.outage_began is not None:
             push_outage(context["ti"], wait.spec.outage_began)
         left = max(0.0, (wait.spec.end_time or 0.0) - time.time())
@@ -280,7 +260,13 @@ class WaitingOperator(ExecutionTask):
         if not self.wait:
             execution = wait.look()
             if execution is None or not execution.is_finished:
-                raise IntegratorError(_not_finished_message(wait, execution))
+                is_unknown = execution is None and wait.spec.execution_id is not None
+                hint = (
+                    "; check both. If the execution has yet to begin, set wait=True."
+                    if is_unknown
+                    else ". Set wait=True, or put an IntegratorExecutionSensor before this task."
+                )
+                raise IntegratorError(f"{wait.not_finished(execution)}{hint}")
         else:
             execution = wait.until_finished(
                 partial(self.defer_wait, context, wait) if self.deferrable else None
@@ -308,10 +294,3 @@ class WaitingOperator(ExecutionTask):
         :param execution: The finished execution.
         :return: The task's return value.
         """
-
-
-def _not_finished_message(wait: ExecutionWait, execution: Execution | None) -> str:
-    text = wait.not_finished(execution)
-    if execution is None and wait.spec.execution_id is not None:
-        return f"{text}; check both. If the execution has yet to begin, set wait=True."
-    return f"{text}. Set wait=True, or put an IntegratorExecutionSensor before this task."

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY, BaseOperator
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.latest import Evidence, read_latest
-from airflow_provider_integrator.arguments import (
-    is_template,
-    read_count,
-    read_moment,
-    read_seconds,
-    rendered,
-)
+from airflow_provider_integrator.arguments import is_template, read_count, read_moment, read_seconds, rendered
 from airflow_provider_integrator.exceptions import ConfigurationError, RequestError
 from airflow_provider_integrator.executions.failures import FlowsUnhealthyError
-from airflow_provider_integrator.executions.health import Criteria, FlowHealth, counted
-from airflow_provider_integrator.executions.progress import in_words
+from airflow_provider_integrator.executions.health import Criteria, FlowHealth
+from airflow_provider_integrator.executions.progress import counted, in_words
+from airflow_provider_integrator.executions.thresholds import Thresholds
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
 
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.api.models import Flow
 
-RETURN_KEY = "return_value"
 #: The longest name of a flow in the table; a longer one is cut.
 _MAX_NAME = 30
 
@@ -83,22 +78,22 @@ class IntegratorFlowCheckOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.flow = flow
-        self.max_age = None if max_age is None else read_seconds("max_age", max_age)
-        self.executions = None if executions is None else read_count("executions", executions)
         self.since = since
-        self.max_fail_count = None if max_fail_count is None else read_count("max_fail_count", max_fail_count)
-        self.max_fail_rate = max_fail_rate
-        self.max_duration = None if max_duration is None else read_seconds("max_duration", max_duration)
-        self.min_rows = None if min_rows is None else read_count("min_rows", min_rows)
-        self.on_failed = on_failed
-        self.allow_running = allow_running
         self.project_id = project_id
         self.integrator_conn_id = integrator_conn_id
+        self.criteria = Criteria(
+            executions=1 if executions is None else read_count("executions", executions),
+            max_age=None if max_age is None else read_seconds("max_age", max_age),
+            thresholds=Thresholds(max_fail_count, max_fail_rate, max_duration, min_rows),
+            on_failed=on_failed,
+            allow_running=allow_running,
+        )
         if executions is not None and since is not None:
             raise ConfigurationError("executions and since are both set; set one of them.")
         if not is_template(flow):
             read_flows(flow)
-        self._criteria(None if is_template(since) else since)
+        if not is_template(since):
+            _read_since(since)
 
     @cached_property
     def hook(self) -> IntegratorHook:
@@ -115,7 +110,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
             refused, or an argument is wrong.
         :raises TransientError: The Integrator can't be reached; a retry may succeed.
         """
-        wanted, criteria = read_flows(self.flow), self._criteria(self.since)
+        wanted, criteria = read_flows(self.flow), replace(self.criteria, since=_read_since(self.since))
         project = self.hook.settings.project(rendered("project_id", self.project_id))
         flows = self.hook.get_conn().run(queries.find_flows(project, wanted))
         evidence = Evidence()  # the server's, so that the next flow needn't show it again
@@ -129,23 +124,10 @@ class IntegratorFlowCheckOperator(BaseOperator):
         if not ill:
             return found
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=RETURN_KEY, value=found)
+            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=found)
         error = FlowsUnhealthyError(failure(ill, len(health)), [self._facts(project, each) for each in ill])
         context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
         raise error
-
-    def _criteria(self, since: datetime | timedelta | str | None) -> Criteria:
-        return Criteria(
-            executions=1 if self.executions is None else self.executions,
-            since=None if since is None else _read_since(since),
-            max_age=self.max_age,
-            max_fail_count=self.max_fail_count,
-            max_fail_rate=self.max_fail_rate,
-            max_duration=self.max_duration,
-            min_rows=self.min_rows,
-            on_failed=self.on_failed,
-            allow_running=self.allow_running,
-        )
 
     def _check(self, project: str, flow: Flow, criteria: Criteria, evidence: Evidence) -> FlowHealth:
         now = datetime.now(timezone.utc)
@@ -164,17 +146,13 @@ class IntegratorFlowCheckOperator(BaseOperator):
 
     def _facts(self, project: str, health: FlowHealth) -> dict[str, Any]:
         found = health.execution
-        if found is None:
-            return {**health.as_dict(), "execution": None, "link": None}
-        link = self.hook.settings.execution_page(project, health.flow_id, found)
-        return {**health.as_dict(), "execution": found.as_dict(), "link": link}
+        link = found and self.hook.settings.execution_page(project, health.flow_id, found)
+        return {**health.as_dict(), "execution": found and found.as_dict(), "link": link}
 
 
 def read_flows(flow: object) -> list[str]:
-    """Read the rendered argument ``flow``.
+    """Read the rendered argument ``flow``: a slug, name or id, or a list of them, each of which counts once.
 
-    :param flow: A slug, name or id, or a list of them.
-    :return: A list of them, each once.
     :raises ConfigurationError: It is empty, or has something else in it.
     """
     several = [flow] if isinstance(flow, str) else flow
@@ -189,11 +167,7 @@ def read_flows(flow: object) -> list[str]:
 
 
 def table(health: Sequence[FlowHealth]) -> list[str]:
-    """Make a table of flows, with lines short enough for Airflow's log page.
-
-    :param health: The flows.
-    :return: The lines.
-    """
+    """Make a table of flows, with lines short enough for Airflow's log page."""
     width = max(4, *(len(_cut(each.flow)) for each in health))
     ill = sum(bool(each.problems) for each in health)
     lines = [
@@ -213,22 +187,17 @@ def table(health: Sequence[FlowHealth]) -> list[str]:
 
 
 def failure(ill: Sequence[FlowHealth], total: int) -> str:
-    """Make the message of a failed check: a line for each problem.
-
-    :param ill: The flows with problems.
-    :param total: The number of flows checked.
-    :return: The message.
-    """
+    """Make the message of a failed check of so many flows: a line for each problem."""
     verb = "doesn't" if len(ill) == 1 else "don't"
     lines = [f"{len(ill)} of {counted(total, 'flow')} {verb} run well:"]
     lines += [f"- {each.flow}: {problem}" for each in ill for problem in each.problems]
     return "\n".join(lines)
 
 
-def _read_since(since: datetime | timedelta | str) -> datetime:
+def _read_since(since: datetime | timedelta | str | None) -> datetime | None:
     if isinstance(since, timedelta):
         return datetime.now(timezone.utc) - timedelta(seconds=read_seconds("since", since))
-    return read_moment(since, "since")
+    return None if since is None else read_moment(since, "since")
 
 
 def _cut(name: str) -> str:

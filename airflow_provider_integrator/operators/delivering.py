@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds, rendered
+from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY
+
+from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds
 from airflow_provider_integrator.exceptions import (
     IntegratorError,
     LogCancelledError,
@@ -22,10 +24,10 @@ from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLog
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
 from airflow_provider_integrator.operators.judging import JudgingTask
-from airflow_provider_integrator.operators.lineage import DeliveryLineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_integrator.api.models import Execution
     from airflow_provider_integrator.executions.delivery import Delivered, Delivery
@@ -34,10 +36,9 @@ if TYPE_CHECKING:
 #: The default maximum size of the JSON for XCom, in bytes.
 DEFAULT_MAX_XCOM_BYTES = 1024**2
 EXECUTION_KEY = "execution"
-RETURN_KEY = "return_value"
 
 
-class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
+class DeliveringOperator(JudgingTask, WaitingOperator):
     """An operator that judges an execution and delivers what belongs to it, to XCom or object storage.
 
     :param output_path: An object storage URI or a local path, written whole or not at all; None: XCom.
@@ -57,8 +58,11 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
 
     #: What is delivered, as the beginning of a sentence.
     what: str
-    log_id: str | None = None
     show_errors = True
+    #: The project's id, the flow's slug, and the execution, None for a whole flow; None until it is found.
+    found: tuple[str, str, Execution | None] | None = None
+    #: The delivered log, or lines; None until then.
+    delivered: Delivered | None = None
     #: The errors of a failed execution's delivery after which a retry may deliver it.
     retried: tuple[type[Exception], ...] = (TransientError, StorageError, LogCancelledError)
 
@@ -90,46 +94,19 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
     def _delivery(self) -> Delivery:
         """The delivery, created once."""
 
-    def delivery_arguments(self) -> dict[str, Any]:
-        """Return the rendered arguments of a :class:`~airflow_provider_integrator.executions.delivery.Delivery`."""
-        return {
-            "output_path": rendered("output_path", self.output_path),
-            "project_slug": rendered("project_slug", self.project_slug),
-            "log_timeout": self.log_timeout,
-            "max_xcom_bytes": self.max_xcom_bytes,
-            "max_log_bytes": self.max_log_bytes,
-            "file_mode": self.file_mode,
-        }
-
     def check(self, wait: ExecutionWait) -> None:
-        """Check the preconditions of the delivery before waiting.
-
-        :param wait: The wait.
-        :raises ConfigurationError: The project's slug is unknown, or nothing can be stored.
-        """
-        self._delivery.check(wait, self._carried)
+        """Check the preconditions of the delivery before waiting."""
+        self._delivery.check(wait)
 
     def saw(self, context: Context, wait: ExecutionWait, execution: Execution) -> None:
-        """Push the execution and the link to its page.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The execution.
-        """
+        """Push the execution and the link to its page."""
         self.found = (wait.project_id, execution.flow_label, execution)
         context["ti"].xcom_push(key=EXECUTION_KEY, value=execution.as_dict())
-        log_id = rendered("log_id", self.log_id)
-        IntegratorExecutionLink().push_for(context, self, wait, execution, log_id)
+        super().saw(context, wait, execution)
 
     def conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> Any:
-        """Judge the execution and deliver what belongs to it; if the task is to fail, before it fails.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The finished execution.
-        :return: What goes to XCom.
-        """
-        verdict = self.judge(execution)
+        """Judge the execution and deliver what belongs to it; if the task is to fail, before it fails."""
+        verdict = self.judge(wait, execution)
         if verdict.action != "fail":
             return self.deliver(context, wait, execution)
         try:
@@ -140,7 +117,7 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
             # What can't be delivered must not hide that the execution failed.
             raise failure(verdict, where=f"{self.what} not delivered: {error}") from error
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=RETURN_KEY, value=delivered.value)
+            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=delivered.value)
         errors = delivered.errors if self.show_errors else None
         raise failure(verdict, errors, delivered.where, (delivered.stored or {}).get("uri"))
 
@@ -182,3 +159,19 @@ class DeliveringOperator(DeliveryLineage, JudgingTask, WaitingOperator):
         down) and after ``execution_timeout``. The execution itself goes on; no call of the Integrator stops it.
         """
         self._delivery.cancel()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return the lineage of the task. The OpenLineage provider calls this, if installed.
+
+        :param task_instance: The task instance.
+        :return: The flow as input, the stored file as output, and facets of the execution; None if no
+            execution was found.
+        """
+        if self.found is None:
+            return None
+        from airflow_provider_integrator.lineage import delivery_lineage
+
+        return delivery_lineage(self.hook.settings.access.base_url, *self.found, self.delivered)
+
+    #: The same after a failure, as the file of a Failed execution is stored, too.
+    get_openlineage_facets_on_failure = get_openlineage_facets_on_complete

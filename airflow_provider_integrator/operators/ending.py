@@ -38,19 +38,12 @@ def ends_task(method: Callable[..., Any]) -> Callable[..., Any]:
 
     What can't succeed later fails without retries, as of :func:`fail_without_retries`, and facts are pushed, as of
     :func:`pushes_facts`.
-
-    :param method: The method of an :class:`ExecutionTask`.
-    :return: The method.
     """
     return fail_without_retries()(pushes_facts(method))
 
 
 def pushes_facts(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate a method that Airflow calls with the context, so that a failure's facts are pushed to XCom.
-
-    :param method: The method of an :class:`ExecutionTask`.
-    :return: The method.
-    """
+    """Decorate a method that Airflow calls with the context: a failure's facts are pushed to XCom."""
 
     @wraps(method)
     def run(task: ExecutionTask, context: Context, *args: Any, **kwargs: Any) -> Any:

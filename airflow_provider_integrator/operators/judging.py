@@ -14,6 +14,7 @@ from airflow_provider_integrator.operators.base import ExecutionTask
 
 if TYPE_CHECKING:
     from airflow_provider_integrator.api.models import Execution
+    from airflow_provider_integrator.executions.wait import ExecutionWait
 
 
 class JudgingTask(ExecutionTask):
@@ -43,18 +44,19 @@ class JudgingTask(ExecutionTask):
         super().__init__(**kwargs)
         self.thresholds = Thresholds(max_fail_count, max_fail_rate, max_duration, min_rows, on_breach)
 
-    def judge(self, execution: Execution) -> Verdict:
+    def judge(self, wait: ExecutionWait, execution: Execution) -> Verdict:
         """Judge the execution, log the verdict, and report the execution's metrics once.
 
+        :param wait: The wait.
         :param execution: The finished execution.
         :return: The verdict: the task succeeds or fails.
         :raises AirflowSkipException: The task is skipped.
         """
         verdict = self.policy.judge(execution)
         verdict.log_to(self.log)
-        if "is_reported" not in self._carried:  # a task that was deferred for its log judges again
+        if "is_reported" not in wait.carried:  # a task that was deferred for its log judges again
             report_execution(execution)
-            self._carried["is_reported"] = True
+            wait.carried["is_reported"] = True
         if verdict.action == "skip":
             raise AirflowSkipException(verdict.summary)
         return verdict

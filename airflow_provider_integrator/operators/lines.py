@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_integrator.arguments import check_scheme, is_template, read_count, rendered
+from airflow_provider_integrator.api.endpoints import LogQuery
+from airflow_provider_integrator.api.enums import LogType
+from airflow_provider_integrator.arguments import check_scheme, is_template, read_count
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.delivery import Delivered
 from airflow_provider_integrator.executions.line_delivery import LineDelivery
-from airflow_provider_integrator.executions.lines import LineList, line_query, read_search, read_statuses
+from airflow_provider_integrator.executions.lines import LineList, read_search, read_statuses
 from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS
 from airflow_provider_integrator.operators.delivering import DeliveringOperator
 
@@ -129,13 +131,7 @@ class IntegratorLinesOperator(DeliveringOperator):
 
     @cached_property
     def _delivery(self) -> LineDelivery:
-        return LineDelivery(
-            **self.delivery_arguments(),
-            concurrency=self.concurrency,
-            max_lines=self.max_lines,
-            with_logs=self.with_logs,
-            checkpoint_path=rendered("checkpoint_path", self.checkpoint_path),
-        )
+        return LineDelivery.of(self)
 
     def check(self, wait: ExecutionWait) -> None:
         """Check the arguments and the preconditions of the delivery before waiting.
@@ -171,10 +167,16 @@ class IntegratorLinesOperator(DeliveringOperator):
         :return: The delivered lines.
         """
         execution_id = None if execution is None else execution.execution_id
-        query = line_query(wait.project_id, wait.find_flow(), execution_id, read_search(self.search))
+        query = LogQuery(
+            wait.project_id,
+            wait.find_flow(),
+            LogType.LINE,
+            original_filename_uuid=execution_id,
+            search=read_search(self.search),
+        )
         rows = None if execution is None or query.search else execution.process_count
         lines = LineList(wait.hook.get_conn(), query, read_statuses(self.status), rows)
-        delivered = self._delivery.run(context, wait, self._carried, execution, lines, self._max_map_length())
+        delivered = self._delivery.run(context, wait, execution, lines, self._max_map_length())
         context["ti"].xcom_push(key=COUNTS_KEY, value=dict(lines.counts))
         self.log.info("%s", lines.described())
         if lines.logs_missing:

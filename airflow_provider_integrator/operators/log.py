@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_integrator.arguments import rendered
 from airflow_provider_integrator.exceptions import LogCancelledError, StorageError, UnavailableError
 from airflow_provider_integrator.executions.delivery import Delivered, LogDelivery
 from airflow_provider_integrator.operators.delivering import DeliveringOperator
@@ -54,20 +53,13 @@ class IntegratorLogOperator(DeliveringOperator):
 
     @cached_property
     def _delivery(self) -> LogDelivery:
-        log_id = rendered("log_id", self.log_id)
-        return LogDelivery(**self.delivery_arguments(), log_id=log_id, goes_to_xcom=bool(self.do_xcom_push))
+        return LogDelivery.of(self)
 
     def run_delivery(  # type: ignore[override]  # a log is one execution's
         self, context: Context, wait: ExecutionWait, execution: Execution
     ) -> Delivered:
-        """Deliver the execution's log.
-
-        :param context: The task's context.
-        :param wait: The wait.
-        :param execution: The execution.
-        :return: The delivered log.
-        """
-        return self._delivery.run(wait, execution, self._carried, partial(self._pause, context, wait))
+        """Deliver the execution's log."""
+        return self._delivery.run(wait, execution, partial(self._pause, context, wait))
 
     @ends_task
     def resume_delivery(self, context: Context, event: Any, carried: dict[str, Any]) -> Any:

@@ -62,10 +62,7 @@ class IntegratorRetryPolicy(RetryPolicy):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> IntegratorRetryPolicy:
-        """Make the policy from its JSON object.
-
-        :param data: The JSON object.
-        """
+        """Make the policy from its JSON object, which holds nothing."""
         return cls()
 
 

@@ -69,16 +69,7 @@ class WatchedFlow:
     @property
     def wait(self) -> WaitSpec:
         """The wait for one of its executions, which has no id yet."""
-        return WaitSpec(
-            integrator_conn_id=self.integrator_conn_id,
-            project_id=self.project_id,
-            flow=self.flow,
-            flow_id=None,
-            execution_id=None,
-            created_after=None,
-            poll_interval=self.poll_interval,
-            end_time=None,
-        )
+        return WaitSpec.of(self)
 
 
 class FlowWatcher:

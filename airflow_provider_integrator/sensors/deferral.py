@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 
 def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | None:
-    """Build the arguments of the trigger in which a sensor starts, without a worker.
+    """Build the arguments of the trigger in which a sensor starts.
 
-    :param sensor: The sensor.
     :return: The arguments; None, with a warning, if the sensor must defer from a worker.
     """
     if (reason := _unsupported_reason(sensor)) is not None:
@@ -40,19 +39,7 @@ def start_trigger_args(sensor: IntegratorExecutionSensor) -> StartTriggerArgs | 
     created_after = _as_json(sensor.created_after)
     if sensor.execution_id is None and created_after is None:
         created_after = "{{ dag_run.run_after }}"
-    spec = WaitSpec(
-        integrator_conn_id=sensor.integrator_conn_id,
-        project_id=sensor.project_id,
-        flow=sensor.flow,
-        flow_id=None,
-        execution_id=sensor.execution_id,
-        created_after=created_after,
-        created_before=_as_json(sensor.created_before),
-        poll_interval=sensor.poll_interval,
-        end_time=None,
-        outage_tolerance=sensor.outage_tolerance,
-        adaptive=sensor.adaptive,
-    )
+    spec = WaitSpec.of(sensor, created_after=created_after, created_before=_as_json(sensor.created_before))
     return StartTriggerArgs(
         trigger_cls=IntegratorExecutionTrigger.path(),
         trigger_kwargs=spec.as_arguments(),
@@ -70,14 +57,7 @@ def _as_json(value: Any) -> Any:
 def _unsupported_reason(sensor: IntegratorExecutionSensor) -> str | None:
     if not hasattr(BaseTrigger, "render_template_fields"):
         return "needs Airflow 3.3"
-    given: list[Any] = [
-        sensor.flow,
-        sensor.execution_id,
-        sensor.project_id,
-        sensor.integrator_conn_id,
-        sensor.created_after,
-        sensor.created_before,
-    ]
+    given = [getattr(sensor, name) for name in sensor.template_fields if name in WaitSpec.__slots__]
     if not all(isinstance(value, (str, datetime, timedelta)) for value in given if value is not None):
         return "takes strings and templates, not a task's output"
     if any("xcom" in value for value in given if isinstance(value, str)):

@@ -112,9 +112,9 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
                 if time.time() + self.poke_interval <= deadline:
                     time.sleep(self.poke_interval)
                     continue
-            self._pokes.keep(wait, self.carry(wait))
+            self._pokes.keep(wait)
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, execution))
+        return PokeReturnValue(is_done=True, xcom_value=self._conclude(context, wait, execution))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a deferral. Airflow calls this; see ``BaseOperator``."""
@@ -143,7 +143,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             except Exception as error:  # noqa: BLE001 - raised again unless silent_fail is set
                 self._continue_silently(wait, error)
                 return self._poll_or_defer(context, wait)
-            return self._conclude(context, execution)
+            return self._conclude(context, wait, execution)
 
     def _wait(self, context: Context, carried: dict[str, Any] | None = None) -> ExecutionWait:
         if self._current_wait is None:
@@ -165,7 +165,7 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
                 self._continue_silently(wait, error)
             else:
                 if execution is not None:
-                    return self._conclude(context, execution)
+                    return self._conclude(context, wait, execution)
                 self.defer_wait(context, wait)
 
     def _continue_silently(self, wait: ExecutionWait, error: Exception) -> None:
@@ -178,8 +178,8 @@ class IntegratorExecutionSensor(JudgingTask, BaseSensorOperator):
             raise SensorTimeoutError(message, wait.seen)
         time.sleep(self.poke_interval)
 
-    def _conclude(self, context: Context, execution: Execution) -> dict[str, Any]:
-        verdict = self.judge(execution)
+    def _conclude(self, context: Context, wait: ExecutionWait, execution: Execution) -> dict[str, Any]:
+        verdict = self.judge(wait, execution)
         if verdict.action == "fail":
             raise failure(verdict)
         flow, project_id = rendered("flow", self.flow), rendered("project_id", self.project_id)

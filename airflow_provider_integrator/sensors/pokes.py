@@ -75,18 +75,15 @@ class Pokes:
             return None
         return {**self._kept, "spec": replace(fresh, **resolved).as_arguments()}
 
-    def keep(self, wait: ExecutionWait, carried: dict[str, Any]) -> None:
-        """Keep what the next poke needs, if it has changed.
-
-        :param wait: The wait.
-        :param carried: What else a deferral would carry, fit for JSON.
-        """
+    def keep(self, wait: ExecutionWait) -> None:
+        """Keep what the next poke needs, if it has changed."""
         if self._store is None:
             return
         # A flow without the execution may have been deleted and created again, so it's looked up in each poke.
         flow_id = None if wait.is_empty else wait.spec.flow_id
+        values = wait.suspend()
         spec = replace(wait.spec, flow_id=flow_id, end_time=None, polled_at=None)
-        values = {**carried, "spec": spec.as_arguments(), "progress": wait.progress}
+        values |= {"spec": spec.as_arguments(), "progress": wait.progress.memory}
         if values != self._kept:
             self._store.set(KEY, values)
             self._kept = values

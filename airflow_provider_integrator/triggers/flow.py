@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -74,18 +75,8 @@ class IntegratorFlowTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments to make the trigger again with."""
-        watched = self.watched
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "flow": watched.flow,
-                "integrator_conn_id": watched.integrator_conn_id,
-                "project_id": watched.project_id,
-                "status": list(watched.status),
-                "since": watched.since,
-                "poll_interval": watched.poll_interval,
-            },
-        )
+        arguments = {**asdict(self.watched), "status": list(self.watched.status)}
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     def shared_stream_key(self) -> Hashable | None:
         """Ask Airflow for a stream of our own, as only a stream learns which events were stored.

@@ -36,11 +36,7 @@ def outage_store(ti: Any) -> OutageStore | None:
 
 
 def push_outage(ti: Any, began: float) -> None:
-    """Keep an outage that a worker's poll has met, for the triggerer that goes on.
-
-    :param ti: The task instance.
-    :param began: The beginning, in seconds since the epoch.
-    """
+    """Keep the beginning of an outage that a worker's poll has met, for the triggerer that goes on."""
     try:
         base_xcom().set(key=KEY, value=_as_text(began), **_ids(ti))
     except Exception:  # noqa: BLE001 - of a database or a server; the deferral carries the moment, too
@@ -66,36 +62,31 @@ class SupervisorStore:
     :param send: Sends a request and returns the answer.
     """
 
-    __slots__ = ("_send", "_ti")
+    __slots__ = ("_comms", "_send", "_ti")
 
     def __init__(self, ti: Any, send: Callable[[Any], Awaitable[Any]]) -> None:
+        from airflow.sdk.execution_time import comms
+
         self._ti = ti
         self._send = send
+        self._comms = comms
 
     async def read(self) -> float | None:
         """Read the beginning."""
-        from airflow.sdk.execution_time.comms import GetXCom
-
-        return _as_moment((await self._send(GetXCom(key=KEY, **_ids(self._ti)))).value)
+        return _as_moment((await self._send(self._comms.GetXCom(key=KEY, **_ids(self._ti)))).value)
 
     async def write(self, began: float) -> None:
         """Keep a beginning."""
-        from airflow.sdk.execution_time.comms import SetXCom
-
-        await self._send(SetXCom(key=KEY, value=_as_text(began), **_ids(self._ti)))
+        await self._send(self._comms.SetXCom(key=KEY, value=_as_text(began), **_ids(self._ti)))
 
     async def delete(self) -> None:
         """Delete the beginning."""
-        from airflow.sdk.execution_time.comms import DeleteXCom
-
-        await self._send(DeleteXCom(key=KEY, **_ids(self._ti)))
+        await self._send(self._comms.DeleteXCom(key=KEY, **_ids(self._ti)))
 
     async def is_active(self) -> bool:
         """Find out whether the task still waits or runs."""
-        from airflow.sdk.execution_time.comms import GetTaskStates
-
         ti = self._ti
-        request = GetTaskStates(
+        request = self._comms.GetTaskStates(
             dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=[ti.task_id], map_index=ti.map_index
         )
         runs = (await self._send(request)).task_states
@@ -115,7 +106,12 @@ class DatabaseStore:
 
     async def read(self) -> float | None:
         """Read the beginning."""
-        return _as_moment(await asyncio.to_thread(self._read))
+
+        def read(session: Any) -> Any:
+            found = session.query(base_xcom()).filter_by(key=KEY, **_ids(self._ti)).first()
+            return None if found is None else found.value
+
+        return _as_moment(await asyncio.to_thread(_in_session, read))
 
     async def write(self, began: float) -> None:
         """Keep a beginning."""
@@ -123,32 +119,27 @@ class DatabaseStore:
 
     async def delete(self) -> None:
         """Delete the beginning."""
-        await asyncio.to_thread(self._delete)
+
+        def delete(session: Any) -> None:
+            session.query(base_xcom()).filter_by(key=KEY, **_ids(self._ti)).delete()
+
+        await asyncio.to_thread(_in_session, delete)
 
     async def is_active(self) -> bool:
         """Find out whether the task still waits or runs."""
-        return await asyncio.to_thread(self._state) in _ACTIVE
-
-    def _read(self) -> Any:
-        from airflow.utils.session import create_session
-
-        with create_session() as session:
-            found = session.query(base_xcom()).filter_by(key=KEY, **_ids(self._ti)).first()
-            return None if found is None else found.value
-
-    def _delete(self) -> None:
-        from airflow.utils.session import create_session
-
-        xcom = base_xcom()
-        with create_session() as session:
-            session.query(xcom).filter_by(key=KEY, **_ids(self._ti)).delete()
-
-    def _state(self) -> str | None:
         from airflow.models.taskinstance import TaskInstance
-        from airflow.utils.session import create_session
 
-        with create_session() as session:
-            return session.query(TaskInstance.state).filter_by(**_ids(self._ti)).scalar()  # type: ignore[no-any-return]
+        def state(session: Any) -> Any:
+            return session.query(TaskInstance.state).filter_by(**_ids(self._ti)).scalar()
+
+        return await asyncio.to_thread(_in_session, state) in _ACTIVE
+
+
+def _in_session(query: Callable[[Any], Any]) -> Any:
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return query(session)
 
 
 def _ids(ti: Any) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import (
@@ -69,59 +68,50 @@ def _is_ours(connection_id: str) -> bool:
     return found is not None and found.conn_type == CONN_TYPE
 
 
-@dataclass(frozen=True)
-class DagRunLink:
+class DagRunLink(NamedTuple):
     """A DAG run that has to do with an execution.
 
+    :param relation: ``waited for it`` or ``started by it``.
     :param dag_id: The DAG.
     :param run_id: The run.
-    :param task_id: The task that waited for the execution; None: the execution's event started the run.
+    :param task_id: The task that waited for the execution, if it is known.
     """
 
+    relation: str
     dag_id: str
     run_id: str
     task_id: str | None = None
 
 
-@dataclass(frozen=True)
-class DagRuns:
-    """The DAG runs that have to do with an execution, by the asset events that name it.
-
-    :param waited: The runs whose tasks waited for it.
-    :param woken: The runs that it started.
-    """
-
-    waited: tuple[DagRunLink, ...]
-    woken: tuple[DagRunLink, ...]
-
-
-def dag_runs(user: BaseUser, execution_id: str, since: datetime | None) -> DagRuns:
-    """Find the DAG runs that waited for an execution or were started by it.
+def dag_runs(user: BaseUser, execution_id: str, since: datetime | None) -> list[DagRunLink]:
+    """Find the DAG runs that waited for an execution or were started by it, by the asset events that name it.
 
     :param user: The user, who sees only runs of DAGs that he may read.
     :param execution_id: The execution.
     :param since: When it was created; no event is older.
-    :return: The runs.
+    :return: The runs: first those that waited, then those that were started.
     """
     ours = select(AssetModel.id).where(AssetModel.uri.like(f"{SCHEME}://%"))
-    query = select(AssetEvent).where(AssetEvent.asset_id.in_(ours))
+    query = select(AssetEvent).where(AssetEvent.asset_id.in_(ours)).limit(_MAX_EVENTS)
     if since is None:
         query = query.order_by(AssetEvent.timestamp.desc())
     else:
         query = query.where(AssetEvent.timestamp >= since).order_by(AssetEvent.timestamp)
-    query = query.limit(_MAX_EVENTS)
-    waited: dict[DagRunLink, None] = {}
-    woken: dict[DagRunLink, None] = {}
+    waited, started = [], []
     with create_session(scoped=False) as session:
         for event in session.scalars(query.options(selectinload(AssetEvent.created_dagruns))):
             if not _is_about(event.extra, execution_id):
                 continue
             if event.source_dag_id and event.source_run_id:
-                waited[DagRunLink(event.source_dag_id, event.source_run_id, event.source_task_id)] = None
-            for run in event.created_dagruns:
-                woken[DagRunLink(run.dag_id, run.run_id)] = None
-    readable = _readable(user, {link.dag_id for link in (*waited, *woken)})
-    return DagRuns(_only(waited, readable), _only(woken, readable))
+                source = event.source_dag_id, event.source_run_id, event.source_task_id
+                waited.append(DagRunLink("waited for it", *source))
+            started += [DagRunLink("started by it", run.dag_id, run.run_id) for run in event.created_dagruns]
+    readable = _readable(user, {link.dag_id for link in (*waited, *started)})
+    return [
+        link
+        for links in (waited, started)
+        for link in [each for each in dict.fromkeys(links) if each.dag_id in readable][:_MAX_RUNS]
+    ]
 
 
 def _is_about(extra: Any, execution_id: str) -> bool:
@@ -147,60 +137,45 @@ def _readable(user: BaseUser, dag_ids: Iterable[str]) -> set[str]:
     }
 
 
-def _only(links: Iterable[DagRunLink], dag_ids: set[str]) -> tuple[DagRunLink, ...]:
-    return tuple(link for link in links if link.dag_id in dag_ids)[:_MAX_RUNS]
-
-
-@dataclass(frozen=True)
-class TaskTarget:
+class TaskTarget(NamedTuple):
     """What a task instance waits for.
 
-    :param connection_id: The Airflow connection; None: the task isn't one of this provider's, or hasn't started.
+    :param connection_id: The Airflow connection.
     :param project_id: The project; None: the connection's.
     :param flow: The flow.
     :param execution_id: The execution; None: the task has found none yet.
     """
 
-    connection_id: str | None = None
-    project_id: str | None = None
-    flow: str | None = None
-    execution_id: str | None = None
+    connection_id: str
+    project_id: str | None
+    flow: str
+    execution_id: str | None
 
 
-def task_target(dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskTarget:
+def task_target(dag_id: str, run_id: str, task_id: str, map_index: int) -> TaskTarget | None:
     """Find out what a task instance waits for, by its rendered fields and its XComs.
 
     :param dag_id: The DAG.
     :param run_id: The run.
     :param task_id: The task.
     :param map_index: The index of a mapped task instance; -1 otherwise.
-    :return: The target.
+    :return: The target; None: the task isn't one of this provider's, or hasn't started.
     """
-
-    def of_task(model: Any) -> tuple[Any, ...]:
-        return (
-            model.dag_id == dag_id,
-            model.run_id == run_id,
-            model.task_id == task_id,
-            model.map_index == map_index,
-        )
-
+    task = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    of_fields = select(RenderedTaskInstanceFields.rendered_fields).filter_by(**task)
+    of_xcoms = select(XComModel.key, XComModel.value).filter_by(**task).where(XComModel.key.in_(_XCOM_KEYS))
     with create_session(scoped=False) as session:
-        fields = session.scalar(
-            select(RenderedTaskInstanceFields.rendered_fields).where(*of_task(RenderedTaskInstanceFields))
-        )
-        pushed = session.execute(
-            select(XComModel.key, XComModel.value).where(*of_task(XComModel), XComModel.key.in_(_XCOM_KEYS))
-        ).all()
-    if not isinstance(fields, Mapping) or not _text(fields.get("integrator_conn_id")):
-        return TaskTarget()
-    execution = _execution(dict(pushed))
-    return TaskTarget(
-        connection_id=_text(fields["integrator_conn_id"]),
-        project_id=_text(fields.get("project_id")),
-        flow=_text(execution.get("flow_id")) or _text(fields.get("flow")),
-        execution_id=_text(execution.get("execution_id")) or _text(fields.get("execution_id")),
-    )
+        fields = session.scalar(of_fields)
+        pushed: dict[str, Any] = dict(session.execute(of_xcoms).all())
+    if not isinstance(fields, Mapping):
+        return None
+    execution = _execution(pushed)
+    connection_id = _text(fields.get("integrator_conn_id"))
+    flow = _text(execution.get("flow_id")) or _text(fields.get("flow"))
+    if connection_id is None or flow is None:
+        return None
+    found = _text(execution.get("execution_id")) or _text(fields.get("execution_id"))
+    return TaskTarget(connection_id, _text(fields.get("project_id")), flow, found)
 
 
 def _execution(pushed: Mapping[str, Any]) -> Mapping[str, Any]:

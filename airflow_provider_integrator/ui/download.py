@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any
+import os
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
 
-from airflow_provider_integrator.logs.disk import temporary_faults
+from airflow_provider_integrator.logs.disk import temporary_file
 
 if TYPE_CHECKING:
-    from airflow_provider_integrator.ui.source import Source
+    from airflow_provider_integrator.logs.archive import LogArchive
 
 _CHUNK = 256 * 1024
 
@@ -20,40 +21,24 @@ _CHUNK = 256 * 1024
 class LogDownload(StreamingResponse):
     """A whole and checked log. Its file, which has no name, is closed when the answer ends, however it ends.
 
-    :param file: The file, at its beginning.
-    :param name: The name that the browser saves it under.
-    :param size: Its size in bytes.
+    :param archive: The downloaded log.
+    :param log_id: Its id, of which the browser makes a name.
     """
 
-    def __init__(self, file: IO[bytes], name: str, size: int) -> None:
-        self._file = file
-        headers = {"content-disposition": f'attachment; filename="{name}"', "content-length": str(size)}
-        super().__init__(_chunks(file), media_type="application/json", headers=headers)
-
-    @classmethod
-    def of(
-        cls, source: Source, connection_id: str, project_id: str, flow_id: str, log_id: str
-    ) -> LogDownload:
-        """Download a log, decode and check it.
-
-        :param source: What is asked of the Integrator.
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :param flow_id: The flow.
-        :param log_id: The log.
-        :return: The answer.
-        """
-        with ExitStack() as stack:
-            archive = stack.enter_context(source.log(connection_id, project_id, flow_id, log_id))
-            with temporary_faults(archive.needs):
-                file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the answer
-                stack.push(lambda kind, *_: file.close() if kind is not None else None)
-                size = archive.write(file, beside_loop=True).bytes
-                file.seek(0)
-        name = "".join(
-            each if each.isascii() and (each.isalnum() or each in "-_") else "_" for each in log_id
+    def __init__(self, archive: LogArchive, log_id: str) -> None:
+        with temporary_file(archive.needs) as file:
+            size = archive.write(file, beside_loop=True).bytes
+            self._file = os.fdopen(os.dup(file.fileno()), "rb")
+        self._file.seek(0)
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", log_id)[:100]
+        super().__init__(
+            iter(partial(self._file.read, _CHUNK), b""),
+            media_type="application/json",
+            headers={
+                "content-disposition": f'attachment; filename="log-{name}.json"',
+                "content-length": str(size),
+            },
         )
-        return cls(file, f"log-{name[:100]}.json", size)
 
     async def __call__(
         self,
@@ -66,8 +51,3 @@ class LogDownload(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._file.close()
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk

@@ -29,12 +29,7 @@ class PageHook(IntegratorHook):
     def settings(self) -> IntegratorConnection:
         """The parsed Airflow connection, with shorter time limits."""
         settings = super().settings
-        access = settings.access
-        return replace(
-            settings,
-            access=replace(
-                access,
-                timeout=min(access.timeout, REQUEST_SECONDS),
-                download_timeout=min(access.download_timeout, DOWNLOAD_SECONDS),
-            ),
-        )
+        timeout = min(settings.access.timeout, REQUEST_SECONDS)
+        download_timeout = min(settings.access.download_timeout, DOWNLOAD_SECONDS)
+        access = replace(settings.access, timeout=timeout, download_timeout=download_timeout)
+        return replace(settings, access=access)

@@ -55,23 +55,9 @@ def external_views(base_url: str) -> list[dict[str, str]]:
     root = f"{urlsplit(base_url).path.rstrip('/')}{URL_PREFIX}"
     icons = {"icon": f"{root}/static/icon.svg", "icon_dark_mode": f"{root}/static/icon-dark.svg"}
     ids = "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
-    return [
-        {
-            "name": "Integrator",
-            "href": f"{root}/",
-            "destination": "nav",
-            "category": "browse",
-            "url_route": NAME,
-            **icons,
-        },
-        {
-            "name": "Integrator",
-            "href": f"{root}/task?{ids}",
-            "destination": "task_instance",
-            "url_route": f"{NAME}_execution",
-            **icons,
-        },
-    ]
+    page = {"href": f"{root}/", "destination": "nav", "category": "browse", "url_route": NAME}
+    tab = {"href": f"{root}/task?{ids}", "destination": "task_instance", "url_route": f"{NAME}_execution"}
+    return [{"name": "Integrator", **view, **icons} for view in (page, tab)]
 
 
 class IntegratorPlugin(AirflowPlugin):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from airflow_provider_integrator.api.models import Flow
+
 _DAYS = {"SUN": "Sunday", "MON": "Monday", "TUE": "Tuesday", "WED": "Wednesday", "THU": "Thursday"}
 _DAYS |= {"FRI": "Friday", "SAT": "Saturday"}
 #: Quartz counts the days of a week from Sunday, 1.
@@ -13,20 +15,18 @@ _TIMER = re.compile(r"(\d+)\s*(sec|second|min|minute|hour|hr|day)s?", re.IGNOREC
 _UNITS = {"sec": "second", "min": "minute", "hr": "hour"}
 
 
-def in_words(strategy: str | None, period: str | None, *, inbound: bool | None = True) -> str:
-    """Describe when a flow runs.
+def schedule(flow: Flow) -> str:
+    """Describe when a flow runs. The time zone of its Quartz cron isn't documented.
 
-    :param strategy: The scheduling strategy of List flows.
-    :param period: The scheduling period: for CRON_DRIVEN a Quartz cron, whose time zone isn't documented.
-    :param inbound: Whether the flow runs by itself.
+    :param flow: The flow.
     :return: A few words; the period as it is, if it isn't one of the usual forms; empty if there is none.
     """
-    if inbound is False:
+    if flow.inbound is False:
         return "when rows are posted"
-    text = " ".join((period or "").split())
+    text = " ".join((flow.scheduling_period or "").split())
     if not text:
         return ""
-    if (strategy or "").upper() == "TIMER_DRIVEN":
+    if (flow.scheduling_strategy or "").upper() == "TIMER_DRIVEN":
         found = _TIMER.fullmatch(text)
         return _every(int(found[1]), _UNITS.get(found[2].lower(), found[2].lower())) if found else text
     fields = text.upper().split(" ")

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import wraps
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.exceptions import ConfigurationError, IntegratorError, UnavailableError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_integrator.logs.archive import LogArchive
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 #: Seconds for which an answer is shown again.
 CACHE_SECONDS = 10.0
@@ -58,30 +59,16 @@ MAX_LINES, MAX_LINE_REQUESTS = 50, 5
 MAX_ERRORS_BYTES, MAX_LOG_BYTES = 64 * 1024**2, 512 * 1024**2
 
 
-@dataclass(frozen=True, eq=False)
-class Overview:
-    """A project's flows.
-
-    :param reports: The report of each flow; a flow that couldn't be read has a problem that says why.
-    :param hidden: The number of flows beyond the limit, which weren't read.
-    :param read_at: When they were read.
-    """
-
-    reports: tuple[FlowReport, ...]
-    hidden: int
-    read_at: datetime
-
-
 class Source:
     """The Integrators behind Airflow's connections. The caller has checked that the user may read a connection.
 
-    :param cache_seconds: How long an answer is shown again.
+    :ivar answers: What was asked a moment ago.
+    :ivar overviews: The overviews, which are large, so that there are few of them.
     """
 
-    def __init__(self, cache_seconds: float = CACHE_SECONDS) -> None:
-        # Overviews are large, so that there are few of them.
-        self._overviews = Cache(cache_seconds, entries=8, patience=PATIENCE_SECONDS)
-        self._answers = Cache(cache_seconds, entries=256, patience=PATIENCE_SECONDS)
+    def __init__(self) -> None:
+        self.answers = Cache(CACHE_SECONDS, entries=256, patience=PATIENCE_SECONDS)
+        self.overviews = Cache(CACHE_SECONDS, entries=8, patience=PATIENCE_SECONDS)
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self._gates_lock = threading.Lock()
         self._downloads = threading.BoundedSemaphore(DOWNLOADS)
@@ -92,198 +79,188 @@ class Source:
         :param connection_id: The Airflow connection.
         :return: The parsed connection.
         """
-        return self._answers.get(("settings", connection_id), lambda: PageHook(connection_id).settings)
+        return self.answers.get(("settings", connection_id), lambda: PageHook(connection_id).settings)
 
-    def projects(self, connection_id: str, current: str) -> list[tuple[str, str]]:
+    def asking(self, base_url: str) -> AbstractContextManager[None]:
+        """Take a turn among those who ask the same Integrator at the same time.
+
+        :param base_url: The Integrator's.
+        """
+        with self._gates_lock:
+            gate = self._gates.setdefault(base_url, threading.BoundedSemaphore(CONCURRENCY))
+        return _turn(gate, "ask the Integrator")
+
+    def downloading(self) -> AbstractContextManager[None]:
+        """Take a turn among those who download a log at the same time."""
+        return _turn(self._downloads, "download a log")
+
+
+@contextmanager
+def _turn(gate: threading.BoundedSemaphore, what: str) -> Iterator[None]:
+    if not gate.acquire(timeout=PATIENCE_SECONDS):
+        raise UnavailableError(f"Too many others {what} through this page now.")
+    try:
+        yield
+    finally:
+        gate.release()
+
+
+def _cached(ask: Callable[Concatenate[Place, PageHook, P], T]) -> Callable[Concatenate[Place, P], T]:
+    """Let a method ask in its turn, through a hook of its own, and keep the answer for all who want the same."""
+
+    @wraps(ask)
+    def answer(place: Place, /, *arguments: P.args, **named: P.kwargs) -> T:
+        def load() -> T:
+            with place.open() as hook:
+                return ask(place, hook, *arguments, **named)
+
+        key = (ask.__name__, place.connection_id, place.project_id, *arguments, *named.items())
+        return place.source.answers.get(key, load)
+
+    return answer
+
+
+class Place:
+    """A project behind a connection, and what the pages read of it.
+
+    :param source: The Integrators.
+    :param connection_id: The Airflow connection.
+    :param project: The project; None or empty: the connection's own.
+    """
+
+    def __init__(self, source: Source, connection_id: str, project: str | None) -> None:
+        self.source = source
+        self.connection_id = connection_id
+        self.settings = source.settings(connection_id)
+        self.project_id = self.settings.project(project or None)
+
+    @property
+    def project(self) -> str | None:
+        """The project for an address; None if it is the connection's own."""
+        return None if self.project_id == self.settings.project_id else self.project_id
+
+    def projects(self) -> list[tuple[str, str]]:
         """List the projects to choose from.
 
-        :param connection_id: The Airflow connection.
-        :param current: The chosen project.
-        :return: Ids and names; only the chosen one, if the connection has no partner or they can't be listed.
+        :return: Ids and names; only this one, if the connection has no partner or they can't be listed.
         """
 
         def load() -> dict[str, str]:
-            with PageHook(connection_id) as hook:
-                if not hook.settings.partner_id:
-                    return {}
-                try:
+            if not self.settings.partner_id:
+                return {}
+            try:
+                with PageHook(self.connection_id) as hook:
                     return {each.id: each.name or each.slug or each.id for each in hook.list_projects()}
-                except IntegratorError:  # it is only a choice
-                    return {}
+            except IntegratorError:  # it is only a choice
+                return {}
 
-        known = self._answers.get(("projects", connection_id), load)
-        return sorted({current: current, **known}.items(), key=lambda each: each[1].lower())
+        known = self.source.answers.get(("projects", self.connection_id), load)
+        return sorted({self.project_id: self.project_id, **known}.items(), key=lambda each: each[1].lower())
 
-    def flows(self, connection_id: str, project_id: str) -> list[Flow]:
-        """List a project's flows.
+    @_cached
+    def flows(self, hook: PageHook) -> list[Flow]:
+        """List the flows."""
+        return hook.list_flows(project_id=self.project_id)
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :return: The flows.
-        """
-        return self._ask(
-            "flows", connection_id, project_id, lambda hook: hook.list_flows(project_id=project_id)
-        )
-
-    def flow(self, connection_id: str, project_id: str, wanted: str) -> Flow:
+    def flow(self, wanted: str) -> Flow:
         """Find a flow.
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
         :param wanted: The flow's id, slug or name.
         :return: The flow.
         :raises ConfigurationError: There is none, or several.
         """
-        return queries.choose_flow(self.flows(connection_id, project_id), wanted, project_id)
+        return queries.choose_flow(self.flows(), wanted, self.project_id)
 
-    def overview(self, connection_id: str, project_id: str) -> Overview:
-        """Read the latest executions of all flows of a project, by one request a flow.
+    def read_overview(self) -> tuple[list[FlowReport], int]:
+        """Read the latest executions of all flows, by one request a flow. This isn't cached.
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :return: The flows' reports.
+        :return: The flows' reports: one that couldn't be read has a problem that says why; and the number of flows
+            beyond the limit, which weren't read.
         """
+        flows = sorted(self.flows(), key=lambda flow: flow.label.lower())
+        with PageHook(self.connection_id) as hook:
+            return self._read_reports(hook, flows[:MAX_FLOWS]), max(0, len(flows) - MAX_FLOWS)
 
-        def load() -> Overview:
-            flows = sorted(self.flows(connection_id, project_id), key=lambda flow: flow.label.lower())
-            with PageHook(connection_id) as hook:
-                reports = self._read_reports(hook, project_id, flows[:MAX_FLOWS])
-            return Overview(tuple(reports), max(0, len(flows) - MAX_FLOWS), datetime.now(timezone.utc))
+    @_cached
+    def executions(self, hook: PageHook, flow_id: str, number: int) -> ExecutionsPage:
+        """Read a page of a flow's executions, by its number, from 1."""
+        return hook.get_conn().run(read_executions(self.project_id, flow_id, number))
 
-        return self._overviews.get((connection_id, project_id), load)
-
-    def executions(self, connection_id: str, project_id: str, flow_id: str, number: int) -> ExecutionsPage:
-        """Read a page of a flow's executions.
-
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :param flow_id: The flow.
-        :param number: The page's number, from 1.
-        :return: The page.
-        """
-        return self._ask(
-            "executions",
-            connection_id,
-            (project_id, flow_id, number),
-            lambda hook: hook.get_conn().run(read_executions(project_id, flow_id, number)),
-        )
-
-    def execution(self, connection_id: str, project_id: str, flow_id: str, execution_id: str) -> Execution:
+    @_cached
+    def execution(self, hook: PageHook, flow_id: str, execution_id: str) -> Execution:
         """Fetch an execution.
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :param flow_id: The flow.
-        :param execution_id: The execution.
-        :return: The execution.
         :raises ConfigurationError: There is none with this id.
         """
+        found = hook.get_execution(flow_id, execution_id, project_id=self.project_id)
+        if found is None:
+            raise ConfigurationError(
+                f"List logs has no execution {execution_id} of flow {flow_id}. Perhaps its logs are no longer kept."
+            )
+        return found
 
-        def load(hook: PageHook) -> Execution:
-            found = hook.get_execution(flow_id, execution_id, project_id=project_id)
-            if found is None:
-                raise ConfigurationError(
-                    f"List logs has no execution {execution_id} of flow {flow_id}. Perhaps its logs are no longer kept."
-                )
-            return found
-
-        return self._ask("execution", connection_id, (project_id, flow_id, execution_id), load)
-
+    @_cached
     def failed_lines(
-        self,
-        connection_id: str,
-        project_id: str,
-        flow_id: str,
-        execution_id: str,
-        search: tuple[str, str] | None,
+        self, hook: PageHook, flow_id: str, execution_id: str, search: tuple[str, str] | None
     ) -> FailedLines:
-        """Read an execution's failed lines.
-
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
-        :param flow_id: The flow.
-        :param execution_id: The execution.
-        :param search: The name and the value of a field to search for; None: all lines.
-        :return: The lines.
-        """
-        return self._ask(
-            "lines",
-            connection_id,
-            (project_id, flow_id, execution_id, search),
-            lambda hook: hook.get_conn().run(
-                read_failed_lines(
-                    project_id,
-                    flow_id,
-                    execution_id,
-                    dict([search] if search else []),
-                    max_lines=MAX_LINES,
-                    max_requests=MAX_LINE_REQUESTS,
-                )
-            ),
+        """Read an execution's failed lines: all, or those that have a field with this name and value."""
+        fields = dict([search] if search else [])
+        bounds = {"max_lines": MAX_LINES, "max_requests": MAX_LINE_REQUESTS}
+        return hook.get_conn().run(
+            read_failed_lines(self.project_id, flow_id, execution_id, fields, **bounds)
         )
 
-    def log_errors(
-        self, connection_id: str, project_id: str, flow_id: str, log_id: str
-    ) -> tuple[LogError, ...]:
+    def log_errors(self, flow_id: str, log_id: str) -> tuple[LogError, ...]:
         """Download a log and read its first errors.
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
         :param flow_id: The flow.
         :param log_id: The log.
         :return: The errors.
         """
 
-        def load(hook: PageHook) -> tuple[LogError, ...]:
+        def load() -> tuple[LogError, ...]:
             from airflow_provider_integrator.logs.disk import temporary_file
 
-            with (
-                self._downloading(),
-                _download(hook, project_id, flow_id, log_id, MAX_ERRORS_BYTES) as archive,
-            ):
+            with self.log(flow_id, log_id, MAX_ERRORS_BYTES) as archive:
                 with temporary_file(archive.needs) as file:
                     archive.write(file, beside_loop=True)
                 return tuple(map(LogError.of, archive.errors or ()))
 
-        return self._ask("errors", connection_id, (project_id, flow_id, log_id), load)
+        key = ("errors", self.connection_id, self.project_id, flow_id, log_id)
+        return self.source.answers.get(key, load)
 
     @contextmanager
-    def log(self, connection_id: str, project_id: str, flow_id: str, log_id: str) -> Iterator[LogArchive]:
-        """Download a log.
+    def log(self, flow_id: str, log_id: str, max_bytes: int) -> Iterator[LogArchive]:
+        """Download a log. While it is open, it counts among the downloads at the same time.
 
-        :param connection_id: The Airflow connection.
-        :param project_id: The project.
         :param flow_id: The flow.
         :param log_id: The log.
-        :return: The log's archive; while it is open, it counts among the downloads at the same time.
+        :param max_bytes: The maximum size of its JSON.
+        :return: The log's archive.
         """
-        with (
-            self._downloading(),
-            self._open(connection_id) as hook,
-            _download(hook, project_id, flow_id, log_id, MAX_LOG_BYTES) as archive,
-        ):
-            yield archive
+        with self.source.downloading(), self.open() as hook:
+            script = hook_queries.download(hook.settings, flow_id, log_id, self.project_id, None, max_bytes)
+            with hook.get_conn().run(script) as archive:
+                yield archive
 
-    def _ask(self, what: str, connection_id: str, key: object, load: Callable[[PageHook], T]) -> T:
-        def ask() -> T:
-            with self._open(connection_id) as hook:
-                return load(hook)
+    @contextmanager
+    def open(self) -> Iterator[PageHook]:
+        """Take a turn to ask the Integrator, and open a hook for it."""
+        with PageHook(self.connection_id) as hook, self.source.asking(hook.settings.access.base_url):
+            yield hook
 
-        return self._answers.get((what, connection_id, key), ask)
-
-    def _read_reports(self, hook: PageHook, project_id: str, flows: Sequence[Flow]) -> list[FlowReport]:
+    def _read_reports(self, hook: PageHook, flows: Sequence[Flow]) -> list[FlowReport]:
         now, deadline = datetime.now(timezone.utc), time.monotonic() + OVERVIEW_SECONDS
         clients: SimpleQueue[Client] = SimpleQueue()
+        bounds = {"count": EXECUTIONS, "max_requests": MAX_REQUESTS}
 
         def read(flow: Flow) -> FlowReport:
             client = clients.get()
             try:
-                with self._asking(hook):
+                with self.source.asking(hook.settings.access.base_url):
                     if time.monotonic() > deadline:
                         raise UnavailableError(f"It wasn't read: the others took {OVERVIEW_SECONDS:.0f} s.")
-                    return client.run(
-                        read_report(project_id, flow, now, count=EXECUTIONS, max_requests=MAX_REQUESTS)
-                    )
+                    return client.run(read_report(self.project_id, flow, now, **bounds))
             except IntegratorError as error:  # of this flow: the others are shown nevertheless
                 health = FlowHealth(flow.label, flow.id, problems=(str(error),))
                 return FlowReport(flow, health, error=str(error))
@@ -295,34 +272,3 @@ class Source:
             for _ in range(CONCURRENCY):
                 clients.put(stack.enter_context(hook.make_client()))
             return list(executor.map(read, flows))
-
-    @contextmanager
-    def _open(self, connection_id: str) -> Iterator[PageHook]:
-        with PageHook(connection_id) as hook, self._asking(hook):
-            yield hook
-
-    def _asking(self, hook: PageHook) -> AbstractContextManager[None]:
-        """Take a turn among those who ask the same Integrator at the same time."""
-        base_url = hook.settings.access.base_url
-        with self._gates_lock:
-            gate = self._gates.setdefault(base_url, threading.BoundedSemaphore(CONCURRENCY))
-        return _turn(gate, "ask the Integrator")
-
-    def _downloading(self) -> AbstractContextManager[None]:
-        return _turn(self._downloads, "download a log")
-
-
-def _download(hook: PageHook, project_id: str, flow_id: str, log_id: str, max_log_bytes: int) -> LogArchive:
-    return hook.get_conn().run(
-        hook_queries.download(hook.settings, flow_id, log_id, project_id, None, max_log_bytes)
-    )
-
-
-@contextmanager
-def _turn(gate: threading.BoundedSemaphore, what: str) -> Iterator[None]:
-    if not gate.acquire(timeout=PATIENCE_SECONDS):
-        raise UnavailableError(f"Too many others {what} through this page now.")
-    try:
-        yield
-    finally:
-        gate.release()

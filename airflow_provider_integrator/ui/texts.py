@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_integrator.api.lines import row_fields
 from airflow_provider_integrator.api.texts import fit, fit_body
@@ -74,8 +73,7 @@ def described(execution: ExecutionSummary) -> str:
     return " · ".join(parts)
 
 
-@dataclass(frozen=True)
-class LogError:
+class LogError(NamedTuple):
     """An entry of a log's ``errors``.
 
     :param text: The entry in a line.
@@ -83,31 +81,25 @@ class LogError:
     """
 
     text: str
-    pairs: tuple[tuple[str, str], ...] = ()
+    pairs: list[tuple[str, str]]
 
     @classmethod
     def of(cls, error: Any) -> LogError:
-        """Make an entry fit to be shown.
-
-        :param error: The entry, decoded.
-        :return: The entry.
-        """
+        """Make a decoded entry fit to be shown."""
         (text,) = shown_errors([error])
-        is_small = isinstance(error, Mapping) and 0 < len(error) <= _MAX_PAIRS
+        is_small = isinstance(error, Mapping) and len(error) <= _MAX_PAIRS
         if not is_small or not all(isinstance(value, (str, int, float)) for value in error.values()):
-            return cls(text)
-        pairs = [
-            (fit(str(name), limit=60), fit_body(str(value), limit=MAX_ERROR_CHARACTERS))
-            for name, value in error.items()
-        ]
-        return cls(text, tuple(pairs))
+            return cls(text, [])
+        return cls(text, _pairs(error))
 
 
 def row(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Choose what is shown of a line's row.
+    """Choose what is shown of a line's row: its first fields, fit for a page, of everything that came with the line."""
+    return _pairs(dict(islice(row_fields(fields).items(), _MAX_PAIRS)))
 
-    :param fields: Everything that came with the line.
-    :return: The names and values of the row's first fields, fit for a page.
-    """
-    shown = islice(row_fields(fields).items(), _MAX_PAIRS)
-    return [(fit(name, limit=60), fit_body(str(value), limit=MAX_ERROR_CHARACTERS)) for name, value in shown]
+
+def _pairs(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (fit(str(name), limit=60), fit_body(str(value), limit=MAX_ERROR_CHARACTERS))
+        for name, value in fields.items()
+    ]

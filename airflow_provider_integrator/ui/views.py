@@ -5,78 +5,53 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from itertools import groupby
-
-from markupsafe import Markup
+from typing import NamedTuple
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.models import Execution, Flow, Step
 from airflow_provider_integrator.executions.report import ExecutionSummary, FlowReport
-from airflow_provider_integrator.ui import svg
-from airflow_provider_integrator.ui.schedules import in_words as schedule_in_words
-from airflow_provider_integrator.ui.svg import Bar
 from airflow_provider_integrator.ui.texts import OUTCOMES, count, described, duration, moment
 
 #: Charts are by day if there are more executions than this, over more days than that.
 _MANY_EXECUTIONS, _MANY_DAYS = 60, 3
+#: What needs attention comes first in an overview.
+_WORST_FIRST = ("unread", "failing", "stale")
+#: The ends of an axis, of which a quarter is a whole number: for few rows, for more, as multiples of a power of ten,
+#: and for times, as multiples of a second, a minute, an hour and a day.
+_SMALL = (4, 8, 12)
+_ENDS = (1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 4.0, 4.8, 6.0, 8.0, 10.0)
+_TIME_ENDS = {1: (4, 8, 20, 40), 60: (1, 2, 4, 8, 20, 40), 3600: (1, 2, 4, 8, 16), 86_400: (2, 4)}
 
 
-@dataclass(frozen=True)
 class Row:
     """A flow's row in the overview.
 
     :param report: The flow's report.
-    :param schedule: When it runs.
-    :param cells: Its latest executions.
-    :param summary: The same in words.
-    :param last: Its last finished execution.
-    :param spark: The durations.
-    :param flags: ``failing``, ``stale``, ``running``, ``unread``: what the overview can be filtered by.
+    :ivar flags: ``unread``, ``failing``, ``stale``, ``running``: what the overview can be filtered by.
+    :ivar rank: What needs attention comes first: 0 for the worst.
+    :ivar stale: Why the flow is stale; None: it isn't.
+    :ivar summary: Its latest executions in words.
+    :ivar last: Its last finished execution.
+    :ivar durations: Those of its finished executions.
     """
 
-    report: FlowReport
-    schedule: str
-    cells: Markup
-    summary: str
-    last: ExecutionSummary | None
-    spark: Markup
-    flags: tuple[str, ...]
-
-    @classmethod
-    def of(cls, report: FlowReport, slots: int) -> Row:
-        """Make a flow's row.
-
-        :param report: The flow's report.
-        :param slots: The number of executions that there is room for.
-        :return: The row.
-        """
-        flow, executions = report.flow, report.executions
+    def __init__(self, report: FlowReport) -> None:
         flags = {
             "unread": report.error is not None,
             "failing": report.is_failing,
             "stale": report.is_stale,
             "running": report.is_running,
         }
-        ended = [each for each in executions if each.outcome not in ("running", "unreadable")]
-        return cls(
-            report=report,
-            schedule=schedule_in_words(
-                flow.scheduling_strategy, flow.scheduling_period, inbound=flow.inbound
-            ),
-            cells=svg.cells(executions, slots, _stale(report)),
-            summary=_summary(executions),
-            last=ended[-1] if ended else None,
-            spark=svg.sparkline([each.duration for each in ended if each.duration is not None]),
-            flags=tuple(name for name, is_set in flags.items() if is_set),
-        )
-
-    @property
-    def rank(self) -> int:
-        """What needs attention comes first: 0 for the worst."""
-        order = ("unread", "failing", "stale")
-        return next((place for place, flag in enumerate(order) if flag in self.flags), len(order))
+        ended = [each for each in report.executions if each.outcome not in ("running", "unreadable")]
+        self.report = report
+        self.flags = [name for name, is_set in flags.items() if is_set]
+        self.rank = next((place for place, flag in enumerate(_WORST_FIRST) if flags[flag]), len(_WORST_FIRST))
+        self.stale = _stale(report)
+        self.summary = _summary(report.executions)
+        self.last = ended[-1] if ended else None
+        self.durations = [each.duration for each in ended if each.duration is not None]
 
 
 def _stale(report: FlowReport) -> str | None:
@@ -95,11 +70,24 @@ def _summary(executions: Sequence[ExecutionSummary]) -> str:
     return f"Last {len(executions)} executions: {', '.join(parts)}"
 
 
-def rows_chart(executions: Sequence[ExecutionSummary]) -> Markup:
-    """Draw the rows that succeeded and failed, by execution or by day.
+class Bar(NamedTuple):
+    """One bar of a chart, of one part or two.
+
+    :param label: What it is for, on the axis.
+    :param title: What it says when pointed at.
+    :param parts: The height of each part and its class.
+    """
+
+    label: str
+    title: str
+    parts: tuple[tuple[float, str], ...]
+
+
+def bars_of_rows(executions: Sequence[ExecutionSummary]) -> list[Bar]:
+    """Chart the rows that succeeded and failed, by execution or by day.
 
     :param executions: The executions, oldest first.
-    :return: The chart.
+    :return: The bars.
     """
     bars = []
     for label, title, group in _grouped(executions):
@@ -107,14 +95,14 @@ def rows_chart(executions: Sequence[ExecutionSummary]) -> Markup:
         passed = sum(_passed(each) for each in group)
         text = f"{title}: {count(passed)} rows ok, {count(failed)} failed"
         bars.append(Bar(label, text, ((passed, "success"), (failed, "failed"))))
-    return svg.chart(bars, name="Rows ok and failed")
+    return bars
 
 
-def duration_chart(executions: Sequence[ExecutionSummary]) -> Markup:
-    """Draw the durations, by execution, or their median by day.
+def bars_of_durations(executions: Sequence[ExecutionSummary]) -> list[Bar]:
+    """Chart the durations, by execution, or their median by day.
 
     :param executions: The executions, oldest first.
-    :return: The chart.
+    :return: The bars, in seconds.
     """
     bars = []
     for label, title, group in _grouped(executions):
@@ -122,7 +110,24 @@ def duration_chart(executions: Sequence[ExecutionSummary]) -> Markup:
         value = statistics.median(known) if known else 0.0
         kind = "failed" if any(each.outcome == "failed" for each in group) else "time"
         bars.append(Bar(label, f"{title}: {duration(value) if known else 'unknown'}", ((value, kind),)))
-    return svg.chart(bars, name="Durations", is_time=True)
+    return bars
+
+
+def axis_end(bars: Sequence[Bar], is_time: bool) -> float:
+    """Choose the end of a chart's axis: a little above the largest value, and a quarter of it is a round number.
+
+    :param bars: The bars.
+    :param is_time: Whether the values are seconds.
+    :return: The end.
+    """
+    value = max(sum(height for height, _ in bar.parts) for bar in bars)
+    if is_time:
+        ends = (unit * end for unit, ends in _TIME_ENDS.items() for end in ends)
+        return next((end for end in ends if end >= value), value)
+    if value <= _SMALL[-1]:
+        return next(end for end in _SMALL if end >= value)
+    magnitude = 10.0 ** max(0, len(str(int(value))) - 1)
+    return next(magnitude * end for end in _ENDS if magnitude * end >= value)
 
 
 def is_by_day(executions: Sequence[ExecutionSummary]) -> bool:
@@ -154,20 +159,19 @@ def _passed(execution: ExecutionSummary) -> int:
     return max(0, (execution.process_count or 0) - (execution.fail_count or 0))
 
 
-@dataclass(frozen=True)
-class StepRow:
+class StepRow(NamedTuple):
     """A step in the timeline.
 
     :param step: The step.
     :param outcome: success, failed, empty, running or unreadable.
     :param seconds: How long it took; None if unknown.
-    :param bar: Its bar; empty if its times are unknown.
+    :param bar: Where its bar begins and ends, 0 to 1, and what it says when pointed at; None if its times are unknown.
     """
 
     step: Step
     outcome: str
-    seconds: float | None
-    bar: Markup
+    seconds: float | None = None
+    bar: tuple[float, float, str] | None = None
 
 
 def timeline(execution: Execution, now: datetime) -> list[StepRow]:
@@ -178,23 +182,21 @@ def timeline(execution: Execution, now: datetime) -> list[StepRow]:
     :return: The steps, by their beginning.
     """
     steps = sorted(execution.steps, key=lambda step: (step.created is None, step.created))
-    times = [execution.created, execution.finished, *(each.created for each in steps)]
-    times += [each.finished for each in steps]
-    known = [each for each in times if each is not None]
-    if not known:
-        return [StepRow(each, _outcome(each), None, Markup("")) for each in steps]
+    times = [execution.created, execution.finished]
+    times += [time for each in steps for time in (each.created, each.finished)]
+    known: list[datetime] = [each for each in times if each is not None] or [now]
     begin, end = min(known), max(known) if execution.is_finished else max(*known, now)
     whole = (end - begin).total_seconds() or 1.0
     rows = []
     for each in steps:
-        outcome, seconds, bar = _outcome(each), None, Markup("")
+        row = StepRow(each, _outcome(each))
         if each.created is not None:
             until = each.finished or (each.created if execution.is_finished else end)
-            start = (each.created - begin).total_seconds() / whole
+            start, stop = ((time - begin).total_seconds() / whole for time in (each.created, until))
             seconds = None if each.finished is None else (each.finished - each.created).total_seconds()
-            title = f"{OUTCOMES[outcome]}, from {moment(each.created)}, {duration(seconds)}"
-            bar = svg.span(start, (until - begin).total_seconds() / whole, outcome, title)
-        rows.append(StepRow(each, outcome, seconds, bar))
+            title = f"{OUTCOMES[row.outcome]}, from {moment(each.created)}, {duration(seconds)}"
+            row = row._replace(seconds=seconds, bar=(start, stop, title))
+        rows.append(row)
     return rows
 
 
@@ -206,20 +208,19 @@ def _outcome(step: Step) -> str:
     return step.status.name.lower()
 
 
-def snippet(connection_id: str, project_id: str, default_project_id: str | None, flow: Flow) -> str | None:
+def snippet(connection_id: str, project: str | None, flow: Flow) -> str | None:
     """Write a DAG that waits for a flow.
 
     :param connection_id: The Airflow connection.
-    :param project_id: The project.
-    :param default_project_id: The connection's own project.
+    :param project: The project; None: the connection's own.
     :param flow: The flow.
     :return: The DAG file's text; None if a name could be taken for a template.
     """
     arguments = {"flow": flow.label}
     if connection_id != "integrator_default":
         arguments["integrator_conn_id"] = connection_id
-    if project_id != default_project_id:
-        arguments["project_id"] = project_id
+    if project is not None:
+        arguments["project_id"] = project
     if any("{" in value for value in arguments.values()):
         return None
     name = "".join(each if each.isascii() and each.isalnum() else "_" for each in flow.label)[:100]

@@ -105,7 +105,7 @@ class Async:
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch, tmp_path):
+def _environment(monkeypatch, tmp_path_factory):
     """Neither a proxy nor a .netrc nor a CA bundle of this machine has a say."""
     for name in (
         "http_proxy",
@@ -118,7 +118,7 @@ def _environment(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.delenv("NETRC", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
 
 
 @pytest.fixture

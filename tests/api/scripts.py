@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 from airflow_provider_integrator.api.endpoints import Pause
-from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.pages import EMPTY_PAGE, Page
 from tests.api.samples import EXECUTION
 
@@ -29,7 +29,8 @@ def main_log(number, minutes, **changes):
 
 def page(logs, has_next=True):
     """A page that hints at another one, as the sample does whatever page it is."""
-    return Page.read(Fields("List logs", {"results": logs, "next": "https://…" if has_next else ""}))
+    body = json.dumps({"results": logs, "next": "https://…" if has_next else ""}).encode()
+    return Page.decode("List logs", body, 1)
 
 
 def play(script, answer):

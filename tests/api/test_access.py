@@ -77,10 +77,6 @@ def test_the_documented_hosts():
     }
 
 
-def test_access_makes_urls():
-    assert access(token=TOKEN).url("/logs") == "https://integrator.invalid/logs"
-
-
 @pytest.mark.parametrize(
     ("choice", "names"),
     [("both", ["projectid", "projectId"]), ("projectid", ["projectid"]), ("projectId", ["projectId"])],

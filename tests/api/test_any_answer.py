@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,13 +24,12 @@ from tests.api.samples import (
     PROJECT,
 )
 
+LISTS = [(endpoints.list_projects("p"), PROJECT, Project), (endpoints.list_flows("p"), FLOW, Flow)]
+
 
 @given(st.lists(ANY_JSON, max_size=3), st.lists(ANY_JSON, max_size=3))
 def test_junk_as_a_project_or_flow_hides_no_other(before, after):
-    for call, sample, kind in (
-        (endpoints.list_projects("p"), PROJECT, Project),
-        (endpoints.list_flows("p"), FLOW, Flow),
-    ):
+    for call, sample, kind in LISTS:
         assert kind.read(Fields("List logs", sample)) in answered(call, body_of([*before, sample, *after]))
 
 
@@ -54,22 +54,17 @@ def answered(call, body):
     return receiver.finish()
 
 
-@given(st.lists(spoiled(PROJECT), max_size=3) | ANY_JSON)
-def test_any_json_is_projects_or_a_response_error(answer):
-    try:
-        assert all(type(one) is Project for one in answered(endpoints.list_projects("p"), body_of(answer)))
-    except ResponseError as error:
-        assert not isinstance(answer, list)
-        assert str(error).startswith("List projects: ")  # noqa: PT017 - either is right
+@pytest.mark.parametrize(("call", "sample", "kind"), LISTS)
+def test_any_json_is_a_list_or_a_response_error(call, sample, kind):
+    @given(st.lists(spoiled(sample), max_size=3) | ANY_JSON)
+    def check(answer):
+        try:
+            assert all(type(one) is kind for one in answered(call, body_of(answer)))
+        except ResponseError as error:
+            assert not isinstance(answer, list)
+            assert str(error).startswith(f"{call.name}: ")  # noqa: PT017 - either is right
 
-
-@given(st.lists(spoiled(FLOW), max_size=3) | ANY_JSON)
-def test_any_json_is_flows_or_a_response_error(answer):
-    try:
-        assert all(type(one) is Flow for one in answered(endpoints.list_flows("p"), body_of(answer)))
-    except ResponseError as error:
-        assert not isinstance(answer, list)
-        assert str(error).startswith("List flows: ")  # noqa: PT017 - either is right
+    check()
 
 
 @given(

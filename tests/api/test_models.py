@@ -106,7 +106,7 @@ def flag(value):
 
 
 def time(milliseconds):
-    utc = fields.parse_time(milliseconds)
+    utc = fields.read_time(milliseconds)
     local = utc.in_timezone("Europe/Istanbul")
     return st.sampled_from(
         [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
@@ -13,7 +15,7 @@ from tests.api.scripts import main_log, page
 
 
 def read(sample):
-    return Page.read(Fields("List logs", sample))
+    return Page.decode("List logs", json.dumps(sample).encode(), 1)
 
 
 class TestPage:
@@ -25,7 +27,7 @@ class TestPage:
         (log,) = read(PAGE).logs
         assert Execution.read(log) == Execution.read(Fields("List logs", EXECUTION))
 
-    @pytest.mark.parametrize("value", [MISSING, {}, "none", 0, True], ids=repr)
+    @pytest.mark.parametrize("value", [MISSING, {}, {"a": 1}, "none", 0, 3, True], ids=repr)
     def test_without_a_list_of_results(self, value):
         with pytest.raises(ResponseError, match="List logs: field results should be a list but is "):
             read(changed(PAGE, "results", value))

@@ -171,6 +171,6 @@ def test_all_errors_are_ours(transport, integrator, call_of):
     for status in (100, 204, 299, 300, 304, 402, 418, 451, 501, 505, 599):
         integrator.clear_faults()
         integrator.inject(Fault.status(status, on="flows", body="" if status in (100, 204, 304) else "text"))
-        client = transport(access_to(integrator, timeout=1.0), retry=Retry(attempts=1))
+        client = transport(access_to(integrator, timeout=0.3), retry=Retry(attempts=1))
         with pytest.raises(IntegratorError, match=r"^List flows"):
             carry(client, call_of, "flows")

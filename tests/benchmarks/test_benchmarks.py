@@ -46,7 +46,7 @@ def environment(monkeypatch):
 
 
 def test_waits_are_measured_and_shown(environment):
-    measured = wait(OURS, Load(waits=4, flows=2, interval=1, seconds=15, lasts=lambda _: 1.0, history=3))
+    measured = wait(OURS, Load(waits=4, flows=2, interval=0.2, seconds=15, lasts=lambda _: 0.5, history=3))
 
     assert len(measured["found"]) == 4
     assert max(measured["found"]) < 5

@@ -41,11 +41,9 @@ def command(capsys, monkeypatch):
         if len(arguments) == 1:
             arguments = arguments[0].split()
         capsys.readouterr()
-        try:
-            code = main(arguments)
-        except SystemExit as end:  # argparse
-            code = end.code
-        return Done(code, *capsys.readouterr())
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        return Done(end.value.code, *capsys.readouterr())
 
     yield run
     root.handlers = before[0]

@@ -23,7 +23,12 @@ ROOT = Path(airflow_provider_integrator.__file__).parents[1]
 SCRIPT = """
 import json, sys
 from airflow_provider_integrator.cli.main import main
-codes = [main(["flows", "--conn-id", name, "-o", "json"]) for name in sys.argv[1:]]
+codes = []
+for name in sys.argv[1:]:
+    try:
+        main(["flows", "--conn-id", name, "-o", "json"])
+    except SystemExit as end:
+        codes.append(end.code)
 print(codes, file=sys.stderr)
 """
 AIRFLOW = ("-m", "airflow", "integrator", "flows", "--conn-id", "stored", "-o", "json")

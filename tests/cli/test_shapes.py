@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.cli.names import DOCUMENTED, HIDDEN, WORDS, Names, texts_in
-from airflow_provider_integrator.cli.order import NEITHER, NEWEST, OLDEST, UNKNOWN, order_of
+from airflow_provider_integrator.cli.order import order_of
 from airflow_provider_integrator.cli.shapes import Shapes, form_of
 from airflow_provider_integrator.simulator import shaping
 from airflow_provider_integrator.simulator.shaping import shaped
@@ -151,8 +151,8 @@ def test_texts_in():
 @pytest.mark.parametrize(
     ("hours", "order"),
     [
-        ([], UNKNOWN), ([1], UNKNOWN), ([1, 1], UNKNOWN), ([1, None], UNKNOWN), ([3, 2, 2, None, 1], NEWEST), ([1, 2, 2], OLDEST),
-        ([1, 3, 2], NEITHER),
+        ([], "unknown"), ([1], "unknown"), ([1, 1], "unknown"), ([1, None], "unknown"), ([3, 2, 2, None, 1], "newest first"), ([1, 2, 2], "oldest first"),
+        ([1, 3, 2], "neither newest nor oldest first"),
     ],
 )  # fmt: skip
 def test_order(hours, order):

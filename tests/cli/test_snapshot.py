@@ -44,7 +44,7 @@ def test_unwritable_file(path, command, flow, tmp_path):
 
 
 def test_module_is_the_same_command(mocker, monkeypatch):
-    main = mocker.patch("airflow_provider_integrator.cli.main.main", return_value=3)
+    main = mocker.patch("airflow_provider_integrator.cli.main.main", side_effect=SystemExit(3))
     monkeypatch.setattr(sys, "argv", ["snapshot", "acme.json", "--project-id", "p"])
     source = Path(snapshot.__file__).read_text()
     with pytest.raises(SystemExit) as end:

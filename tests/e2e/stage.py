@@ -244,18 +244,10 @@ class Stage:
         """
         path, key = ("assets/events", "asset") if IS_AIRFLOW_3 else ("datasets/events", "dataset")
         found: list[dict[str, Any]] = []
-        failures = 0
         while True:
-            try:
-                page = self.airflow.api.get(
-                    path, limit="50", offset=str(len(found)), order_by="timestamp", **filters
-                )
-            except requests.RequestException:
-                # The API server drops idle connections; 3.3.2 answers 500 while a run that an event made is queued.
-                failures += 1
-                assert failures < 60
-                self.sleep(1)
-                continue
+            page = self.airflow.api.get(
+                path, limit="50", offset=str(len(found)), order_by="timestamp", **filters
+            )
             found += page[f"{key}_events"]
             if not page[f"{key}_events"] or len(found) >= page["total_entries"]:
                 return found

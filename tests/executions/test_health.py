@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.api.fields import MAX_COUNT
 from airflow_provider_integrator.api.latest import read_latest
+from airflow_provider_integrator.api.values import MAX_COUNT
 from airflow_provider_integrator.exceptions import ConfigurationError
-from airflow_provider_integrator.executions.health import Criteria, Figures
+from airflow_provider_integrator.executions.health import Criteria
+from airflow_provider_integrator.executions.thresholds import Figures, Thresholds
 from tests.api.scripts import START, main_log, pages_of, play
 
 #: Two minutes after the newest execution began.
@@ -29,8 +30,11 @@ def history_of(logs):
     return play(read_latest("p", "f", lambda history: True, first_limit=100), pages_of(logs, 100))[0]
 
 
-def health_of(*logs, **criteria):
-    return Criteria(**criteria).judge("price", "flow-1", history_of(logs), NOW)
+def health_of(*logs, **arguments):
+    limits = {name: value for name, value in arguments.items() if hasattr(Thresholds, name)}
+    others = {name: value for name, value in arguments.items() if name not in limits}
+    criteria = Criteria(thresholds=Thresholds(**limits), **others)
+    return criteria.judge("price", "flow-1", history_of(logs), NOW)
 
 
 def counts(processed, failed):
@@ -65,7 +69,7 @@ class TestFlow:
 
     def test_that_need_have_had_rows(self):
         health = health_of(a_log(10), since=START, min_rows=1)
-        assert health.problems == ("0 rows processed in 0 executions; min_rows is 1.",)
+        assert health.problems == ("0 rows were processed in 0 executions; min_rows is 1.",)
 
     def test_that_is_stale(self):
         health = health_of(a_log(0, FAILED), a_log(60), max_age=3600, on_failed="continue")
@@ -156,11 +160,11 @@ class TestThresholds:
         [
             ({"max_fail_count": 4}, "5 rows failed in 2 executions; max_fail_count is 4."),
             ({"max_fail_count": 5}, None),
-            ({"max_fail_rate": 0.0499}, "0.05 of the rows failed in 2 executions; max_fail_rate is 0.0499."),
+            ({"max_fail_rate": 0.0499}, "5 of 100 rows failed in 2 executions; max_fail_rate is 0.0499."),
             ({"max_fail_rate": 0.05}, None),
-            ({"max_duration": 0.9}, "Execution execution-1 took 1 s; max_duration is 1 s."),
+            ({"max_duration": 0.9}, "Execution execution-1 took 0:00:01; max_duration is 0:00:00.900000."),
             ({"max_duration": 1}, None),
-            ({"min_rows": 101}, "100 rows processed in 2 executions; min_rows is 101."),
+            ({"min_rows": 101}, "100 rows were processed in 2 executions; min_rows is 101."),
             ({"min_rows": 100}, None),
         ],
     )
@@ -192,15 +196,7 @@ class TestThresholds:
 
     @pytest.mark.parametrize(
         "wrong",
-        [
-            {"max_fail_rate": 1.01},
-            {"max_fail_rate": -0.1},
-            {"max_fail_rate": "5%"},
-            {"max_fail_rate": True},
-            {"max_fail_rate": float("nan")},
-            {"executions": 0},
-            {"on_failed": "skip"},
-        ],
+        [{"executions": 0}, {"on_failed": "skip"}],
     )
     def test_out_of_range(self, wrong):
         (name,) = wrong

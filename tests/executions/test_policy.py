@@ -12,6 +12,7 @@ from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.api.fields import Fields
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
+from airflow_provider_integrator.executions.failures import failure
 from airflow_provider_integrator.executions.policy import Policy, Verdict, has_failed, summary
 
 LOG = {
@@ -114,16 +115,16 @@ def test_a_failed_execution_is_logged_as_a_warning(status, level, caplog):
     assert "Execution execution-1 of flow price is Finished" in record.getMessage()
 
 
-def verdict():
-    return Verdict(execution(), "fail")
+def message(*arguments, **more):
+    return str(failure(Verdict(execution(), "fail"), *arguments, **more))
 
 
 def test_message_is_the_summary_if_there_is_nothing_else():
-    assert verdict().message() == verdict().message([]) == summary(execution())
+    assert message() == message([]) == summary(execution())
 
 
 def test_message_says_where_the_log_is():
-    assert verdict().message(where="It is there.").splitlines()[-1] == "It is there."
+    assert message(where="It is there.").splitlines()[-1] == "It is there."
 
 
 JSON = st.recursive(
@@ -135,7 +136,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON | st.text(min_size=250, max_size=400), min_size=1, max_size=30))
 def test_message_is_bounded_whatever_the_errors(errors):
-    lines = verdict().message(errors, "It is there.").split("\n")
+    lines = message(errors, "It is there.").split("\n")
     assert len(lines) == 2 + 1 + min(len(errors), 10) + 1
     assert all(len(line) <= 2 + 300 for line in lines[3:-1])
 
@@ -144,6 +145,6 @@ def test_an_entry_that_no_encoder_bears_is_shown_as_one():
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    message = verdict().message(["first", deep])
-    assert "- first" in message
-    assert "nested too deeply" in message
+    text = message(["first", deep])
+    assert "- first" in text
+    assert "nested too deeply" in text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.policy import Policy
-from airflow_provider_integrator.executions.thresholds import Thresholds
+from airflow_provider_integrator.executions.thresholds import Figures, Thresholds
 from tests.executions.test_policy import execution
 
 #: An hour, 1,000 rows, 29 of them failed.
@@ -29,7 +29,7 @@ NAMES = ("max_fail_count", "max_fail_rate", "max_duration", "min_rows")
 
 
 def breaches(limits, **changes):
-    return Thresholds(**limits).compare(execution(**{**DONE, **changes})).breaches
+    return Thresholds(**limits).compare(Figures.of([execution(**{**DONE, **changes})])).breaches
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,21 @@ def breaches(limits, **changes):
         ({"max_fail_count": 0}, "29 rows failed; max_fail_count is 0."),
         ({"max_fail_rate": 0.0289}, "29 of 1000 rows failed; max_fail_rate is 0.0289."),
         ({"max_fail_rate": 0}, "29 of 1000 rows failed; max_fail_rate is 0."),
-        ({"max_duration": 3599.5}, "It took 3600.0 s; max_duration is 3599.5."),
-        ({"max_duration": timedelta(minutes=59)}, "It took 3600.0 s; max_duration is 0:59:00."),
+        ({"max_duration": 3599.5}, "Execution execution-1 took 1:00:00; max_duration is 0:59:59.500000."),
+        (
+            {"max_duration": timedelta(minutes=59)},
+            "Execution execution-1 took 1:00:00; max_duration is 0:59:00.",
+        ),
         ({"min_rows": 1001}, "1000 rows were processed; min_rows is 1001."),
     ],
 )
 def test_breached(limits, says):
     assert breaches(limits) == (says,)
+
+
+def test_a_duration_is_shown_above_its_limit():
+    (breach,) = breaches({"max_duration": timedelta(hours=1)}, finished=1_700_003_600_001)
+    assert breach == "Execution execution-1 took 1:00:01; max_duration is 1:00:00."
 
 
 @pytest.mark.parametrize(
@@ -129,7 +137,7 @@ def test_only_a_success_is_compared(status):
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({name: value} for name in NAMES for value in (-1, "1", True, float("nan"), [1])),
+        *({name: value} for name in NAMES for value in (-1, "1", "5%", True, float("nan"), [1])),
         {"max_fail_count": 1.5},
         {"min_rows": 1.5},
         {"max_fail_rate": 1.01},

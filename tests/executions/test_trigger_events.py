@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.exceptions import IntegratorError
@@ -30,6 +30,8 @@ def test_error():
         st.none() | st.integers() | st.sampled_from(["success", "Finished", "done", ""]),
     )
 )
+@example({"status": "finished"})
+@example({"status": "finished", "execution_id": 5})
 def test_anything_else_is_never_a_success(event):
     with pytest.raises(IntegratorError):
         read_event(event)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_integrator.api.exchange import Retry
 from airflow_provider_integrator.arguments import read_created_after, read_moment, rendered
 from airflow_provider_integrator.exceptions import (
     ConfigurationError,
@@ -122,7 +123,7 @@ class TestPoll:
         wait = make_wait(seen, outage_tolerance=60)
         simulator.inject(Fault.status(503, on="logs"))
         assert wait.poll() is None
-        began = wait.suspend().outage_began
+        began = wait.suspend()["spec"]["outage_began"]
         assert make_wait(seen, outage_tolerance=60, outage_began=began - 50).poll() is None
         with pytest.raises(UnavailableError):
             make_wait(seen, outage_tolerance=60, outage_began=began - 60).poll()
@@ -134,7 +135,8 @@ class TestPoll:
         assert [wait.poll(), wait.poll()] == [None, None]
         assert wait.poll().execution_id == execution.id
 
-    def test_comes_no_sooner_than_the_server_asks_for(self, wait, simulator, flow):
+    def test_comes_no_sooner_than_the_server_asks_for(self, wait, simulator, flow, mocker):
+        mocker.patch.object(Retry, "delay", return_value=0.001)  # of the attempts within a poll
         simulator.inject(Fault.status(429, on="logs", times=3, headers={"Retry-After": "1"}))
         assert wait.poll() is None
         began = time.monotonic()
@@ -160,12 +162,14 @@ class TestPoll:
             wait.poll()
 
 
-class TestUntilFinished:
-    def test_waits(self, wait, simulator, flow):
-        execution = simulator.add_execution(flow)
-        after_looks(simulator, 3, lambda: simulator.finish(execution))
-        assert wait.until_finished().is_finished
+@pytest.mark.parametrize("method", ["until_finished", "confirm"])
+def test_looks_until_the_execution_has_finished(method, wait, simulator, flow):
+    execution = simulator.add_execution(flow)
+    after_looks(simulator, 3, lambda: simulator.finish(execution))
+    assert getattr(wait, method)().is_finished
 
+
+class TestUntilFinished:
     def test_gives_up_in_time(self, seen, simulator, flow):
         simulator.add_execution(flow)
         with pytest.raises(WaitTimeoutError, match=r"has not finished \(state in_progress\) within 60 s"):
@@ -183,17 +187,11 @@ class TestUntilFinished:
         assert simulator.count("logs") <= 2
 
 
-class TestConfirm:
-    def test_repeats(self, wait, simulator, flow):
-        execution = simulator.add_execution(flow)
-        after_looks(simulator, 3, lambda: simulator.finish(execution))
-        assert wait.confirm().is_finished
-
-    def test_within_bounds(self, seen, simulator, flow):
-        simulator.add_execution(flow)
-        wait = make_wait(seen, outage_tolerance=0.3)
-        with pytest.raises(ResponseError, match="though it was reported as finished"):
-            wait.confirm()
+def test_confirms_within_bounds(seen, simulator, flow):
+    simulator.add_execution(flow)
+    wait = make_wait(seen, outage_tolerance=0.1)
+    with pytest.raises(ResponseError, match="though it was reported as finished"):
+        wait.confirm()
 
 
 class TestResume:

@@ -73,7 +73,7 @@ class TestPassed:
 
         simulator.inject(Fault.mutate(undated, on="logs"))
         simulator.add_execution(flow, lasts=0, created=SINCE)
-        outcome = run(outage_tolerance=0.3, created_after=SINCE + timedelta(hours=1), created_before=BEFORE)
+        outcome = run(outage_tolerance=0.1, created_after=SINCE + timedelta(hours=1), created_before=BEFORE)
         assert outcome.state == "failed"
         assert "on_missing" not in outcome.message
 
@@ -82,7 +82,7 @@ class TestPassesDuringTheWait:
     def test_it_ends_the_wait(self, run, simulator, flow, others):
         began = time.monotonic()
         outcome = run(
-            on_missing="skip", created_after=datetime.now(timezone.utc), created_before=timedelta(seconds=0.6)
+            on_missing="skip", created_after=datetime.now(timezone.utc), created_before=timedelta(seconds=0.3)
         )
         assert isinstance(outcome.error, AirflowSkipException), repr(outcome.error)
         assert time.monotonic() - began < 30

@@ -110,12 +110,6 @@ class TestTestConnection:
         assert "Set a new token" in message
         assert "long-expired" not in message
 
-    def test_no_credentials(self, connect):
-        connect(login=None, password=None)
-        done, message = sentence()
-        assert not done
-        assert "set Login (e-mail) and Password" in message
-
     def test_unreachable(self, connect):
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
@@ -124,11 +118,21 @@ class TestTestConnection:
         assert not done
         assert "Login: no usable answer" in message
 
-    def test_no_such_host(self, connect):
-        connect(host="https://nobody.invalid")
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"login": None, "password": None}, "set Login (e-mail) and Password"),
+            ({"host": "https://nobody.invalid"}, "nobody.invalid"),
+            ({"project_id": None, "project_slug": None}, "set project_id (or partner_id)"),
+            ({"project_id": "nobody"}, "there is no such project"),
+            ({"timeout": "soon"}, "timeout"),
+        ],
+    )
+    def test_wrong_fields(self, fields, words, connect):
+        connect(**fields)
         done, message = sentence()
         assert not done
-        assert "nobody.invalid" in message
+        assert words in message
 
     def test_tls_where_there_is_none(self, simulator, connect):
         connect(host=simulator.url.replace("http://", "https://"))
@@ -136,18 +140,6 @@ class TestTestConnection:
         assert not done
         assert "TLS" in message
         assert "http://" in message
-
-    def test_no_project(self, connect):
-        connect(project_id=None, project_slug=None)
-        done, message = sentence()
-        assert not done
-        assert "set project_id (or partner_id)" in message
-
-    def test_unknown_project(self, connect):
-        connect(project_id="nobody")
-        done, message = sentence()
-        assert not done
-        assert "there is no such project" in message
 
     def test_list_flows_refused(self, simulator):
         simulator.inject(Fault.status(403, on="flows", body="Not for you."))
@@ -162,12 +154,6 @@ class TestTestConnection:
         assert not done
         assert simulator.count("flows") == 1  # a person waits for the answer
         assert "503" in message
-
-    def test_faulty_extra(self, connect):
-        connect(timeout="soon")
-        done, message = sentence()
-        assert not done
-        assert "timeout" in message
 
     def test_misspelt_extra(self, flow, connect):
         connect(partner="p-1", nonsense="x")

@@ -87,11 +87,11 @@ def test_of_two_writers_at_once_each_entry_is_whole(journals, request):
 
 
 def test_an_entry_of_a_file_that_was_cut_by_a_kill_is_left_out(tmp_path):
-    (tmp_path / "journal.1").write_bytes(b"1\n2\n3 but not wh")
+    (tmp_path / "journal.000000-00000000").write_bytes(b"1\n2\n3 but not wh")
     journal = FileJournal(tmp_path / "journal")
     assert list(journal.entries()) == [b"1\n", b"2\n"]
     append(journal, b"3\n")
-    assert (tmp_path / "journal.1").read_bytes() == b"1\n2\n3 but not wh"
+    assert (tmp_path / "journal.000000-00000000").read_bytes() == b"1\n2\n3 but not wh"
     assert list(FileJournal(tmp_path / "journal").entries()) == [b"1\n", b"2\n", b"3\n"]
     assert FileJournal(tmp_path / "new").remove() is None
 
@@ -99,12 +99,12 @@ def test_an_entry_of_a_file_that_was_cut_by_a_kill_is_left_out(tmp_path):
 def test_the_files_of_ten_tries_are_read_in_their_order(tmp_path):
     for number in range(11):
         append(FileJournal(tmp_path / "a[1]"), b"%d\n" % number)
-    (tmp_path / "a[1].12x").write_text("another's\n")
-    (tmp_path / "a1.1").write_text("another's\n")
+    (tmp_path / "a[1].000012-x").write_text("another's\n")
+    (tmp_path / "a1.000001-00000000").write_text("another's\n")
     last = FileJournal(tmp_path / "a[1]")
     assert list(map(int, last.entries())) == list(range(11))
     last.remove()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a1.1", "a[1].12x"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a1.000001-00000000", "a[1].000012-x"]
 
 
 def test_one_that_is_removed_leaves_the_file_of_a_try_that_has_begun_since(tmp_path):
@@ -128,7 +128,8 @@ def test_one_that_can_not_be_removed_is_a_warning(tmp_path, logged, mocker):
 
 def test_a_file_is_its_owners_alone(tmp_path):
     append(FileJournal(tmp_path / "new/journal"), b"1\n")
-    assert (tmp_path / "new/journal.1").stat().st_mode & 0o777 == 0o600
+    (file,) = (tmp_path / "new").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 

@@ -43,7 +43,7 @@ def save(pipe, way, limit, flow, log, path):
     elif way == "store":
         attached("memory", "killed")
     elif way == "child":
-        document._CHILD = "import time; time.sleep(2)"
+        document._CHILD = "import time; time.sleep(0.3)"
         document.subprocess.Popen.communicate = halt
     if limit:
         # Python ignores the signal; its default is to end the process where it stands.

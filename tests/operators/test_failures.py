@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 #: A template in quotes, as the argument of a notifier.
 TEMPLATE = re.compile(r'''(?:text|subject|html_content)=(?:"""(.+?)"""|"(.+?)",\n)''', re.DOTALL)
 UI_URL = "https://integrator.example/executions/{execution_id}"
-SHORT = {"timeout": 0.1}
+SHORT = {"timeout": 0.05}
 PASSED = {"created_after": "2026-01-01T00:00:00Z", "created_before": "2026-01-01T01:00:00Z"}
 
 

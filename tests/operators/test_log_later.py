@@ -18,7 +18,7 @@ from tests.tasks import after_looks, an_operator, run_operator
 
 LOG = {"errors": ["no such SKU"]}
 #: Seconds from the end of an execution until its log is stored, and patience enough on a busy machine.
-DELAY, PATIENCE = 0.2, 60.0
+DELAY, PATIENCE = 0.05, 60.0
 
 
 @pytest.fixture(params=[400, 404])
@@ -65,15 +65,15 @@ class TestNeverComes:
 
     def test_the_error_names_what_the_server_said(self, mode, late, flow):
         late.add_execution(flow, lasts=0)
-        outcome = run_operator(mode, log_timeout=0.3)
+        outcome = run_operator(mode, log_timeout=0.1)
         assert isinstance(outcome.error, RequestError)
         assert outcome.error.status == late.late_log_status
         assert "is_send_S3 in List logs is 0" in outcome.message
-        assert "log_timeout (0.3 s)" in outcome.message
+        assert "log_timeout (0.1 s)" in outcome.message
 
     def test_a_failed_execution_says_so(self, mode, late, flow):
         late.add_execution(flow, status=Status.FAILED, lasts=0)
-        outcome = run_operator(mode, log_timeout=0.3)
+        outcome = run_operator(mode, log_timeout=0.1)
         assert isinstance(outcome.error, AirflowFailException)
         assert "Its log was not delivered" in outcome.message
         assert "is_send_S3 in List logs is 0" in outcome.message
@@ -121,7 +121,7 @@ def test_a_deferral_does_not_prolong_the_patience(finished, late, flow):
     late.log_delay = 3600.0
     late.inject(Fault.mutate(without_end, on="logs"))
     late.add_execution(flow, lasts=0)
-    outcome = run_operator("deferrable", log_timeout=2.5, poll_interval=0.2)
+    outcome = run_operator("deferrable", log_timeout=0.8, poll_interval=0.05)
     assert isinstance(outcome.error, RequestError)
     assert len(outcome.deferrals) >= 2
     assert len({each.kwargs["carried"]["log_until"] for each in outcome.deferrals}) == 1

@@ -84,10 +84,12 @@ class TestPolicy:
         one.__cause__, other.__cause__ = other, one
         assert evaluate(one).action.value == "default"
 
-    def test_of_a_real_fault(self, simulator, flow):
+    def test_of_a_real_fault(self, simulator, flow, mocker):
+        from airflow_provider_integrator.api.exchange import Retry
         from airflow_provider_integrator.simulator import Fault
         from tests.tasks import run_operator
 
+        mocker.patch.object(Retry, "delay", return_value=0.001)
         simulator.inject(Fault.status(429, on="logs", headers={"Retry-After": "1"}))
         outcome = run_operator(wait=False)
         assert evaluate(outcome.error).retry_delay == timedelta(seconds=1)

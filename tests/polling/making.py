@@ -12,7 +12,7 @@ from airflow_provider_integrator.polling.waits import Wait
 
 def make_wait(
     execution_id: str | None,
-    interval: float = 0.1,
+    interval: float = 0.02,
     tolerance: float = 60.0,
     *,
     created_after: datetime | None = None,
@@ -29,7 +29,6 @@ def make_wait(
             integrator_conn_id="integrator_default",
             project_id=None,
             flow="price",
-            flow_id=None,
             execution_id=execution_id,
             created_after=None if created_after is None else created_after.isoformat(),
             poll_interval=interval,

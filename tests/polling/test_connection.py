@@ -112,7 +112,7 @@ def test_a_burst_of_waits_is_searched_for_together(simulator: IntegratorSimulato
     async def scenario() -> None:
         tasks = []
         for each in ids:  # one by one, as a triggerer starts them: the oldest executions first
-            tasks.append(asyncio.create_task(TriggerWait(make_wait(each, 0.3).spec).until_finished()))
+            tasks.append(asyncio.create_task(TriggerWait(make_wait(each, 0.1).spec).until_finished()))
             await asyncio.sleep(0)
         while simulator.count("/logs") < 5:  # noqa: ASYNC110 - the server's count has no event
             await asyncio.sleep(0.01)

@@ -125,7 +125,7 @@ def test_polling_begins_with_the_first_wait_and_ends_with_the_last(
                 await poller.leave(wait)
             assert len(poller) == 0
             ended = simulator.count("/logs")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
             assert simulator.count("/logs") == ended
             # and it can begin again
             simulator.finish(running[0], status=Status.EMPTY)
@@ -141,7 +141,7 @@ class SlowToEnd(AsyncClient):
         try:
             return await super().call(call)
         finally:
-            await asyncio.sleep(random.uniform(0.01, 0.3))
+            await asyncio.sleep(random.uniform(0.01, 0.1))
 
 
 def test_who_leaves_last_waits_until_no_request_is_under_way(
@@ -218,7 +218,7 @@ def test_the_shortest_interval_counts(simulator: IntegratorSimulator, flow: Flow
         async with polling(simulator, flow) as poller:
             slow = asyncio.create_task(waited(poller, make_wait(running[0].id, interval=3600.0)))
             await until(lambda: simulator.count("/logs") == 1)
-            quick = asyncio.create_task(waited(poller, make_wait(running[1].id, interval=0.05)))
+            quick = asyncio.create_task(waited(poller, make_wait(running[1].id, interval=0.02)))
             await until(lambda: simulator.count("/logs") >= 5)
             simulator.finish(running[0], status=Status.SUCCESS)
             assert (await slow).execution_id == running[0].id
@@ -260,7 +260,7 @@ def test_an_execution_is_found_within_two_polls_wherever_it_stands(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            waits = {n: make_wait(f"e{n}", 0.5) for n in awaited}
+            waits = {n: make_wait(f"e{n}") for n in awaited}
             for wait in waits.values():
                 poller.join(wait)
             await until(lambda: all(wait.polls >= 5 for wait in waits.values()))
@@ -307,7 +307,7 @@ def test_a_failed_poll_counts_against_each_waits_own_bound(
 
     async def scenario() -> None:
         async with polling(simulator, flow) as poller:
-            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.2)))
+            strict = asyncio.create_task(waited(poller, make_wait(running[0].id, tolerance=0.1)))
             patient = asyncio.create_task(waited(poller, make_wait(running[1].id, tolerance=3600)))
             await until(lambda: simulator.count("/logs") >= 1)
             fault = Fault.status(503, on="/logs")
@@ -377,7 +377,7 @@ def test_anothers_malformed_log_harms_no_wait(simulator: IntegratorSimulator, fl
         async with polling(simulator, flow) as poller:
             good = asyncio.create_task(waited(poller, make_wait(running.id, tolerance=0)))
             with pytest.raises(ResponseError, match=r"state should be .* but is 99"):
-                await waited(poller, make_wait(broken.id, tolerance=0.3))
+                await waited(poller, make_wait(broken.id, tolerance=0.1))
             simulator.finish(running, status=Status.SUCCESS)
             assert (await good).execution_id == running.id
 
@@ -422,7 +422,7 @@ def test_a_thousand_random_joins_and_leaves_leave_nothing_behind(
                 if joined and chance.random() < 0.5:
                     await poller.leave(joined.pop(chance.randrange(len(joined))))
                 else:
-                    wait = make_wait(chance.choice(running).id, chance.choice([0.01, 0.05, 10.0]))
+                    wait = make_wait(chance.choice(running).id, chance.choice([0.01, 0.02, 10.0]))
                     poller.join(wait)
                     joined.append(wait)
                 if chance.random() < 0.1:

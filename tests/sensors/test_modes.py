@@ -80,6 +80,10 @@ def unfinished(*faults: Callable[[], Fault]) -> Callable[[Any, Any], Any]:
     return arrange
 
 
+def nothing(simulator: Any, flow: Any) -> None:
+    """Nothing is there, now or later."""
+
+
 def first_of_several(order: str) -> Callable[[Any, Any], Any]:
     def arrange(simulator: Any, flow: Any) -> Any:
         simulator.order = order
@@ -117,10 +121,10 @@ def listing_refused(simulator: Any, flow: Any) -> Any:
     return simulator.add_execution(flow, lasts=0)
 
 
-def edited(change: Callable[[dict[str, Any]], Any]) -> Callable[[], Fault]:
+def edited(name: str, value: Any) -> Callable[[], Fault]:
     def edit(page: dict[str, Any]) -> None:
         for log in page["results"]:
-            change(log)
+            log[name] = value
 
     return lambda: Fault.mutate(edit, on="logs")
 
@@ -131,32 +135,20 @@ def on_logs(make: Callable[..., Fault], *arguments: Any, **when: Any) -> Callabl
 
 FAILED, EMPTY, SUCCESS = Status.FAILED, Status.EMPTY, Status.SUCCESS
 #: Outages that end are tolerated, those that don't end soon aren't.
-PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.1}
-SHORT = {"timeout": 0.1}
+PATIENT, IMPATIENT = {"outage_tolerance": 30}, {"outage_tolerance": 0.03}
+SHORT = {"timeout": 0.05}
 BREACHED = {"min_rows": 10_000_000}
 SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
+JUDGED = {"fail_on_failed": True}
+down, refused = (unfinished(on_logs(Fault.status, status)) for status in (503, 400))
 
 CASES = [
     Case("success", finished(SUCCESS), "success"),
     Case("success in a while", going(), "success"),
     Case("failed", finished(FAILED), "success", says="Finished, status Failed"),
     Case("failed in a while", going(FAILED), "success", says="Finished, status Failed"),
-    Case(
-        "failed, judged",
-        finished(FAILED),
-        "failed",
-        {"fail_on_failed": True},
-        ExecutionFailedError,
-        "status Failed",
-    ),
-    Case(
-        "failed in a while, judged",
-        going(FAILED),
-        "failed",
-        {"fail_on_failed": True},
-        ExecutionFailedError,
-        "status Failed",
-    ),
+    Case("failed, judged", finished(FAILED), "failed", JUDGED, ExecutionFailedError, "status Failed"),
+    Case("failed in a while, judged", going(FAILED), "failed", JUDGED, ExecutionFailedError, "status Failed"),
     Case("breached", going(), "failed", BREACHED, ExecutionBreachedError, "min_rows is 10000000."),
     Case(
         "breached at once",
@@ -168,31 +160,17 @@ CASES = [
     ),
     Case("breached, soft_fail", going(), "skipped", {**BREACHED, **SOFT}, AirflowSkipException),
     Case("breached, never_fail", going(), "skipped", {**BREACHED, **NEVER}, AirflowSkipException),
-    Case("success, judged", going(), "success", {"fail_on_failed": True}),
+    Case("success, judged", going(), "success", JUDGED),
     Case("empty", finished(EMPTY), "success"),
-    Case("empty in a while, judged", going(EMPTY), "success", {"fail_on_failed": True}),
-    Case(
-        "judged, soft_fail", going(FAILED), "skipped", {"fail_on_failed": True, **SOFT}, AirflowSkipException
-    ),
-    Case(
-        "judged at once, soft_fail",
-        finished(FAILED),
-        "skipped",
-        {"fail_on_failed": True, **SOFT},
-        AirflowSkipException,
-    ),
-    Case(
-        "judged, never_fail",
-        going(FAILED),
-        "skipped",
-        {"fail_on_failed": True, **NEVER},
-        AirflowSkipException,
-    ),
+    Case("empty in a while, judged", going(EMPTY), "success", JUDGED),
+    Case("judged, soft_fail", going(FAILED), "skipped", {**JUDGED, **SOFT}, AirflowSkipException),
+    Case("judged at once, soft_fail", finished(FAILED), "skipped", {**JUDGED, **SOFT}, AirflowSkipException),
+    Case("judged, never_fail", going(FAILED), "skipped", {**JUDGED, **NEVER}, AirflowSkipException),
     Case(
         "judged, silent_fail",
         going(FAILED),
         "failed",
-        {"fail_on_failed": True, **SILENT},
+        {**JUDGED, **SILENT},
         ExecutionFailedError,
         "status Failed",
     ),
@@ -202,7 +180,7 @@ CASES = [
     Case(
         "timeout, silent_fail", unfinished(), "failed", {**SHORT, **SILENT}, SensorTimeoutError, "timed out"
     ),
-    Case("timeout, nothing there", lambda *_: None, "failed", SHORT, SensorTimeoutError, "timed out"),
+    Case("timeout, nothing there", nothing, "failed", SHORT, SensorTimeoutError, "timed out"),
     Case("not there yet", later, "success"),
     Case("not there yet, by id", later_by_id, "success", {"execution_id": "the-one"}),
     *(
@@ -233,25 +211,12 @@ CASES = [
         {"outage_tolerance": 60},
     ),
     # Faults that stay
-    Case("503 for ever", unfinished(on_logs(Fault.status, 503)), "failed", IMPATIENT, IntegratorError, "503"),
-    Case(
-        "503 for ever, soft_fail",
-        unfinished(on_logs(Fault.status, 503)),
-        "failed",
-        {**IMPATIENT, **SOFT},
-        IntegratorError,
-        "503",
-    ),
-    Case(
-        "503 for ever, never_fail",
-        unfinished(on_logs(Fault.status, 503)),
-        "skipped",
-        {**IMPATIENT, **NEVER},
-        AirflowSkipException,
-    ),
+    Case("503 for ever", down, "failed", IMPATIENT, IntegratorError, "503"),
+    Case("503 for ever, soft_fail", down, "failed", {**IMPATIENT, **SOFT}, IntegratorError, "503"),
+    Case("503 for ever, never_fail", down, "skipped", {**IMPATIENT, **NEVER}, AirflowSkipException),
     Case(
         "503 for ever, silent_fail",
-        unfinished(on_logs(Fault.status, 503)),
+        down,
         "failed",
         {**IMPATIENT, **SILENT, **SHORT},
         SensorTimeoutError,
@@ -260,29 +225,13 @@ CASES = [
     Case(
         "never JSON", unfinished(on_logs(Fault.not_json)), "failed", IMPATIENT, IntegratorError, "isn't JSON"
     ),
-    Case(
-        "unknown state",
-        unfinished(edited(lambda log: log.update(state=9))),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "state should be one of",
-    ),
-    Case(
-        "an id that can't be read",
-        unfinished(edited(lambda log: log.update(filename_uuid=[5]))),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "filename_uuid should be",
-    ),
-    Case(
-        "another form of created",
-        unfinished(edited(lambda log: log.update(created="yesterday"))),
-        "failed",
-        IMPATIENT,
-        IntegratorError,
-        "created should be",
+    *(
+        Case(f"odd {name}", unfinished(edited(name, odd)), "failed", IMPATIENT, IntegratorError, says)
+        for name, odd, says in [
+            ("state", 9, "state should be one of"),
+            ("filename_uuid", [5], "filename_uuid should be"),
+            ("created", "yesterday", "created should be"),
+        ]
     ),
     Case(
         "results missing",
@@ -300,16 +249,9 @@ CASES = [
         IntegratorError,
         "flowId is odd",
     ),
-    Case("400, soft_fail", unfinished(on_logs(Fault.status, 400)), "failed", SOFT, IntegratorError, "400"),
-    Case("400, never_fail", unfinished(on_logs(Fault.status, 400)), "skipped", NEVER, AirflowSkipException),
-    Case(
-        "400, silent_fail",
-        unfinished(on_logs(Fault.status, 400)),
-        "failed",
-        {**SILENT, **SHORT},
-        SensorTimeoutError,
-        "timed out",
-    ),
+    Case("400, soft_fail", refused, "failed", SOFT, IntegratorError, "400"),
+    Case("400, never_fail", refused, "skipped", NEVER, AirflowSkipException),
+    Case("400, silent_fail", refused, "failed", {**SILENT, **SHORT}, SensorTimeoutError, "timed out"),
     Case(
         "400 for a while, silent_fail", going(SUCCESS, on_logs(Fault.status, 400, times=2)), "success", SILENT
     ),
@@ -343,7 +285,7 @@ CASES = [
     # What can be known at once
     Case(
         "unknown flow",
-        lambda *_: None,
+        nothing,
         "failed",
         {"flow": "prize"},
         AirflowFailException,
@@ -351,25 +293,20 @@ CASES = [
     ),
     Case(
         "unknown flow, silent_fail",
-        lambda *_: None,
+        nothing,
         "failed",
         {"flow": "prize", **SILENT, **SHORT},
         SensorTimeoutError,
         "timed out",
     ),
     Case(
-        "unknown flow, soft_fail",
-        lambda *_: None,
-        "failed",
-        {"flow": "prize", **SOFT},
-        AirflowFailException,
-        "prize",
+        "unknown flow, soft_fail", nothing, "failed", {"flow": "prize", **SOFT}, AirflowFailException, "prize"
     ),
     Case("ambiguous flow", ambiguous, "failed", {}, AirflowFailException, "ambiguous"),
     Case("List flows refused, a slug", listing_refused, "failed", {}, IntegratorError, "flowId"),
     Case(
         "empty execution id",
-        lambda *_: None,
+        nothing,
         "failed",
         {"execution_id": "{{ '' }}"},
         AirflowFailException,
@@ -463,10 +400,10 @@ def test_flow_by(by, mode, simulator, flow):
 def test_an_outage_is_tolerated_for_its_time(mode, simulator, flow, logged):
     unfinished(on_logs(Fault.status, 503))(simulator, flow)
     began = time.monotonic()
-    assert run_sensor(mode, outage_tolerance=1).state == "failed"
-    assert time.monotonic() - began >= 1
-    assert "as polls may fail for 1 s (outage_tolerance)" in logged.text
-    assert "outage_tolerance is 1 s" in logged.text
+    assert run_sensor(mode, outage_tolerance=0.3).state == "failed"
+    assert time.monotonic() - began >= 0.3
+    assert "as polls may fail for 0.3 s (outage_tolerance)" in logged.text
+    assert "outage_tolerance is 0.3 s" in logged.text
 
 
 @pytest.mark.parametrize("on", ["login", "flows", "logs"])

@@ -14,7 +14,7 @@ from airflow_provider_integrator.hooks.integrator import IntegratorHook
 from airflow_provider_integrator.sensors.pokes import KEY, Pokes
 from tests.tasks import RESCHEDULED_CONTEXTS, Runner, StateStore, TaskInstance, a_sensor, after_looks
 
-SPEC = WaitSpec("conn", None, "price", None, None, "2026-11-27T02:00:00+00:00", 60.0, 5000.0)
+SPEC = WaitSpec("conn", None, "price", created_after="2026-11-27T02:00:00+00:00", end_time=5000.0)
 
 
 def pokes(store: Any, spec: WaitSpec = SPEC, count: int = 1) -> Pokes:
@@ -26,13 +26,13 @@ def a_wait(**changes: Any) -> ExecutionWait:
     """Return the wait of a poke that found the flow and an execution."""
     resolved = {"flow_id": "f", "execution_id": "e", "end_time": 4000.0, "polled_at": 3000.0}
     spec = WaitSpec(**{**SPEC.as_arguments(), **resolved, **changes})
-    return ExecutionWait(IntegratorHook(), spec, 60.0, lambda _: None)
+    return ExecutionWait(IntegratorHook(), spec, 60.0, lambda _: None, carried={"is_checked": True})
 
 
 def kept(**changes: Any) -> StateStore:
     """Return a store with what such a poke kept."""
     store = StateStore()
-    pokes(store).keep(a_wait(**changes), {"is_checked": True})
+    pokes(store).keep(a_wait(**changes))
     return store
 
 
@@ -98,8 +98,8 @@ def test_the_same_values_are_stored_once():
         poke, wait = pokes(store), a_wait(end_time=4000.0 + number, polled_at=3000.0 + number)
         recalled = poke.recall()
         if recalled is not None:
-            wait = ExecutionWait(wait.hook, wait.spec, 60.0, lambda _: None, progress=recalled["progress"])
-        poke.keep(wait, {})
+            wait = ExecutionWait(wait.hook, wait.spec, 60.0, lambda _: None, carried=recalled)
+        poke.keep(wait)
     assert len(store.sets) == 1
 
 

@@ -25,14 +25,14 @@ class TestConnectionLookUp:
 
     def test_is_no_end_of_the_wait(self, kind, simulator, flow, mocker):
         mocker.patch.object(IntegratorHook, "get_connection", side_effect=kind("slow"))
-        event = event_of(a_trigger(outage_tolerance=0.2))
+        event = event_of(a_trigger(outage_tolerance=0.05))
         assert event["status"] == "error"
         assert "Airflow can't look up connection integrator_default" in event["message"]
 
     def test_skips_no_task(self, kind, simulator, flow, mocker):
         mocker.patch.object(IntegratorHook, "get_connection", side_effect=kind("slow"))
         for mode in MODES:
-            assert run_sensor(mode, soft_fail=True, outage_tolerance=0.2).state == "failed"
+            assert run_sensor(mode, soft_fail=True, outage_tolerance=0.05).state == "failed"
 
 
 def test_a_mistake_of_ours_is_no_end_of_the_wait(simulator, flow, mocker):

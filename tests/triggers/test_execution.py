@@ -28,7 +28,7 @@ def a_trigger(**arguments):
         "created_after": (datetime.now(timezone.utc) - timedelta(hours=1)).isoformat(),
         "poll_interval": 0.05,
         "end_time": time.time() + 60,
-        "outage_tolerance": 0.5,
+        "outage_tolerance": 0.1,
     }
     return IntegratorExecutionTrigger(**{**given, **arguments})
 
@@ -83,7 +83,7 @@ class TestEvent:
                 break
         assert event["execution_id"] == execution.id
 
-    @pytest.mark.parametrize(("ago", "interval", "pause"), [(0, 0.5, 0.5), (-1000, 0.5, 0.5), (1000, 300, 0)])
+    @pytest.mark.parametrize(("ago", "interval", "pause"), [(0, 0.2, 0.2), (-1000, 0.2, 0.2), (1000, 300, 0)])
     def test_the_first_poll_is_an_interval_after_a_workers(self, ago, interval, pause, simulator, flow):
         simulator.add_execution(flow, lasts=0)
         began = time.time()
@@ -104,7 +104,7 @@ class TestEvent:
     def test_deadline_from_airflows_own(self, simulator, flow):
         simulator.add_execution(flow)
         trigger = a_trigger(end_time=None)
-        trigger.timeout_after = datetime.now(timezone.utc) + DEFERRAL_GRACE + timedelta(seconds=0.3)
+        trigger.timeout_after = datetime.now(timezone.utc) + DEFERRAL_GRACE + timedelta(seconds=0.1)
 
         async def first():
             return (await anext(trigger.run())).payload

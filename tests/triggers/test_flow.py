@@ -42,7 +42,7 @@ has_store = pytest.mark.skipif(
 def simulator(
     hasty: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> Iterator[IntegratorSimulator]:
-    mocker.patch.object(flow_watcher, "PAUSE", 0.1)
+    mocker.patch.object(flow_watcher, "PAUSE", 0.02)
     with IntegratorSimulator() as simulator:
         project = simulator.add_project("Acme", slug="acme")
         simulator.add_flow(project, "Price", slug="price")
@@ -127,12 +127,12 @@ class Triggerer:
 
     async def _sync(self) -> None:
         while True:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.005)
             fired, self._fired = self._fired, []
             self.events += [json.loads(json.dumps(payload)) for payload, _ in fired]
             self._unconfirmed += [seq for _, seq in fired if seq is not None]
             if self._confirms:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.005)
                 self.confirm()
 
     def confirm(self) -> None:
@@ -141,7 +141,7 @@ class Triggerer:
 
 
 def price(**arguments: Any) -> IntegratorFlowTrigger:
-    return IntegratorFlowTrigger(**{"flow": "price", "poll_interval": 0.1, **arguments})
+    return IntegratorFlowTrigger(**{"flow": "price", "poll_interval": 0.02, **arguments})
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -187,26 +187,9 @@ def test_from_now_on_each_is_delivered_once_and_survives_the_triggerer(
 
 
 @has_store
-def test_the_cursor_waits_for_the_events_to_be_stored(simulator: IntegratorSimulator, flow: Flow) -> None:
-    store = Store()
-
-    async def scenario() -> None:
-        async with Triggerer(price(), store=store, confirms=False) as triggerer:
-            await until(lambda: bool(store.values))
-            simulator.add_execution(flow, id="one", lasts=0)
-            await until(lambda: bool(triggerer.events))
-            await until(polled(simulator, 5))
-            assert store.delivered == set()
-        async with Triggerer(price(), store=store) as triggerer:
-            await until(lambda: store.delivered == {"one"})
-            assert triggerer.delivered == Counter(["one"])
-
-    run(scenario())
-
-
-@has_store
-def test_what_airflow_confirms_while_it_removes_the_watcher_is_delivered_again(
-    simulator: IntegratorSimulator, flow: Flow
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_the_cursor_waits_for_the_events_to_be_stored(
+    is_confirmed: bool, simulator: IntegratorSimulator, flow: Flow
 ) -> None:
     """Airflow confirms, but doesn't store, the last events of a watcher that a change of the DAG removes."""
     store = Store()
@@ -216,10 +199,14 @@ def test_what_airflow_confirms_while_it_removes_the_watcher_is_delivered_again(
             await until(lambda: bool(store.values))
             simulator.add_execution(flow, id="one", lasts=0)
             await until(lambda: bool(triggerer.events))
-            triggerer.confirm()
+            if is_confirmed:
+                triggerer.confirm()
+            else:
+                await until(polled(simulator, 5))
         assert store.delivered == set()
-        async with Triggerer(price(poll_interval=0.2), store=store) as triggerer:
+        async with Triggerer(price(poll_interval=0.05), store=store) as triggerer:
             await until(lambda: store.delivered == {"one"})
+            assert triggerer.delivered == Counter(["one"])
 
     run(scenario())
 
@@ -233,7 +220,7 @@ def test_a_store_that_fails_is_tried_again(
 
     async def scenario() -> None:
         async with Triggerer(price(), store=store):
-            await until(lambda: "Flow price isn't watched; another try in 0.1 s." in caplog.text)
+            await until(lambda: "Flow price isn't watched; another try in 0.02 s." in caplog.text)
             store.broken = False
             await until(lambda: bool(store.values))
 
@@ -339,7 +326,7 @@ def test_what_is_set_wrong_is_reported_and_tried_again(
             await until(lambda: bool(store.values))
 
     run(scenario())
-    assert "Flow order isn't watched; another try in 0.1 s: Project" in caplog.text
+    assert "Flow order isn't watched; another try in 0.02 s: Project" in caplog.text
 
 
 @has_store
@@ -347,7 +334,7 @@ def test_fifty_assets_cost_one_reading_per_flow_and_interval(simulator: Integrat
     project = simulator.projects[0]
     flows = [simulator.add_flow(project, f"Flow {n}", slug=f"flow-{n}") for n in range(50)]
     store, running = Store(), [simulator.add_execution(each) for each in flows]
-    interval, rounds = 0.4, 5
+    interval, rounds = 0.2, 5
 
     async def scenario() -> None:
         triggers = [price(flow=each.slug, poll_interval=interval) for each in flows]

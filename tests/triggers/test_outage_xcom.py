@@ -160,7 +160,7 @@ class TestRestart:
         execution = simulator.add_execution(flow, lasts=0)
         simulator.inject(Fault.status(503, on="logs", times=4))
         began = time.time() - 599
-        trigger = a_trigger(outage_tolerance=600, outage_began=began, polled_at=began, poll_interval=0.5)
+        trigger = a_trigger(outage_tolerance=600, outage_began=began, polled_at=began, poll_interval=0.2)
         event = asyncio.run(event_of(started(trigger)))
         assert event == {"status": "finished", "execution_id": execution.id}
 
@@ -171,7 +171,7 @@ class TestFirstStart:
     def test_asks_for_nothing_while_polls_succeed(self, from_trigger, simulator, flow, xcoms):
         simulator.add_execution(flow, lasts=0)
         attributes = {}
-        trigger = a_trigger(polled_at=time.time(), poll_interval=0.3)
+        trigger = a_trigger(polled_at=time.time(), poll_interval=0.1)
         if from_trigger:
             trigger = a_trigger(end_time=None)
             task = SimpleNamespace(start_trigger_args=SimpleNamespace(timeout=timedelta(hours=1)))

@@ -79,13 +79,13 @@ def test_a_dead_integrator_is_said(browse, simulator):
 
 
 def test_a_slow_integrator_is_said(browse, simulator, mocker):
-    mocker.patch("airflow_provider_integrator.ui.hook.REQUEST_SECONDS", 0.2)
+    mocker.patch("airflow_provider_integrator.ui.hook.REQUEST_SECONDS", 0.1)
     simulator.inject(Fault.delay(1.0, on="flows"))
 
     answer = browse().get(OVERVIEW)
 
     assert answer.status_code == 503
-    assert "within timeout (0.2 s)" in answer.text
+    assert "within timeout (0.1 s)" in answer.text
 
 
 def test_one_broken_flow_hides_no_other(browse, simulator, flow):
@@ -255,6 +255,21 @@ class Page(HTMLParser):
                 self.other.append((tag, name, value))
         if tag in ("img", "iframe", "object", "embed", "base", "style"):
             self.other.append(tag)
+
+
+def test_a_page_that_fails_is_said_in_the_same_frame(browse, flow, mocker):
+    mocker.patch(
+        "airflow_provider_integrator.ui.pages.readable_connections", side_effect=RuntimeError("secret")
+    )
+    client = browse()
+    client._transport.raise_server_exceptions = False
+
+    answer = client.get(OVERVIEW)
+
+    assert answer.status_code == 500
+    assert "This page has failed" in answer.text
+    assert "secret" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("view", ["overview", "flow", "execution", "errors", "log"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from datetime import datetime, timedelta, timezone
 
@@ -171,6 +172,14 @@ def test_the_decoded_log_is_downloaded(browse, failed):
     assert answer.json()["errors"][2] == "a text"
     assert answer.headers["content-disposition"] == f'attachment; filename="log-{failed.log_id}.json"'
     assert answer.headers["content-length"] == str(len(answer.content))
+
+
+def test_the_file_of_a_download_is_closed(browse, failed, mocker):
+    opened = mocker.spy(os, "fdopen")
+
+    browse().get("/log/integrator_default", params={"flow": failed.flow.id, "log": failed.log_id})
+
+    assert opened.spy_return.closed
 
 
 def test_a_log_above_the_limit_is_refused(browse, failed, mocker):

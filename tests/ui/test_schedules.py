@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_integrator.ui.schedules import in_words
+from airflow_provider_integrator.api.models import Flow
+from airflow_provider_integrator.ui.schedules import schedule
+
+
+def in_words(strategy, period, inbound=True):
+    return schedule(Flow("flow-1", None, None, None, None, None, inbound, None, strategy, period, {}))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_other_crons_stay_as_they_are(period):
     ],
 )
 def test_other_strategies(strategy, period, inbound, words):
-    assert in_words(strategy, period, inbound=inbound) == words
+    assert in_words(strategy, period, inbound) == words
 
 
 @given(

@@ -34,15 +34,14 @@ def test_the_timeline_begins_with_the_first_step():
 
     assert [row.step.name for row in rows] == ["Step 1", "Step 2"]
     assert [row.seconds for row in rows] == [120, 120]
-    assert 'x="0.00%" width="50.00%"' in rows[0].bar
-    assert 'x="50.00%" width="50.00%"' in rows[1].bar
+    assert [row.bar[:2] for row in rows] == [(0, 0.5), (0.5, 1)]
 
 
 def test_a_running_step_ends_now():
     (row,) = views.timeline(execution(2, 1, [step(1, -10, None, state=2, status=1)]), NOW)
 
     assert (row.outcome, row.seconds) == ("running", None)
-    assert 'x="0.00%" width="100.00%"' in row.bar
+    assert row.bar[:2] == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def flow(slug):
 
 @pytest.mark.parametrize("slug", ["price", 'a"b', "a'b", "a\\nb", "price\u00e9", '"); import os #', "'\""])
 def test_a_snippet_is_python_that_names_the_flow(slug):
-    text = views.snippet("my_conn", "p", None, flow(slug))
+    text = views.snippet("my_conn", "p", flow(slug))
 
     namespace = {}
     calls = []
@@ -89,14 +88,14 @@ def test_a_snippet_is_python_that_names_the_flow(slug):
 
 
 def test_a_snippet_leaves_out_defaults():
-    text = views.snippet("integrator_default", "p", "p", flow("price"))
+    text = views.snippet("integrator_default", None, flow("price"))
 
     assert "integrator_conn_id" not in text
     assert "project_id" not in text
 
 
 def test_there_is_no_snippet_with_a_template_in_it():
-    assert views.snippet("integrator_default", "p", "p", flow("{{ var.value.secret }}")) is None
+    assert views.snippet("integrator_default", None, flow("{{ var.value.secret }}")) is None
 
 
 class _Nothing:
@@ -110,12 +109,12 @@ class _Nothing:
 @pytest.mark.parametrize(
     ("error", "pairs"),
     [
-        ({"row": 2, "message": "No"}, (("row", "2"), ("message", "No"))),
-        ({"row": {"deep": 1}}, ()),
-        ({str(number): number for number in range(9)}, ()),
-        ("a text", ()),
-        ([1, 2], ()),
-        ({}, ()),
+        ({"row": 2, "message": "No"}, [("row", "2"), ("message", "No")]),
+        ({"row": {"deep": 1}}, []),
+        ({str(number): number for number in range(9)}, []),
+        ("a text", []),
+        ([1, 2], []),
+        ({}, []),
     ],
 )
 def test_small_errors_are_shown_field_by_field(error, pairs):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_integrator.api.enums import State, Status
 from airflow_provider_integrator.executions.report import ExecutionSummary
-from airflow_provider_integrator.ui import svg
-from airflow_provider_integrator.ui.svg import Bar
+from airflow_provider_integrator.ui.rendering import ENVIRONMENT
+from airflow_provider_integrator.ui.views import Bar
 
+svg = ENVIRONMENT.get_template("drawings.html").module
 NOW = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 
 
