@@ -44,13 +44,14 @@ def hide(*secrets: str | None) -> None:
         when there are too many.
     """
     with _lock:
-        new = [secret for secret in secrets if secret and secret not in _hidden]
+        known = len(_hidden)
         for secret in filter(None, secrets):
             _hidden[secret] = None
             _hidden.move_to_end(secret)
+        is_new = len(_hidden) > known
         while len(_hidden) > MAX_SECRETS:
             _hidden.popitem(last=False)
-    if new:
+    if is_new:
         _name.cache_clear()
 
 

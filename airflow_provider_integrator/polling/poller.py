@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.endpoints import LogQuery
@@ -177,8 +178,8 @@ class FlowPoller:
         self._learn(await self._lookup.find_rest(LEARN_FROM if needs_usual else 0))
 
     def _open_waits(self) -> list[Wait]:
-        requested = (wait for each in self._subscriptions for wait in each.open.values())
-        return [wait for wait in (*self._waits, *requested) if not wait.done.done()]
+        searches = [each.open.values() for each in self._subscriptions]
+        return [wait for wait in chain(self._waits, *searches) if not wait.done.done()]
 
     def _take(self, page: Page) -> None:
         self._lookup.take(page.logs)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_integrator.api import endpoints
-from airflow_provider_integrator.api.endpoints import BodyReceiver, BrokenBodyError, LogQuery
+from airflow_provider_integrator.api.endpoints import KEPT_BYTES, BodyReceiver, BrokenBodyError, LogQuery
 from airflow_provider_integrator.api.enums import LogType
 from airflow_provider_integrator.api.pages import EMPTY_PAGE
 from airflow_provider_integrator.exceptions import (
@@ -205,6 +205,15 @@ def test_json_may_be_as_python_takes_it(text, encoding):
     page = json.dumps({**PAGE, "results": [{"value": "here"}]}).replace('"here"', text)
     (log,) = answered(endpoints.list_logs(LogQuery("p", "f")), page.encode(encoding)).logs
     assert repr(log.values["value"]) == repr(json.loads(text))
+
+
+def test_the_same_small_answer_to_the_same_call_is_decoded_once():
+    call = endpoints.list_logs(LogQuery("p", "f"))
+    empty, large = b'{"results": []}', json.dumps({"results": [], "x": "x" * KEPT_BYTES}).encode()
+    page = answered(call, empty)
+    assert answered(call, empty) is page
+    assert [len(answered(call, body).logs) for body in (b'{"results": [{}]}', empty)] == [1, 0]
+    assert answered(call, large) is not answered(call, large)
 
 
 def test_a_body_beyond_the_limit_is_refused():
