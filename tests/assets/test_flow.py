@@ -214,6 +214,10 @@ print("HEAVY", [each for each in ("requests", "aiohttp") if each in sys.modules 
 """
 
 
+def test_the_package_has_its_names_alone() -> None:
+    assert not hasattr(import_module("airflow_provider_integrator.assets"), "another_name")
+
+
 @has_assets
 def test_fifty_watched_assets_are_parsed_without_network() -> None:
     script = PARSE.replace(

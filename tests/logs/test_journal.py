@@ -193,3 +193,8 @@ class TestOddStores:
     def test_one_whose_object_another_try_has_removed(self, journal, store, mocker):
         mocker.patch.object(store, "open", side_effect=FileNotFoundError)
         assert list(journal.entries()) == []
+
+    def test_one_that_cannot_be_listed(self, journal, store, mocker):
+        mocker.patch.object(store, "find", side_effect=PermissionError("no"))
+        with pytest.raises(StorageError, match="can't be listed or read"):
+            list(journal.entries())

@@ -289,7 +289,7 @@ def test_the_page_waits_on_threads_of_its_own(browse, mocker, view):
 
 
 def test_a_page_that_fails_says_where_to_look(browse, source, mocker):
-    mocker.patch.object(source, "overview", side_effect=RuntimeError("s3cr3t"))
+    mocker.patch.object(source, "settings", side_effect=RuntimeError("s3cr3t"))
     client = browse()
     client._transport.raise_server_exceptions = False
 

@@ -283,3 +283,16 @@ def test_no_page_holds_a_secret(browse, simulator, failed, connect):
         *simulator.tokens,
     ):
         assert all(secret not in html.unescape(page) for page in pages), json.dumps(secret)
+
+
+@pytest.mark.parametrize("view", ["overview", "flow", "execution"])
+def test_fields_that_a_server_does_not_have_are_left_out(browse, simulator, failed, view):
+    simulator.forms = "sparse"
+
+    answer = browse().get(
+        f"/{view}/integrator_default", params={"flow": failed.flow.id, "execution": "e-failed"}
+    )
+
+    assert answer.status_code == 200
+    assert "e-failed" in answer.text
+    assert "None" not in answer.text
