@@ -20,6 +20,8 @@ IS_AIRFLOW_3 = int(AIRFLOW_VERSION.split(".")[0]) >= 3
 _ENDED = ("success", "failed")
 # Requests to the webserver of 2.11 are slow, and slow down the scheduler.
 _POLL_SECONDS = 0.5 if IS_AIRFLOW_3 else 1.5
+# In seconds. A server's threads may all wait for SQLite's one writer, for 20 s each.
+_PATIENCE = 300
 
 
 class TaskRun(NamedTuple):
@@ -43,11 +45,11 @@ class AirflowApi:
         self._session = requests.Session()
         # Local requests need neither a proxy nor .netrc.
         self._session.trust_env = False
-        # The server of a busy machine drops connections, answers after minutes, or with 500 while SQLite is locked.
+        # The server of a busy machine drops connections, and answers 500 if SQLite was locked for too long.
         again = Retry(
             10, connect=0, allowed_methods=["GET"], status_forcelist=[500], backoff_factor=0.3, backoff_max=2
         )
-        self._session.mount(f"{url}/api/", HTTPAdapter(max_retries=again))
+        self._session.mount(url, HTTPAdapter(max_retries=again))
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,21 +75,21 @@ class AirflowApi:
             return
         address = f"{self._url}/auth/token"
         if password is None:
-            answer = self._session.get(address, timeout=60)
+            answer = self._session.get(address, timeout=_PATIENCE)
         else:
             login = {"username": "admin", "password": password}
-            answer = self._session.post(address, json=login, timeout=60)
+            answer = self._session.post(address, json=login, timeout=_PATIENCE)
         answer.raise_for_status()
         self.token: str = answer.json()["access_token"]
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def _log_in_by_form(self, password: str) -> None:
         """Log in to a session, as basic authentication of 2.11 is slow with every request."""
-        page = self._session.get(f"{self._url}/login/", timeout=60)
+        page = self._session.get(f"{self._url}/login/", timeout=_PATIENCE)
         page.raise_for_status()
         token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
         form = {"csrf_token": token[1] if token else "", "username": "admin", "password": password}
-        self._session.post(f"{self._url}/login/", data=form, timeout=60).raise_for_status()
+        self._session.post(f"{self._url}/login/", data=form, timeout=_PATIENCE).raise_for_status()
         self.get("dags")
 
     def get(self, path: str, **parameters: str) -> Any:
@@ -98,7 +100,7 @@ class AirflowApi:
         :return: The decoded JSON.
         :raises requests.HTTPError: The request failed.
         """
-        answer = self._session.get(f"{self._api}/{path}", params=parameters, timeout=60)
+        answer = self._session.get(f"{self._api}/{path}", params=parameters, timeout=_PATIENCE)
         answer.raise_for_status()
         return answer.json()
 
@@ -110,7 +112,7 @@ class AirflowApi:
         :return: The decoded JSON.
         :raises requests.HTTPError: The request failed; the message has the answer.
         """
-        answer = self._session.post(f"{self._api}/{path}", json=body, timeout=60)
+        answer = self._session.post(f"{self._api}/{path}", json=body, timeout=_PATIENCE)
         if not answer.ok:
             raise requests.HTTPError(
                 f"POST {path}: {answer.status_code} {answer.text[:1000]}", response=answer
@@ -123,7 +125,7 @@ class AirflowApi:
         :param conn_id: The connection's id.
         :param connection: The connection, in the JSON form of an ``AIRFLOW_CONN_…`` variable.
         """
-        self._session.delete(f"{self._api}/connections/{conn_id}", timeout=60)
+        self._session.delete(f"{self._api}/connections/{conn_id}", timeout=_PATIENCE)
         self.post("connections", connection_body(conn_id, connection))
 
     def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
@@ -133,7 +135,9 @@ class AirflowApi:
         :param is_paused: False: unpause it.
         """
         self.wait_for_dag(dag_id)
-        answer = self._session.patch(f"{self._api}/dags/{dag_id}", json={"is_paused": is_paused}, timeout=60)
+        answer = self._session.patch(
+            f"{self._api}/dags/{dag_id}", json={"is_paused": is_paused}, timeout=_PATIENCE
+        )
         answer.raise_for_status()
 
     def forms(self) -> list[dict[str, Any]]:
@@ -141,7 +145,7 @@ class AirflowApi:
 
         :return: The forms.
         """
-        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=60)
+        answer = self._session.get(f"{self._url}/ui/connections/hook_meta", timeout=_PATIENCE)
         answer.raise_for_status()
         return list(answer.json())
 
@@ -166,7 +170,7 @@ class AirflowApi:
         :raises TimeoutError: The DAG isn't parsed in time; the message has the import errors.
         """
         _wait(
-            lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=60).status_code == 200,
+            lambda: self._session.get(f"{self._api}/dags/{dag_id}", timeout=_PATIENCE).status_code == 200,
             seconds,
             lambda: f"There is no DAG {dag_id}: {self.get('importErrors')}",
         )
@@ -234,7 +238,7 @@ class AirflowApi:
         """
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         body = {"new_state": "failed"} | ({} if IS_AIRFLOW_3 else {"dry_run": False})
-        self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
+        self._session.patch(f"{self._api}/{path}", json=body, timeout=_PATIENCE).raise_for_status()
 
     def approve(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Approve what an ``ApprovalOperator`` asks for, as a user does.
@@ -246,7 +250,7 @@ class AirflowApi:
         """
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         body = {"chosen_options": ["Approve"], "params_input": {}}
-        self._session.patch(f"{self._api}/{path}", json=body, timeout=60).raise_for_status()
+        self._session.patch(f"{self._api}/{path}", json=body, timeout=_PATIENCE).raise_for_status()
 
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
@@ -254,7 +258,7 @@ class AirflowApi:
         """Return an XCom of a task; None if there is none."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         answer = self._session.get(
-            f"{self._api}/{path}", params={"map_index": map_index, "stringify": "false"}, timeout=60
+            f"{self._api}/{path}", params={"map_index": map_index, "stringify": "false"}, timeout=_PATIENCE
         )
         if answer.status_code == 404:
             return None
