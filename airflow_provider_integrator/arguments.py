@@ -183,7 +183,7 @@ def check_window(created_after: Any, created_before: Any) -> None:
             f"created_before is {before!r}; set it to a datetime, to ISO 8601, or to a timedelta after created_after."
         )
     if after is not None or before is not None:
-        read_window("1970-01-01" if after is None else after, before)
+        read_window("0001-01-01" if after is None else after, before)
 
 
 def _parsed(text: str) -> object:

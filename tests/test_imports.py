@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import airflow
+
 SCRIPT = """
 import json, socket, sys, time
 from datetime import datetime
@@ -57,6 +59,8 @@ NOT_EVEN_BY_AIRFLOW = (
     "airflow_provider_integrator.lineage",
     "airflow_provider_integrator.simulator",
     "openlineage.client",
+    # Airflow 2's tasks import its models
+    *(() if airflow.__version__.startswith("2.") else ("airflow.models.xcom",)),
 )
 
 

@@ -13,7 +13,7 @@ from airflow_provider_integrator.api.history import History, NewestFirst, Sighti
 from airflow_provider_integrator.api.models import Execution
 from airflow_provider_integrator.exceptions import ConfigurationError
 from airflow_provider_integrator.executions.progress import counted, in_words
-from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS, Figures, Thresholds
+from airflow_provider_integrator.executions.thresholds import NO_THRESHOLDS, Figures, Thresholds, in_figures
 
 
 @dataclass(frozen=True)
@@ -193,11 +193,12 @@ class Criteria:
         longest = self.thresholds.max_seconds
         for each in running:
             age = None if each.created is None else (now - each.created).total_seconds()
-            so_far = "is running" if age is None else f"has been running for {in_words(age)}"
             if not self.allow_running:
+                so_far = "is running" if age is None else f"has been running for {in_words(age)}"
                 yield f"Execution {each.execution_id} {so_far}; allow_running is False."
             elif longest is not None and age is not None and age > longest:
-                yield f"Execution {each.execution_id} {so_far}; max_duration is {in_words(longest)}."
+                so_far, limit = f"has been running for {in_figures(age)}", in_figures(longest, is_limit=True)
+                yield f"Execution {each.execution_id} {so_far}; max_duration is {limit}."
 
     def _notes(self, history: History, judged: list[Sighting], figures: Figures) -> Iterable[str]:
         if self.thresholds.needs_counts and figures.uncounted:

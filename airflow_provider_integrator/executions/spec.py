@@ -18,6 +18,10 @@ DEFAULT_OUTAGE_TOLERANCE = 600.0
 DEFERRAL_GRACE = timedelta(minutes=5)
 
 
+#: What is found out about a wait: a task's attribute of such a name means something else.
+_FOUND = frozenset({"flow_id", "end_time", "outage_began", "polled_at", "usual_duration"})
+
+
 @dataclass(frozen=True, slots=True)
 class WaitSpec:
     """A wait for an execution to finish. Its fields are a trigger's arguments: small, JSON, without secrets.
@@ -59,11 +63,12 @@ class WaitSpec:
     def of(cls, task: Any, **resolved: Any) -> WaitSpec:
         """Make the specification of a task's wait.
 
-        :param task: The task, or a watched flow: each field that it has as an attribute is taken from it.
-        :param resolved: The fields with another value than its attribute's, or without one.
+        :param task: The task, or a watched flow: each argument that it has as an attribute is taken from it.
+        :param resolved: The fields with another value than its attribute's, and what has been found out.
         :return: The specification.
         """
-        given = {name: getattr(task, name) for name in cls.__slots__ if hasattr(task, name)}
+        names = [name for name in cls.__slots__ if name not in _FOUND and hasattr(task, name)]
+        given = {name: getattr(task, name) for name in names}
         return cls(**{**given, **resolved})
 
     def as_arguments(self) -> dict[str, Any]:

@@ -135,17 +135,18 @@ class Thresholds:
     def compare(self, figures: Figures) -> Comparison:
         """Compare executions with the thresholds."""
         failed, rated = figures.rated
-        # Rounded up, so that it is shown above a limit of whole seconds.
-        took = timedelta(seconds=math.ceil(figures.duration or 0.0))
+        # The answer's own count, unless a part of the executions lacks it.
+        shown = rated if figures.uncounted else figures.process_count
+        took = in_figures(figures.duration or 0.0)
         among = "" if figures.runs == 1 else f" in {counted(figures.runs, 'execution')}"
         rows = figures.process_count if figures.has_all_rows else None
         # Divided, not multiplied: 29 of 100 rows are 0.29, but 0.29 * 100 is less than 29.
         rate = None if figures.uncounted == figures.runs else failed / (rated or 1)
         compared: dict[str, tuple[float | None, str]] = {
             "max_fail_count": (figures.fail_count, f"{counted(figures.fail_count, 'row')} failed{among}"),
-            "max_fail_rate": (rate, f"{failed} of {counted(rated, 'row')} failed{among}"),
+            "max_fail_rate": (rate, f"{failed} of {counted(shown, 'row')} failed{among}"),
             "max_duration": (figures.duration, f"Execution {figures.longest} took {took}"),
-            "min_rows": (rows, f"{counted(rows, 'row')} were processed{among}"),
+            "min_rows": (rows, f"{counted(rows, 'row')} {'was' if rows == 1 else 'were'} processed{among}"),
         }
         breaches, unknown = [], []
         for name, (figure, text) in compared.items():
@@ -155,9 +156,16 @@ class Thresholds:
             if figure is None:
                 unknown.append(name)
             elif figure < limit if name == "min_rows" else figure > limit:
-                shown = timedelta(seconds=limit) if name == "max_duration" else limit
-                breaches.append(f"{text}; {name} is {shown}.")
+                bound = in_figures(limit, is_limit=True) if name == "max_duration" else limit
+                breaches.append(f"{text}; {name} is {bound}.")
         return Comparison(tuple(breaches), tuple(unknown))
+
+
+def in_figures(seconds: float, *, is_limit: bool = False) -> str:
+    """Write a duration, or the limit that it is above: exactly, but a duration of a minute or more rounded up."""
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return str(timedelta(seconds=seconds if is_limit else math.ceil(seconds)))
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

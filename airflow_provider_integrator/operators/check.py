@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY, BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_integrator.api import queries
 from airflow_provider_integrator.api.latest import Evidence, read_latest
@@ -20,7 +20,7 @@ from airflow_provider_integrator.executions.health import Criteria, FlowHealth
 from airflow_provider_integrator.executions.progress import counted, in_words
 from airflow_provider_integrator.executions.thresholds import Thresholds
 from airflow_provider_integrator.hooks.integrator import IntegratorHook
-from airflow_provider_integrator.operators.ending import FAILURE_KEY, fail_without_retries
+from airflow_provider_integrator.operators.ending import FAILURE_KEY, RETURN_KEY, fail_without_retries
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -124,7 +124,7 @@ class IntegratorFlowCheckOperator(BaseOperator):
         if not ill:
             return found
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=found)
+            context["ti"].xcom_push(key=RETURN_KEY, value=found)
         error = FlowsUnhealthyError(failure(ill, len(health)), [self._facts(project, each) for each in ill])
         context["ti"].xcom_push(key=FAILURE_KEY, value=error.facts())
         raise error

@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import XCOM_RETURN_KEY
-
 from airflow_provider_integrator.arguments import check_scheme, read_count, read_mode, read_seconds
 from airflow_provider_integrator.exceptions import (
     IntegratorError,
@@ -23,6 +21,7 @@ from airflow_provider_integrator.hooks.queries import DEFAULT_LOG_TIMEOUT, DEFAU
 from airflow_provider_integrator.links import IntegratorExecutionLink, StoredLogLink
 from airflow_provider_integrator.logs import DEFAULT_FILE_MODE
 from airflow_provider_integrator.operators.base import ExecutionTask, WaitingOperator
+from airflow_provider_integrator.operators.ending import RETURN_KEY
 from airflow_provider_integrator.operators.judging import JudgingTask
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
             # What can't be delivered must not hide that the execution failed.
             raise failure(verdict, where=f"{self.what} not delivered: {error}") from error
         if self.do_xcom_push:
-            context["ti"].xcom_push(key=XCOM_RETURN_KEY, value=delivered.value)
+            context["ti"].xcom_push(key=RETURN_KEY, value=delivered.value)
         errors = delivered.errors if self.show_errors else None
         raise failure(verdict, errors, delivered.where, (delivered.stored or {}).get("uri"))
 

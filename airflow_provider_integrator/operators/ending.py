@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_integrator.operators.base import ExecutionTask
 
+#: Airflow's own XCom key of what a task returns; its constant costs an import of the database.
+RETURN_KEY = "return_value"
 #: The XCom key of a failure's facts.
 FAILURE_KEY = "failure"
 

@@ -44,18 +44,20 @@ class Store(Protocol):
 class WatchedFlow:
     """A flow to watch.
 
+    Airflow takes a trigger whose arguments have another order for another trigger.
+
+    :param flow: The flow: its slug, name or id.
     :param integrator_conn_id: The Airflow connection.
     :param project_id: The project; the connection's if None.
-    :param flow: The flow: its slug, name or id.
     :param status: The statuses of the executions to deliver.
     :param since: ISO 8601: the first start delivers executions created since then; None: those that finish from
         then on.
     :param poll_interval: Seconds between two polls.
     """
 
+    flow: str
     integrator_conn_id: str
     project_id: str | None
-    flow: str
     status: tuple[str, ...]
     since: str | None
     poll_interval: float

@@ -70,7 +70,7 @@ class IntegratorFlowTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.watched = WatchedFlow(
-            integrator_conn_id, project_id, flow, read_statuses(status), since, float(poll_interval)
+            flow, integrator_conn_id, project_id, read_statuses(status), since, float(poll_interval)
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -51,7 +51,7 @@ def test_a_watch_goes_on_with_the_new_one(answer, simulator, flow):
     created_again(simulator, flow, answer)
 
     async def first():
-        watched = WatchedFlow("integrator_default", None, "price", ("success",), None, 0.02)
+        watched = WatchedFlow("price", "integrator_default", None, ("success",), None, 0.02)
         executions = FlowWatcher(watched, None).executions()
         try:
             return (await asyncio.wait_for(anext(executions), 60)).execution_id

@@ -51,6 +51,20 @@ def test_breached(limits, says):
     assert breaches(limits) == (says,)
 
 
+def test_a_short_duration_is_shown_exactly():
+    (breach,) = breaches({"max_duration": 0.2}, finished=1_700_000_000_400)
+    assert breach == "Execution execution-1 took 0.4 s; max_duration is 0.2 s."
+
+
+def test_one_row_was_processed():
+    assert breaches({"min_rows": 2}, process_count=1) == ("1 row was processed; min_rows is 2.",)
+
+
+def test_a_contradiction_is_shown_as_the_answer_has_it():
+    (breach,) = breaches({"max_fail_rate": 0.5}, process_count=1, fail_count=12)
+    assert breach == "12 of 1 row failed; max_fail_rate is 0.5."
+
+
 def test_a_duration_is_shown_above_its_limit():
     (breach,) = breaches({"max_duration": timedelta(hours=1)}, finished=1_700_003_600_001)
     assert breach == "Execution execution-1 took 1:00:01; max_duration is 1:00:00."

@@ -16,9 +16,15 @@ class RowCountOperator(WaitingOperator):
         return {"execution_id": execution.execution_id, "rows": execution.process_count}
 
 
-def run(mode, **arguments):
+class OwnAttributesOperator(RowCountOperator):
+    """Has attributes of its own with the names of what is found out about a wait."""
+
+    flow_id, end_time, outage_began, polled_at, usual_duration = "another-flow", 0.0, 0.0, 0.0, "long"
+
+
+def run(mode, operator=RowCountOperator, **arguments):
     given = {"task_id": "rows", "flow": "price", "poll_interval": POLL, "timeout": TIMEOUT}
-    return Runner(lambda: RowCountOperator(deferrable=mode == "deferrable", **{**given, **arguments})).run()
+    return Runner(lambda: operator(deferrable=mode == "deferrable", **{**given, **arguments})).run()
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
@@ -30,6 +36,11 @@ class TestToyOperator:
         assert outcome.state == "success", outcome.error
         assert outcome.value == {"execution_id": execution.id, "rows": 12}
         assert len(outcome.deferrals) == (mode == "deferrable")
+
+    def test_has_attributes_of_its_own(self, mode, simulator, flow):
+        execution = simulator.add_execution(flow, lasts=0.2)
+        outcome = run(mode, OwnAttributesOperator)
+        assert outcome.value["execution_id"] == execution.id
 
     def test_times_out(self, mode, simulator, flow):
         simulator.add_execution(flow)

@@ -169,7 +169,7 @@ class TestRunning:
     [
         ({"max_fail_count": 36}, "37 rows failed; max_fail_count is 36."),
         ({"max_fail_rate": 0.03}, "37 of 1000 rows failed; max_fail_rate is 0.03."),
-        ({"max_duration": 59}, "Execution {id} took 0:01:00; max_duration is 0:00:59."),
+        ({"max_duration": 59}, "Execution {id} took 0:01:00; max_duration is 59 s."),
         ({"min_rows": 1001}, "1000 rows were processed; min_rows is 1001."),
     ],
 )
