@@ -151,8 +151,9 @@ def _decoded(name: str, decode: Callable[[bytes], T]) -> Callable[[], BodyReceiv
 
     def read(body: bytes) -> T:
         nonlocal last
-        if last is not None and last[0] == body:
-            return last[1]
+        kept = last
+        if kept is not None and kept[0] == body:
+            return kept[1]
         # Commas and brackets in texts count, too; a real answer has one of them in 40 bytes.
         if len(body) > LARGE_BYTES and sum(map(body.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
             raise ResponseError(f"{name}: the answer has more than {MAX_JSON_VALUES} values. {_SMALLER}")

@@ -227,6 +227,7 @@ class Paging:
     def __init__(self) -> None:
         self.ended = False
         self._last: Page | None = None
+        self._keys: list[str | tuple[int, str]] | None = None
 
     def take(self, page: Page) -> list[Fields]:
         """Take the next page; return its logs without those of the page before."""
@@ -234,7 +235,8 @@ class Paging:
         self.ended = not page.logs or not page.has_next
         if last is None:  # most polls read one page
             return [*page.logs]
-        before, keys = {*_keys(last)}, _keys(page)
+        before, keys = {*(self._keys or _keys(last))}, _keys(page)
+        self._keys = keys
         if before == {*keys}:
             self.ended = True
             return []

@@ -84,7 +84,7 @@ class FlowWatcher:
     def __init__(self, flow: WatchedFlow, store: Store | None) -> None:
         self._flow = flow
         self._store = store
-        self._cursor = FlowCursor(to_epoch(datetime.now(timezone.utc) - LOOK_BACK))
+        self._cursor = _first_cursor()
         self._has_cursor = False  # until it has been stored, or the flow read for the first time
         self._stored: dict[str, Any] | None = None
         self._in_flight: set[str] = set()
@@ -140,6 +140,8 @@ class FlowWatcher:
     async def _watch(self) -> AsyncGenerator[Seen, None]:
         await self._load()
         flow = self._flow
+        if not self._has_cursor:
+            self._cursor = _first_cursor()
         async with shared_connection(flow.integrator_conn_id) as shared:
             poller = await self._poller(shared)
             subscription = Subscription(flow.wait, from_epoch(self._cursor.since))
@@ -231,3 +233,7 @@ class FlowWatcher:
             else:
                 self._cursor.mark_delivered(seen.execution_id, seen.created)
         return chosen
+
+
+def _first_cursor() -> FlowCursor:
+    return FlowCursor(to_epoch(datetime.now(timezone.utc) - LOOK_BACK))

@@ -7,7 +7,6 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_integrator.api import endpoints
@@ -56,6 +55,7 @@ class ExecutionLookup:
         self._report = report
         self._window = Window()
         self._left: dict[str, list[Wait]] = {}
+        self._calls: dict[str, Call[Page]] = {}
         self._requests = 0
         self._failures = 0
         self._outage: IntegratorError | None = None
@@ -73,6 +73,8 @@ class ExecutionLookup:
         self.retry_after = 0.0
         self._failures, self._outage = 0, None
         self._left = awaited
+        if len(self._calls) > len(awaited):
+            self._calls = {each: call for each, call in self._calls.items() if each in awaited}
 
     def note(self, error: IntegratorError) -> None:
         """Note the pause that the server asks for.
@@ -112,6 +114,7 @@ class ExecutionLookup:
         """
         alternates, self._requests = self.alternates, 0
         if alternates:
+            self._left = {}  # for the garbage collector, which would look through the lists
             return ()
         first: Sequence[Fields] = ()
         length = max(self._window.choose(self._left.keys()), at_least)
@@ -153,9 +156,11 @@ class ExecutionLookup:
         return pages[0].logs
 
     async def _look_up(self, execution_id: str) -> None:
-        call = _by_id(self._query.project_id, self._query.flow_id, execution_id)
+        if execution_id not in self._calls:  # each poll makes the same one, which knows the last answer
+            query = replace(self._query, filename_uuid=execution_id, limit=_BY_ID)
+            self._calls[execution_id] = endpoints.list_logs(query)
         try:
-            outcome: Outcome = logs_of(await self._fetch(call), execution_id)
+            outcome: Outcome = logs_of(await self._fetch(self._calls[execution_id]), execution_id)
         except IntegratorError as error:
             outcome = error
         self._settle(execution_id, outcome)
@@ -179,11 +184,6 @@ class ExecutionLookup:
 
     def _settle(self, execution_id: str, outcome: Outcome) -> None:
         self._report(self._left.pop(execution_id), outcome)
-
-
-@lru_cache(maxsize=1024)  # each poll makes the same ones
-def _by_id(project_id: str, flow_id: str, execution_id: str) -> Call[Page]:
-    return endpoints.list_logs(LogQuery(project_id, flow_id, filename_uuid=execution_id, limit=_BY_ID))
 
 
 async def _together(do: Callable[[A], Coroutine[None, None, T]], items: Sequence[A]) -> list[T]:

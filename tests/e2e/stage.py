@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import requests
@@ -151,6 +152,10 @@ class Stage:
     def pause(self, dag_id: str, *, is_paused: bool = True) -> None:
         """Pause a DAG, or let it run again."""
         self.change(lambda: self.airflow.api.pause(dag_id, is_paused=is_paused))
+        if not is_paused:
+            # Airflow begins to watch a DAG's assets when its file is parsed again, as it is once it changes.
+            ((file,),) = self.rows("SELECT fileloc FROM dag WHERE dag_id = ?", dag_id)
+            Path(file).touch()
 
     def restart_triggerer(self) -> None:
         """Kill the triggerer with SIGKILL, and start another."""
