@@ -241,7 +241,7 @@ def test_every_command_and_option_is_named():
     assert [
         each.name for each in COMMANDS if not re.search(rf"^\| `{each.name}[` ]", text, re.MULTILINE)
     ] == []
-    options = {flag for each in COMMANDS for argument in each.args for flag in argument.flags}
+    options = {flag for each in COMMANDS for argument in each.arguments for flag in argument.flags}
     wanted = {flag for flag in options if flag.startswith("-")} - {"--project-id", "--partner-id"}
     assert [flag for flag in sorted(wanted) if f"`{flag}`" not in text] == []
 

@@ -84,9 +84,10 @@ def errors(hook: IntegratorHook, options: Namespace) -> None:
     from airflow_provider_integrator.executions.policy import shown_errors
     from airflow_provider_integrator.logs.disk import temporary_file
 
+    flow, found = find_execution(hook, options)
     with (
         progress("Downloading the log"),
-        _download(hook, options, *find_execution(hook, options)) as archive,
+        _download(hook, options, flow, found) as archive,
         temporary_file(archive.needs) as file,
     ):
         archive.write(file)

@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         one = names.add_parser(command.name, help=command.help, description=f"{command.help}.")
-        one.set_defaults(act=command.func)
-        for argument in command.args:
-            argument.add_to_parser(one)
+        one.set_defaults(act=command.act)
+        for argument in command.arguments:
+            one.add_argument(*argument.flags, **argument.settings)
     options = parser.parse_args(arguments)
     options.act(options)

@@ -7,16 +7,15 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from airflow_provider_integrator.api.texts import fit_body
 from airflow_provider_integrator.exceptions import IntegratorError, UnavailableError
 
 if TYPE_CHECKING:
+    from airflow_provider_integrator.cli.definition import Command
     from airflow_provider_integrator.hooks.integrator import IntegratorHook
-
-#: A command takes the connection's hook and the arguments, and returns its exit code; None: 0.
-Command: TypeAlias = Callable[["IntegratorHook", Namespace], int | None]
 
 #: The exit code of a command that could not do its work; 1 is that of an answer such as "this flow is stale".
 ERROR = 2
@@ -26,20 +25,23 @@ BROKEN_PIPE = 141
 _PACKAGE = "airflow_provider_integrator"
 
 
-def run(name: str, command: Command, options: Namespace) -> int:
+def run(command: Command, options: Namespace) -> int:
     """Run a command, with a line on stderr for an error.
 
-    :param name: The command's name.
     :param command: The command.
     :param options: Its arguments.
     :return: The exit code.
     """
+    name = command.name
     try:
         from airflow_provider_integrator.cli.connection import CommandHook
 
+        module = import_module(f"{__package__}.{command.module}")
+        # It takes the connection's hook and the arguments, and returns its exit code; None: 0.
+        function: Callable[[IntegratorHook, Namespace], int | None] = getattr(module, name)
         _log_to_stderr()
         with CommandHook(options.conn_id) as hook:
-            code = command(hook, options) or 0
+            code = function(hook, options) or 0
         sys.stdout.flush()
     except UnavailableError as error:
         return _end(f"{name}: {error} See airflow-integrator doctor.", ERROR)

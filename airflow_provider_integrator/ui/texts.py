@@ -68,8 +68,8 @@ def described(execution: ExecutionSummary) -> str:
         parts.append(f"{count(execution.process_count)} rows")
     if execution.fail_count:
         parts.append(f"{count(execution.fail_count)} failed")
-    if execution.duration is not None:
-        parts.append(duration(execution.duration))
+    if (took := execution.duration) is not None:
+        parts.append(duration(took))
     return " · ".join(parts)
 
 

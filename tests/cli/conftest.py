@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import airflow_provider_integrator.cli.connection  # noqa: F401 - Airflow 2.11 warns on stderr as it is loaded
 from airflow_provider_integrator.api.enums import Status
 from airflow_provider_integrator.cli.main import main
 from tests import secrets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def _slug(simulator, connect):
 @pytest.mark.parametrize("name", COMMANDS)
 class TestOfAll:
     def test_flow_is_found(self, name, command, failed, simulator):
+        assert command(f"{name} e1").code == 0
+
+    def test_one_progress_is_shown_at_a_time(self, name, command, failed, mocker):
+        shown = []
+
+        @contextmanager
+        def progress(title, total=None):
+            assert shown == [], title
+            shown.append(title)
+            yield lambda steps: None
+            shown.remove(title)
+
+        for module in ("execution", "lookup"):
+            mocker.patch(f"airflow_provider_integrator.cli.{module}.progress", progress)
         assert command(f"{name} e1").code == 0
 
     def test_flow_is_named(self, name, command, failed, simulator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -19,6 +20,20 @@ def test_help_names_all_commands(command):
 @pytest.mark.parametrize("one", COMMANDS, ids=lambda one: one.name)
 def test_command_has_a_help(one, command):
     assert one.help in " ".join(command(f"{one.name} --help").out.split())
+
+
+LOADED = """
+import atexit, sys
+from airflow_provider_integrator.cli.main import main
+atexit.register(lambda: print([name for name in sys.modules if name.partition(".")[0] == "airflow"], file=sys.stderr))
+main()
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["flows", "--help"], ["flows", "--nonsense"]])
+def test_airflow_is_loaded_for_a_command_alone(arguments):
+    done = subprocess.run([sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
 
 
 @pytest.mark.parametrize("wrong", ["", "nonsense", "flows --nonsense", "flows -o xml"])
@@ -79,11 +94,9 @@ def test_unknown_field_of_the_connection_is_a_warning(command, simulator, connec
     assert "Unknown fields in the connection's Extra: projekt (project_id?)." in done.err
 
 
-def test_interrupt(command, simulator, mocker):
-    mocker.patch(
-        "airflow_provider_integrator.hooks.integrator.IntegratorHook.list_flows",
-        side_effect=KeyboardInterrupt,
-    )
+@pytest.mark.parametrize("where", ["hooks.integrator.IntegratorHook.list_flows", "cli.process.import_module"])
+def test_interrupt(where, command, simulator, mocker):
+    mocker.patch(f"airflow_provider_integrator.{where}", side_effect=KeyboardInterrupt)
     done = command("flows")
     assert (done.code, done.out, done.err) == (130, "", "flows: interrupted.\n")
 

@@ -25,7 +25,13 @@ def summary(status=Status.SUCCESS, state=State.FINISHED, **fields):
 
 def test_cells_stand_at_the_right_and_differ_in_height():
     drawn = svg.cells(
-        [summary(Status.EMPTY), summary(), summary(Status.FAILED), summary(Status.IN_PROGRESS, State.START)],
+        [
+            summary(Status.EMPTY),
+            summary(),
+            summary(Status.FAILED),
+            summary(Status.IN_PROGRESS, State.START),
+            summary(None, None),
+        ],
         30,
         "old",
     )
@@ -34,8 +40,8 @@ def test_cells_stand_at_the_right_and_differ_in_height():
         (rect.get("class"), int(rect.get("x")), int(rect.get("height")))
         for rect in ElementTree.fromstring(drawn).findall("rect")  # noqa: S314 - our own
     ]
-    assert [name for name, _, _ in found] == ["empty", "success", "failed", "running", "stale"]
-    assert [x for _, x, _ in found[:4]] == [26 * 9, 27 * 9, 28 * 9, 29 * 9]
+    assert [name for name, _, _ in found] == ["empty", "success", "failed", "running", "unreadable", "stale"]
+    assert [x for _, x, _ in found[:5]] == [25 * 9, 26 * 9, 27 * 9, 28 * 9, 29 * 9]
     assert found[0][2] < found[1][2] < found[2][2]
 
 

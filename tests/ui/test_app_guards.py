@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
+
+from airflow_provider_integrator import ui
 
 EXECUTION = {"flow": "price", "execution": "e-1"}
 VIEWS = [
@@ -113,17 +118,51 @@ def test_the_tab_needs_the_right_to_read_the_task(browse, mocker):
     assert browse().get("/task", params=TASK).status_code == 403
 
 
-@pytest.mark.parametrize("name", ["..%2Fapp.py", "%2E%2E/app.py", "app.py", "page.css%00", "nothing.css", ""])
+@pytest.mark.parametrize(
+    "name", ["..%2Fapp.py", "%2E%2E/app.py", "app.py", "page.css%00", "nothing.css", "x" * 999, ""]
+)
 def test_only_the_static_files_are_served(browse, name):
     assert browse().get(f"/static/{name}").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["page.css", "page.js", "icon.svg", "icon-dark.svg"])
-def test_static_files_are_served_to_any_user(browse, name):
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("page.css", "text/css; charset=utf-8"),
+        ("page.js", "text/javascript; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+        ("icon-dark.svg", "image/svg+xml"),
+    ],
+)
+def test_static_files_are_served_to_any_user(browse, name, kind, mocker):
+    mimetypes.init()
+    mocker.patch.dict(mimetypes.types_map, dict.fromkeys((".css", ".js", ".svg"), "text/plain"))
+
     answer = browse("viewer").get(f"/static/{name}")
 
     assert answer.status_code == 200
     assert answer.content
+    assert answer.headers["content-type"] == kind
+
+
+@pytest.fixture
+def linked(tmp_path, mocker):
+    """The app in an environment whose files are links, as uv can make one."""
+    from airflow_provider_integrator.ui import app
+
+    (tmp_path / "static").mkdir()
+    (tmp_path / "app.py").symlink_to(app.__file__)
+    for file in (Path(ui.__file__).parent / "static").iterdir():
+        (tmp_path / "static" / file.name).symlink_to(file)
+    spec = spec_from_file_location("linked_app", tmp_path / "app.py")
+    module = module_from_spec(spec)
+    mocker.patch.dict("sys.modules", {spec.name: module})
+    spec.loader.exec_module(module)
+    mocker.patch.object(app, "build_app", module.build_app)
+
+
+def test_static_files_may_be_links(linked, browse):
+    assert browse().get("/static/page.css").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/nothing"])
