@@ -172,5 +172,6 @@ class DeliveringOperator(JudgingTask, WaitingOperator):
 
         return delivery_lineage(self.hook.settings.access.base_url, *self.found, self.delivered)
 
-    #: The same after a failure, as the file of a Failed execution is stored, too.
-    get_openlineage_facets_on_failure = get_openlineage_facets_on_complete
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return the same lineage as after a success, as the file of a Failed execution is stored, too."""
+        return self.get_openlineage_facets_on_complete(task_instance)
