@@ -180,19 +180,19 @@ def test_an_async_call_that_is_cancelled_leaves_nothing_and_harms_nobody(integra
 def test_a_log_that_is_cancelled_while_it_is_written_is_discarded_only_then(integrator, flow):
     from airflow_provider_integrator.api.async_client import AsyncClient
 
-    told, feeding, go_on = [], threading.Event(), threading.Event()
+    calls, feeding, go_on = [], threading.Event(), threading.Event()
 
     class SlowDisk:
         def feed(self, data):
             feeding.set()
             go_on.wait(10)
-            told.append("fed")
+            calls.append("fed")
 
         def finish(self):
-            told.append("finished")
+            calls.append("finished")
 
         def discard(self):
-            told.append("discarded")
+            calls.append("discarded")
 
     execution = integrator.add_execution(flow, lasts=0)
 
@@ -213,4 +213,4 @@ def test_a_log_that_is_cancelled_while_it_is_written_is_discarded_only_then(inte
                 await download
 
     asyncio.run(cancel_it())
-    assert told == ["fed", "finished", "discarded"]
+    assert calls == ["fed", "finished", "discarded"]

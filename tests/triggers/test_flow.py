@@ -396,7 +396,7 @@ def test_it_is_made_again_from_what_it_serialises_to() -> None:
     path, arguments = trigger.serialize()
     assert path == "airflow_provider_integrator.triggers.flow.IntegratorFlowTrigger"
     assert json.loads(json.dumps(arguments)) == arguments
-    # Airflow takes one whose arguments come in another order for another trigger, and starts that anew.
+    # Airflow takes one whose arguments come in another order for another trigger, and starts that one.
     assert list(arguments) == ["flow", "integrator_conn_id", "project_id", "status", "since", "poll_interval"]
     assert IntegratorFlowTrigger(**arguments).serialize() == (path, arguments)
 
