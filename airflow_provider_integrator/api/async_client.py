@@ -260,12 +260,8 @@ async def _receive_in_threads(content: aiohttp.StreamReader, receiver: Receiver[
         if size >= _CHUNK:
             await _in_thread(receiver.feed, b"".join(gathered))
             gathered, size = [], 0
-
-    def end() -> T:
-        receiver.feed(b"".join(gathered))
-        return receiver.finish()
-
-    return await _in_thread(end)
+    await _in_thread(receiver.feed, b"".join(gathered))
+    return await _in_thread(receiver.finish)
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
