@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from airflow_provider_integrator.api import pages
 from airflow_provider_integrator.api.endpoints import LogQuery, list_logs
 from airflow_provider_integrator.api.enums import State
 from airflow_provider_integrator.api.fields import Fields
@@ -146,3 +147,11 @@ class TestPaging:
         for ended in (False, True):
             paging.take(page([{"id": {}}, None, 7]))
             assert paging.ended is ended
+
+    def test_each_page_is_looked_into_once(self, mocker):
+        """What a log without any id holds is costly to compare."""
+        look = mocker.spy(pages, "_keys")
+        paging = Paging()
+        for number in range(4):
+            paging.take(page([main_log(number, 0)]))
+        assert look.call_count == 4

@@ -160,6 +160,29 @@ def polled(simulator: IntegratorSimulator, rounds: int) -> Callable[[], bool]:
     return lambda: simulator.count("/logs") >= before + rounds
 
 
+def test_a_first_watch_looks_back_from_its_own_beginning(
+    simulator: IntegratorSimulator, flow: Flow, mocker: MockerFixture
+) -> None:
+    """An outage before it, however long, makes no older execution a new one."""
+    begun = datetime.now(timezone.utc) - timedelta(days=5)
+    simulator.add_execution(flow, id="stuck", created=begun)
+    mocker.patch.object(flow_watcher, "LOOK_BACK", timedelta(days=9))
+    watcher = flow_watcher.FlowWatcher(price().watched, None)  # as if it had been made long ago
+    mocker.patch.object(flow_watcher, "LOOK_BACK", timedelta(days=1))
+
+    async def scenario() -> None:
+        executions = watcher.executions()
+        first = asyncio.ensure_future(anext(executions))
+        await until(polled(simulator, 4))
+        simulator.finish("stuck")
+        await until(polled(simulator, 4))
+        simulator.add_execution(flow, id="next", lasts=0)
+        assert (await first).execution_id == "next"
+        await executions.aclose()
+
+    run(scenario())
+
+
 @has_store
 def test_from_now_on_each_is_delivered_once_and_survives_the_triggerer(
     simulator: IntegratorSimulator, flow: Flow
